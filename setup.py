@@ -1,0 +1,67 @@
+"""Packaging: what `pip install .` brings, on a PC and on an ARM Linux board.
+
+pip cannot see whether a machine has a GPU, but it can see its processor:
+
+* On an ARM Linux board the base install is what `ssd.Detector` needs and no more.
+* On a PC it is also what training and labelling need, with the TensorFlow wheel
+  built for CPUs (274 MB, not 572). A GPU user adds `[cuda]`: the device side is
+  `keras.ops`, so JAX brings CUDA and TensorFlow only feeds it, on the CPU.
+* `[train]` asks for the training packages wherever the base leaves them out
+  (an ARM server).
+"""
+
+from setuptools import find_packages, setup
+
+BOARD = 'platform_system == "Linux" and platform_machine in "aarch64 armv7l armv6l"'
+PC = 'platform_system != "Linux" or platform_machine not in "aarch64 armv7l armv6l"'
+ARM32 = 'platform_system == "Linux" and platform_machine in "armv7l armv6l"'
+NOT_ARM32 = 'platform_system != "Linux" or platform_machine not in "armv7l armv6l"'
+
+DETECT = [
+    "numpy",
+    "imageio>=2.28",  # brings Pillow, which decodes and resizes
+    f"ai-edge-litert>=2.0; {NOT_ARM32}",
+    f"tflite-runtime; {ARM32}",
+]
+TRAIN = [
+    "keras>=3.8",
+    "mtcnn>=1.0.0",
+    "matplotlib",
+    "tqdm",
+    # There is no tensorflow-cpu wheel for a Mac or for 64-bit ARM Linux.
+    'tensorflow-cpu>=2.18; platform_machine in "x86_64 AMD64"',
+    'tensorflow>=2.18; platform_machine not in "x86_64 AMD64"',
+]
+
+
+def where(requirements, marker):
+    """The same requirements, each asked for only where `marker` is true."""
+    for requirement in requirements:
+        name, _, own = requirement.partition(";")
+        yield f"{name}; ({own.strip()}) and ({marker})" if own else f"{name}; {marker}"
+
+
+setup(
+    name="ssd-faces",
+    version="0.1.0",
+    description="An SSD face detector that trains fast on your photos and runs on a Raspberry Pi",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["ssd", "ssd.*", "anchors", "distill", "benchmarks"]),
+    install_requires=DETECT + list(where(TRAIN, PC)),
+    extras_require={
+        "train": TRAIN,
+        "jax": ["jax"],
+        "cuda": ["jax[cuda12]"],
+        "demo": ["scikit-image", "scikit-learn"],
+        "dev": [
+            "hypothesis",
+            "jax",
+            "pycocotools",
+            "pytest",
+            "ruff",
+            "scikit-image",
+            "scikit-learn",
+        ],
+    },
+)

@@ -1,0 +1,163 @@
+"""Everything that must agree between labels, model, loss and detector, said once."""
+
+import dataclasses
+import difflib
+import json
+import math
+
+BACKBONES = ("alexnet",)
+STRIDES = (8, 16, 32)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """What a model is. Checked when made, and saved as JSON inside every model.
+
+    Photos are scaled to fit `image_size` with their aspect kept, into the top left corner;
+    what is left over is black. All sizes are pixels of that input.
+
+    Args:
+        image_size: (height, width) of the input in pixels, multiples of 32.
+        classes: Names of the classes. Class 0 is background, so the first name is class 1.
+        backbone: Name of a module in `ssd.backbones`.
+        width: Channels of the backbone as a share of the original network's.
+        anchor_sizes: For each of the three levels (strides 8, 16 and 32), anchor sizes in
+            pixels: the square root of the area.
+        anchor_aspect: Height over width of every anchor. Upright faces are about 1.25.
+        max_boxes: Rows in a label. A photo with more faces keeps its largest.
+        positive: Least overlap (IoU) at which an anchor answers for its best box.
+        negative: Overlap under which an anchor is background.
+
+    Raises:
+        ValueError: If a value is outside its range; the message says what was wanted.
+
+    Example:
+        >>> config = Config(image_size=(128, 160))
+        >>> config.feature_shapes
+        ((16, 20), (8, 10), (4, 5))
+        >>> Config.from_json(config.to_json()) == config
+        True
+    """
+
+    image_size: tuple[int, int] = (256, 256)
+    classes: tuple[str, ...] = ("face",)
+    backbone: str = "alexnet"
+    width: float = 0.25
+    # Half an octave apart: a face between two sizes still overlaps one of them by 0.7.
+    anchor_sizes: tuple[tuple[float, ...], ...] = (
+        (16.0, 22.6, 32.0),
+        (45.3, 64.0),
+        (90.5, 128.0, 181.0, 256.0),
+    )
+    anchor_aspect: float = 1.25
+    max_boxes: int = 64
+    positive: float = 0.5
+    negative: float = 0.4
+
+    def __post_init__(self):
+        def check(field, holds, wanted):
+            if not holds:
+                raise ValueError(f"Config.{field}: wanted {wanted}, got {getattr(self, field)!r}")
+
+        def freeze(value):
+            return tuple(map(freeze, value)) if isinstance(value, list | tuple) else value
+
+        for field in ("image_size", "classes", "anchor_sizes"):
+            object.__setattr__(self, field, freeze(getattr(self, field)))
+        check(
+            "image_size",
+            isinstance(self.image_size, tuple)
+            and len(self.image_size) == 2
+            and all(_is_int(n) and n > 0 and n % STRIDES[-1] == 0 for n in self.image_size),
+            f"(height, width), both multiples of {STRIDES[-1]}",
+        )
+        check(
+            "classes",
+            isinstance(self.classes, tuple)
+            and self.classes
+            and all(isinstance(name, str) and name for name in self.classes)
+            and len(set(self.classes)) == len(self.classes),
+            'different names such as ("face",)',
+        )
+        check("backbone", self.backbone in BACKBONES, f"one of {', '.join(BACKBONES)}")
+        check("width", _is_number(self.width) and 0 < self.width <= 4, "a number in (0, 4]")
+        check(
+            "anchor_sizes",
+            isinstance(self.anchor_sizes, tuple)
+            and len(self.anchor_sizes) == len(STRIDES)
+            and all(isinstance(level, tuple) and level for level in self.anchor_sizes)
+            and all(_is_number(size) and size > 0 for level in self.anchor_sizes for size in level),
+            f"{len(STRIDES)} lists of sizes in pixels, none of them empty",
+        )
+        check(
+            "anchor_aspect",
+            _is_number(self.anchor_aspect) and 0.1 <= self.anchor_aspect <= 10,
+            "a number from 0.1 to 10",
+        )
+        check("max_boxes", _is_int(self.max_boxes) and self.max_boxes > 0, "a positive integer")
+        check(
+            "positive", _is_number(self.positive) and 0 < self.positive <= 1, "a number in (0, 1]"
+        )
+        check(
+            "negative",
+            _is_number(self.negative) and 0 <= self.negative <= self.positive,
+            f"a number from 0 to positive ({self.positive})",
+        )
+
+    @property
+    def feature_shapes(self):
+        """(rows, columns) of each level's feature map."""
+        height, width = self.image_size
+        return tuple((height // stride, width // stride) for stride in STRIDES)
+
+    @property
+    def anchor_shapes(self):
+        """(height, width) of each level's anchors on the unit square, as `anchors.grid` takes."""
+        height, width = self.image_size
+        tall = math.sqrt(self.anchor_aspect)
+        return tuple(
+            tuple((size * tall / height, size / tall / width) for size in level)
+            for level in self.anchor_sizes
+        )
+
+    def to_json(self):
+        """The Config as JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text):
+        """The Config that `to_json` wrote.
+
+        Raises:
+            ValueError: If the text is no JSON object or holds a word that no Config knows.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"Config: wanted JSON, got {text[:40]!r} ({error})") from None
+        if not isinstance(values, dict):
+            raise ValueError(f"Config: wanted a JSON object, got {text[:40]!r}")
+        return cls.from_dict(values)
+
+    @classmethod
+    def from_dict(cls, values):
+        """A Config from a dictionary of its fields; fields left out take their defaults.
+
+        Raises:
+            ValueError: If a word is unknown; the message names the nearest known one.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for word in values:
+            if word not in known:
+                near = difflib.get_close_matches(word, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+                raise ValueError(f"Config: unknown word {word!r}; {hint}")
+        return cls(**values)
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and math.isfinite(value) and not isinstance(value, bool)
