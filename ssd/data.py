@@ -30,6 +30,7 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None):
         ValueError: If the folder is missing or holds no shards.
     """
     files = [str(path) for path in records.shards(labels)]
+    in_order = not training or seed is not None
     photos = tf.data.Dataset.from_tensor_slices(files)
     if training:
         photos = photos.shuffle(len(files), seed=seed)
@@ -37,7 +38,7 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None):
         tf.data.TFRecordDataset,
         cycle_length=min(4, len(files)) if training else 1,
         num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=not training or seed is not None,
+        deterministic=in_order,
     )
     if training:
         photos = photos.shuffle(_SHUFFLE, seed=seed)
@@ -56,15 +57,10 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None):
             image, boxes = letterbox(photo, boxes, config)
         return image, rows(boxes, classes, config)
 
-    return (
-        photos.map(
-            prepare,
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=not training or seed is not None,
-        )
-        .batch(batch_size, drop_remainder=training)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    photos = photos.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=in_order)
+    # With the number of batches known, a progress bar has an end from the first pass on.
+    photos = photos.apply(tf.data.experimental.assert_cardinality(records.count(labels)))
+    return photos.batch(batch_size, drop_remainder=training).prefetch(tf.data.AUTOTUNE)
 
 
 def letterbox(photo, boxes, config):

@@ -70,8 +70,9 @@ def train(
 
     if seed is not None:
         keras.utils.set_random_seed(seed)
-    data = dataset(labels, config, batch_size=batch_size, training=True, seed=seed)
     steps = photos // batch_size
+    # Repeated, so that the next epoch's photos are on their way before this one ends.
+    data = dataset(labels, config, batch_size=batch_size, training=True, seed=seed).repeat()
     saved = out / "model.keras"
     if saved.exists():
         model = load(saved)
@@ -93,8 +94,10 @@ def train(
         data,
         epochs=epochs,
         initial_epoch=done,
+        steps_per_epoch=steps,
         verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[_Save(saved), keras.callbacks.CSVLogger(history, append=done > 0)],
+        # In this order: a row too many can be dropped, a missing one could not be made up.
+        callbacks=[keras.callbacks.CSVLogger(history, append=done > 0), _Save(saved)],
     )
     plot(history, out / "curves.png")
     return model
