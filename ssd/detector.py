@@ -80,9 +80,12 @@ class Detector:
         self._centres = corners.mean(axis=1)  # [anchors, 2]
         self._sizes = corners[:, 1] - corners[:, 0]  # [anchors, 2]
 
-        interpreter = self._open()
+        try:
+            interpreter = self._open()
+            outputs = interpreter.get_signature_runner().get_output_details()
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"{self.path}: wanted a .tflite model file ({error})") from None
         self._input = interpreter.get_input_details()[0]
-        outputs = interpreter.get_signature_runner().get_output_details()
         self._offsets, self._logits = (outputs.get(name) for name in ("offsets", "logits"))
         self._check()
         self._bytes = _byte_table(self._input)
@@ -232,7 +235,8 @@ def _read_archive(path, model):
         with zipfile.ZipFile(io.BytesIO(model)) as archive:
             about = json.loads(archive.read("model.json"))
             anchors = np.load(io.BytesIO(archive.read("anchors.npy")), allow_pickle=False)
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        about["config"], about["variances"]  # asked for here, where the error names the file
+    except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path}: wanted a model that ssd.export wrote, with model.json and anchors.npy "
             f"in a ZIP archive at its end ({error})"

@@ -38,15 +38,15 @@ def draw(photo, found, *, names=None):
     font = ImageFont.load_default(size=max(10, 5 * line))
     # The best box last, on top of the others.
     for box, score, kind in reversed(list(zip(*found, strict=True))):
-        top, left, bottom, right = (round(float(edge)) for edge in box)
-        right, bottom = max(left, right - 1), max(top, bottom - 1)
+        top, left = (int(edge) for edge in box[:2])
+        bottom, right = max(top, round(float(box[2])) - 1), max(left, round(float(box[3])) - 1)
         colour = _COLOURS[(kind - 1) % len(_COLOURS)]
         pen.rectangle((left, top, right, bottom), outline=colour, width=line)
         label = f"{names[kind - 1]} {score:.2f}" if names else f"{score:.2f}"
-        # Above the frame, or inside it where the photo ends.
-        edges = pen.textbbox((left, top), label, font=font, anchor="lb")
-        if edges[1] < 0:
-            edges = pen.textbbox((left + line, top + line), label, font=font, anchor="lt")
-        pen.rectangle(edges, fill=colour)
-        pen.text(edges[:2], label, fill="black", font=font, anchor="lt")
+        # Above the frame, or in its corner where the photo ends.
+        x0, y0, x1, y1 = pen.textbbox((0, 0), label, font=font, anchor="lt")
+        x = max(0, min(left, image.width - (x1 - x0)))
+        y = top - (y1 - y0) if top >= y1 - y0 else top
+        pen.rectangle((x, y, x + x1 - x0, y + y1 - y0), fill=colour)
+        pen.text((x, y), label, fill="black", font=font, anchor="lt")
     return np.asarray(image)

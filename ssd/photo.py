@@ -3,6 +3,8 @@
 import numpy as np
 from PIL import Image, ImageOps
 
+from ssd.resizing import resize
+
 
 def read_photo(path):
     """A photo file as it was meant to be seen: upright, in colour, one byte a channel.
@@ -69,8 +71,6 @@ def letterbox(photo, config):
         (256, 256, 3)
     """
     height, width = config.fit(*photo.shape[:2])
-    # Pillow's BILINEAR is a triangle as wide as the reduction: it does not alias.
-    small = Image.fromarray(photo).resize((width, height), Image.Resampling.BILINEAR)
     image = np.zeros((*config.image_size, 3), np.uint8)
-    image[:height, :width] = small
+    image[:height, :width] = resize(photo, height, width)
     return image
