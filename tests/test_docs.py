@@ -60,7 +60,9 @@ def test_docstring_examples_are_really_tried():
 def python_blocks():
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         if path.exists():
-            for index, code in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.S)):
+            for index, code in enumerate(
+                re.findall(r"```python\n(.*?)```", path.read_text(), re.S)
+            ):
                 yield pytest.param(code, id=f"{path.name}-{index}")
 
 
