@@ -66,7 +66,7 @@ def python_blocks():
                 yield pytest.param(code, id=f"{path.name}-{index}")
 
 
-@pytest.mark.parametrize("code", python_blocks())
+@pytest.mark.parametrize("code", [*python_blocks()])
 def test_code_in_the_documentation_runs(code, disc_labels, tmp_path, monkeypatch):
     """Blocks find a folder `labels/`, a photo `photo.jpg`, and train for one pass."""
     import matplotlib.cbook

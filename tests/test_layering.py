@@ -106,7 +106,7 @@ def asked():
     return imports(modules())
 
 
-@pytest.mark.parametrize("module", modules())
+@pytest.mark.parametrize("module", [*modules()])
 def test_a_module_imports_only_what_its_layer_allows(asked, module):
     assert offences(asked.get(module, []), forbidden(module)) == []
 
