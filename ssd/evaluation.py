@@ -153,15 +153,15 @@ def judge(boxes, scores, truth, ignored, *, overlap):
     """Right or wrong, for each box found in one photo.
 
     Each box, best score first, takes the free true box that it overlaps most, if it overlaps
-    it by `overlap` or more. Failing that, a box that overlaps a region to ignore as much, or
-    lies in one by half its own area, does not count at all. All others are false alarms.
+    it by `overlap` or more. Failing that, a box of which a region to ignore covers that share
+    does not count at all. All others are false alarms. This is COCO's rule for crowds.
 
     Args:
         boxes: Found, [n, 4] `[ymin, xmin, ymax, xmax]`.
         scores: [n].
         truth: [m, 4], in the same unit.
         ignored: bool [m], which of the true boxes are regions to ignore.
-        overlap: Least IoU of a hit.
+        overlap: Least IoU of a hit, in (0, 1].
 
     Returns:
         float [k, 2] with k <= n: score, and IoU with the face it hit or 0 for a false alarm.
@@ -180,7 +180,7 @@ def judge(boxes, scores, truth, ignored, *, overlap):
         if best >= 0 and reachable[best] >= overlap:
             free[best] = False
             rows.append((scores[index], reachable[best]))
-        elif not (ignored & ((iou[index] >= overlap) | (inside[index] >= 0.5))).any():
+        elif not (ignored & (inside[index] >= overlap)).any():
             rows.append((scores[index], 0.0))
     return np.array(rows, float).reshape(-1, 2)
 
