@@ -4,19 +4,20 @@ import argparse
 import pathlib
 import sys
 
+from ssd.quiet import import_tensorflow
+
 
 def main(arguments=None):
     """Run one command; the exit status is 0 only when its work is done."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except (ValueError, OSError) as error:
         print(f"ssd {options.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"ssd {options.command}: stopped", file=sys.stderr)
         return 130
-    return 0
 
 
 # Each command imports what it needs: `detect` runs on a board without TensorFlow.
@@ -24,9 +25,11 @@ def main(arguments=None):
 
 def _train(options):
     from ssd.config import Config
-    from ssd.training import train
 
     config = Config.from_json(options.config.read_text()) if options.config else Config()
+    import_tensorflow()
+    from ssd.training import train
+
     train(
         options.labels,
         options.out,
@@ -40,8 +43,6 @@ def _train(options):
 
 
 def _evaluate(options):
-    from tqdm import tqdm
-
     from ssd.detector import Detector
     from ssd.evaluation import evaluate
 
@@ -50,12 +51,22 @@ def _evaluate(options):
         options.photos,
         options.truth,
         smallest=options.smallest,
-        progress=lambda photos: tqdm(photos, unit="photo", disable=not sys.stderr.isatty()),
+        progress=_bar,
     )
     print(result)
 
 
+def _bar(photos):
+    """A progress bar over photos; none where nobody looks, or on a board without tqdm."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return photos
+    return tqdm(photos, unit="photo", disable=not sys.stderr.isatty())
+
+
 def _export(options):
+    import_tensorflow()
     from ssd.data import dataset
     from ssd.exporting import export
     from ssd.model import load
@@ -76,13 +87,13 @@ def _detect(options):
     from ssd.photo import read_photo, write_photo
 
     detector = Detector(options.model, threads=options.threads)
-    unreadable = 0
+    status = 0
     for path in options.photos:
         try:
             photo = read_photo(path)
         except (ValueError, OSError) as error:
             print(f"ssd detect: {error}", file=sys.stderr)
-            unreadable += 1
+            status = 1
             continue
         found = detector(photo, threshold=options.threshold)
         for box, score, kind in zip(*found, strict=True):
@@ -91,8 +102,7 @@ def _detect(options):
         if options.out:
             options.out.mkdir(parents=True, exist_ok=True)
             write_photo(options.out / f"{path.stem}.png", draw(photo, found))
-    if unreadable:
-        raise ValueError(f"{unreadable} of {len(options.photos)} photos could not be read")
+    return status
 
 
 def _parser():

@@ -27,6 +27,7 @@ FORBIDDEN = {
     "ssd.photos": BOARD,
     "ssd.resizing": BOARD,
     "ssd.suppression": BOARD,
+    "ssd.quiet": FEED,
     "ssd.augment": FEED,
     "ssd.data": FEED,
     "ssd.records": FEED,
