@@ -44,16 +44,16 @@ def _train(options):
 
 def _evaluate(options):
     from ssd.detector import Detector
-    from ssd.evaluation import evaluate
+    from ssd.evaluation import look, measure
 
-    result = evaluate(
-        Detector(options.model, threads=options.threads),
-        options.photos,
-        options.truth,
-        smallest=options.smallest,
-        progress=_bar,
-    )
-    print(result)
+    detector = Detector(options.model, threads=options.threads)
+    seen = look(detector, options.photos, options.truth, progress=_bar)
+    print(measure(seen, smallest=options.smallest))
+    if options.report:
+        from ssd.report import report
+
+        report(seen, options.report, smallest=options.smallest)
+        print(f"report: {options.report}")
 
 
 def _bar(photos):
@@ -135,6 +135,7 @@ def _parser():
         default=0.0,
         help="ignore faces whose height is less than this share of the photo's long side (0)",
     )
+    made.add_argument("--report", type=pathlib.Path, help="PNG file for curves and mistakes")
     made.add_argument("--threads", type=int, default=1, help="threads of the runtime (1)")
 
     made = command("export", _export, "Turn a trained model into a .tflite file.")

@@ -35,6 +35,7 @@ FORBIDDEN = {
     "ssd.losses": DEVICE,
     "ssd.model": DEVICE,
     "ssd.exporting": JOIN,
+    "ssd.report": JOIN,
     "ssd.training": JOIN,
     "distill": ("keras", "anchors", "ssd.model", "ssd.losses", "ssd.data", "ssd.detector"),
     "benchmarks": (),
