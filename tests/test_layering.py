@@ -25,6 +25,7 @@ FORBIDDEN = {
     "ssd.evaluation": BOARD,
     "ssd.photo": BOARD,
     "ssd.photos": BOARD,
+    "ssd.resizing": BOARD,
     "ssd.suppression": BOARD,
     "ssd.augment": FEED,
     "ssd.data": FEED,
@@ -36,6 +37,7 @@ FORBIDDEN = {
     "ssd.training": JOIN,
     "distill": ("keras", "anchors", "ssd.model", "ssd.losses", "ssd.data", "ssd.detector"),
     "benchmarks": (),
+    "benchmarks.board": BOARD,
     "benchmarks.latency": BOARD,
 }
 
