@@ -39,6 +39,7 @@ FORBIDDEN = {
     "ssd.training": JOIN,
     "distill": ("keras", "anchors", "ssd.model", "ssd.losses", "ssd.data", "ssd.detector"),
     "benchmarks": (),
+    "benchmarks.board": BOARD,
     "benchmarks.latency": BOARD,
 }
 
