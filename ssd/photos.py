@@ -20,10 +20,12 @@ class Photo(NamedTuple):
     Args:
         pixels: uint8 [height, width, 3], RGB.
         encoded: The same photo as a JPEG file: upright, colour or gray.
+        full_size: (height, width) that the upright photo had before it was scaled down.
     """
 
     pixels: np.ndarray
     encoded: bytes
+    full_size: tuple[int, int]
 
 
 def read(path, *, max_side=None, max_pixels=MAX_PIXELS):
@@ -102,10 +104,10 @@ def _decode(original, max_side, max_pixels):
         except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, ...
             raise ValueError(f"damaged: {error}".replace("\n", " ")) from None
     if kept:
-        return Photo(np.asarray(pixels), original)
+        return Photo(np.asarray(pixels), original, (height, width))
     encoded = io.BytesIO()
     pixels.save(encoded, "JPEG", quality=QUALITY, subsampling=0)
-    return Photo(np.asarray(pixels), encoded.getvalue())
+    return Photo(np.asarray(pixels), encoded.getvalue(), (height, width))
 
 
 def _turned(image, width, height):
