@@ -95,12 +95,16 @@ class _Progress:
 
 
 def _summary(out, counts, seconds):
-    one_sided = f" ({counts['one_sided']:,} seen by one look only)" if counts["one_sided"] else ""
+    def some(number, what):
+        return f"{counts[number]:,} {what}"
+
+    one_sided = f" ({some('one_sided', 'seen by one look only')})" if counts["one_sided"] else ""
+    listed = f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] else ""
     print(
-        f"{counts['labelled']:,} photos labelled, {counts['faces']:,} faces, "
-        f"{counts['ignored']:,} regions to ignore{one_sided}, {counts['errors']:,} photos not readable"
-        + (f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] else "")
-        + f", {counts['other_files']:,} other files, {seconds:.0f} s"
+        f"{some('labelled', 'photos labelled')}, {some('faces', 'faces')}, "
+        f"{some('ignored', 'regions to ignore')}{one_sided}, "
+        f"{some('errors', 'photos not readable')}{listed}, "
+        f"{some('other_files', 'other files')}, {seconds:.0f} s"
     )
 
 

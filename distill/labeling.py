@@ -124,6 +124,8 @@ def label(source, out, options, *, progress=None):
         )
     (out / "progress").mkdir(parents=True, exist_ok=True)
     with _lock(out):
+        for stale in [*out.glob(".*.part"), *(out / "progress").glob(".*.part")]:
+            stale.unlink()  # of a run that was killed; the lock says that none is writing
         plan = _plan(out, names, options.shard_photos)
         if earlier is None:
             records.write_dataset(out, {**about, "complete": False})

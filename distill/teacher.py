@@ -140,6 +140,8 @@ def _graphs():
 
     @tf.function(input_signature=[photo, tf.TensorSpec([None], tf.float64)])
     def propose(photo, scales):
+        if tf.shape(scales)[0] == 0:  # of no levels, `tf.map_fn` loses the shape
+            return tf.zeros([0, 4])
         rows = tf.map_fn(
             lambda scale: _propose_at(first, photo, scale),
             scales,
