@@ -35,6 +35,15 @@ def main(arguments=None):
     option("--max-side", int, "PX", "longest side of a stored photo; larger ones are scaled down")
     option("--max-pixels", int, "N", "photos of more pixels are refused")
     option("--shard-photos", int, "N", "photos to a shard")
+    parser.add_argument(
+        "--second-opinion",
+        nargs="?",
+        const="mirror",
+        default=default.second_opinion,
+        metavar="LOOK",
+        help="look again at the mirrored photo (mirror), at a smaller one (scale) or both; "
+        "faces that one look misses become regions to ignore (mirror if no LOOK is named)",
+    )
     parsed = vars(parser.parse_args(arguments))
     source, out = parsed.pop("photos"), parsed.pop("out")
     try:
@@ -86,11 +95,16 @@ class _Progress:
 
 
 def _summary(out, counts, seconds):
+    def some(number, what):
+        return f"{counts[number]:,} {what}"
+
+    one_sided = f" ({some('one_sided', 'seen by one look only')})" if counts["one_sided"] else ""
+    listed = f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] else ""
     print(
-        f"{counts['labelled']:,} photos labelled, {counts['faces']:,} faces, "
-        f"{counts['ignored']:,} regions to ignore, {counts['errors']:,} photos not readable"
-        + (f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] else "")
-        + f", {counts['other_files']:,} other files, {seconds:.0f} s"
+        f"{some('labelled', 'photos labelled')}, {some('faces', 'faces')}, "
+        f"{some('ignored', 'regions to ignore')}{one_sided}, "
+        f"{some('errors', 'photos not readable')}{listed}, "
+        f"{some('other_files', 'other files')}, {seconds:.0f} s"
     )
 
 

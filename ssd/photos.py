@@ -11,6 +11,9 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 100_000_000
 QUALITY = 95  # of a JPEG that has to be encoded anew; its traces stay below those of a resize
+# Sizes are checked here, and flaws in metadata do no harm to pixels. (A filter set for each photo
+# would not do: photos are read by threads, which share the filters.)
+warnings.filterwarnings("ignore", module=r"PIL\.")
 _ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
 
 
@@ -20,10 +23,12 @@ class Photo(NamedTuple):
     Args:
         pixels: uint8 [height, width, 3], RGB.
         encoded: The same photo as a JPEG file: upright, colour or gray.
+        full_size: (height, width) that the upright photo had before it was scaled down.
     """
 
     pixels: np.ndarray
     encoded: bytes
+    full_size: tuple[int, int]
 
 
 def read(path, *, max_side=None, max_pixels=MAX_PIXELS):
@@ -62,13 +67,12 @@ def read(path, *, max_side=None, max_pixels=MAX_PIXELS):
         raise ValueError(error.strerror or str(error)) from None
     if not original:
         raise ValueError("empty file")
-    with warnings.catch_warnings():
-        # The size is checked here, and flaws in metadata do no harm to pixels.
-        warnings.simplefilter("ignore")
-        return _decode(original, max_side, max_pixels)
+    return _decode(original, max_side, max_pixels)
 
 
 def _decode(original, max_side, max_pixels):
+    if max_pixels > Image.MAX_IMAGE_PIXELS:  # asked for: Pillow's own limit is in the way
+        Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         image = Image.open(io.BytesIO(original))
     except Image.DecompressionBombError:  # Pillow's own limit, at twice 89 million pixels
@@ -88,24 +92,28 @@ def _decode(original, max_side, max_pixels):
         try:
             if scale < 1 and image.format == "JPEG":
                 # The decoder halves for free, down to no less than the size wanted.
-                image.draft(image.mode, (round(width * scale), round(height * scale)))
+                image.draft(image.mode, _scaled(width, height, scale))
             image.load()
             if not upright:
                 image = ImageOps.exif_transpose(image)
                 width, height = image.size if scale == 1 else _turned(image, width, height)
             pixels = _to_rgb(image)
             if scale < 1:
-                size = max(1, round(width * scale)), max(1, round(height * scale))
-                pixels = pixels.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+                size = _scaled(width, height, scale)
+                pixels = pixels.resize(size, Image.Resampling.BILINEAR)
         except MemoryError:
             raise ValueError("not enough memory to decode") from None
         except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, ...
             raise ValueError(f"damaged: {error}".replace("\n", " ")) from None
     if kept:
-        return Photo(np.asarray(pixels), original)
+        return Photo(np.asarray(pixels), original, (height, width))
     encoded = io.BytesIO()
     pixels.save(encoded, "JPEG", quality=QUALITY, subsampling=0)
-    return Photo(np.asarray(pixels), encoded.getvalue())
+    return Photo(np.asarray(pixels), encoded.getvalue(), (height, width))
+
+
+def _scaled(width, height, scale):
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _turned(image, width, height):
