@@ -109,11 +109,14 @@ def look(detector, photos, truth, *, progress=None):
 
     Args and errors are those of `evaluate`.
     """
-    labelled = read_truth(truth, photos)
-    return [
-        Seen(*each, found=detector(read_photo(each[0]), threshold=_FLOOR))
-        for each in (progress(labelled) if progress else labelled)
-    ]
+    labelled, seen = read_truth(truth, photos), []
+    for path, shape, boxes, classes, ignored in progress(labelled) if progress else labelled:
+        photo = read_photo(path)
+        # Labels may be of the photo as it was stored, scaled down.
+        boxes = boxes * np.tile(np.divide(photo.shape[:2], shape), 2)
+        found = detector(photo, threshold=_FLOOR)
+        seen.append(Seen(path, photo.shape[:2], boxes, classes, ignored, found))
+    return seen
 
 
 def measure(seen, *, smallest=0.0, false_alarms=0.1):

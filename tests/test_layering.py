@@ -27,6 +27,8 @@ FORBIDDEN = {
     "ssd.photos": BOARD,
     "ssd.resizing": BOARD,
     "ssd.suppression": BOARD,
+    "ssd.coco": FEED,
+    "ssd.importing": FEED,
     "ssd.quiet": FEED,
     "ssd.augment": FEED,
     "ssd.data": FEED,
