@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ssd.detector import Detections
 from ssd.photo import read_photo
 
 # Scores below this change no figure that anyone reads, and cost a long tail of boxes.
@@ -34,7 +35,7 @@ class Seen(NamedTuple):
     boxes: np.ndarray
     classes: np.ndarray
     ignored: np.ndarray
-    found: NamedTuple
+    found: Detections
 
 
 class Evaluation(NamedTuple):

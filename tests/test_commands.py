@@ -61,7 +61,11 @@ def road(disc_labels, tiny, tmp_path_factory):
         for ymin, xmin, ymax, xmax in boxes.tolist():
             box = [xmin, ymin, xmax - xmin, ymax - ymin]
             annotations.append({"image_id": index, "category_id": 1, "bbox": box})
-    truth = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "face"}]}
+    truth = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "face"}],
+    }
     (folder / "truth.json").write_text(json.dumps(truth))
     return folder
 
