@@ -7,6 +7,7 @@ imageio and a LiteRT runtime `ssd.Detector` works and TensorFlow is never import
 import importlib
 
 _HOME = {
+    "CaptureLog": "capture",
     "Config": "config",
     "Detections": "detector",
     "Detector": "detector",

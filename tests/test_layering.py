@@ -19,6 +19,7 @@ FORBIDDEN = {
     "anchors": ("tensorflow", "ssd", "distill", "benchmarks"),
     "ssd": BOARD,
     "ssd.__main__": BOARD,
+    "ssd.capture": BOARD,
     "ssd.config": BOARD,
     "ssd.detector": BOARD,
     "ssd.drawing": BOARD,
