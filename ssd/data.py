@@ -1,0 +1,112 @@
+"""Shards on disk to batches of static shape: plain TensorFlow, on the CPU, before the device."""
+
+import tensorflow as tf
+
+from ssd import augment, records
+
+# Photos waiting to be shuffled are compressed, 10 to 100 KB each.
+_SHUFFLE = 2048
+
+
+def dataset(labels, config, *, batch_size=32, training=False, seed=None):
+    """Batches of photos and labels from a folder of shards.
+
+    Args:
+        labels: Folder that `python -m distill` or `ssd.records` wrote.
+        config: The `ssd.Config` of the model the batches are for.
+        batch_size: Photos in a batch.
+        training: Whether photos are shuffled and augmented, and an incomplete last batch is
+            dropped. If not, each photo is just scaled to fit, in the order on disk.
+        seed: Makes shuffling and augmentation repeatable, at some cost in speed.
+
+    Returns:
+        A `tf.data.Dataset` of (images, labels):
+        images uint8 [batch, height, width, 3]; labels float32 [batch, max_boxes, 5], box
+        `[ymin, xmin, ymax, xmax]` on the unit square of the image, then class. Unused rows are
+        all zeros. Class -1 marks a region to ignore, among them every face smaller than
+        `config.min_face` and, in training, faces that a crop cut in half.
+
+    Raises:
+        ValueError: If the folder is missing or holds no shards.
+    """
+    files = [str(path) for path in records.shards(labels)]
+    in_order = not training or seed is not None
+    photos = tf.data.Dataset.from_tensor_slices(files)
+    if training:
+        photos = photos.shuffle(len(files), seed=seed)
+    photos = photos.interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=min(4, len(files)) if training else 1,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=in_order,
+    )
+    if training:
+        photos = photos.shuffle(_SHUFFLE, seed=seed)
+        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+        photos = tf.data.Dataset.zip(photos, seeds)
+    else:
+        photos = photos.map(lambda serialized: (serialized, (0, 0)))
+
+    def prepare(serialized, seed):
+        record = records.parse(serialized)
+        photo = tf.io.decode_jpeg(record["encoded"], channels=3, dct_method="INTEGER_ACCURATE")
+        boxes, classes = record["boxes"], record["classes"]
+        if training:
+            image, boxes, classes = augment.augment(photo, boxes, classes, config, seed=seed)
+        else:
+            image, boxes = letterbox(photo, boxes, config)
+        return image, rows(boxes, classes, config)
+
+    photos = photos.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=in_order)
+    # With the number of batches known, a progress bar has an end from the first pass on.
+    photos = photos.apply(tf.data.experimental.assert_cardinality(records.count(labels)))
+    return photos.batch(batch_size, drop_remainder=training).prefetch(tf.data.AUTOTUNE)
+
+
+def letterbox(photo, boxes, config):
+    """A photo as the model takes it: scaled to fit the top left corner, the rest black.
+
+    This is what `ssd.Detector` does with Pillow when serving; a test holds the two together.
+
+    Args:
+        photo: uint8 [height, width, 3].
+        boxes: float32 [boxes, 4] on the unit square of the photo.
+        config: The `ssd.Config` of the model.
+
+    Returns:
+        uint8 [*config.image_size, 3], and the boxes on its unit square.
+    """
+    rows, columns = config.image_size
+    height, width = tf.shape(photo)[0], tf.shape(photo)[1]
+    # The same whole numbers as Config.fit.
+    inner_height = (2 * height * columns + width) // (2 * width)
+    inner_width = (2 * width * rows + height) // (2 * height)
+    inner_height = tf.clip_by_value(inner_height, 1, rows)
+    inner_width = tf.clip_by_value(inner_width, 1, columns)
+    image = tf.image.resize(photo, (inner_height, inner_width), antialias=True)
+    image = tf.saturate_cast(tf.round(image), tf.uint8)
+    image = tf.image.pad_to_bounding_box(image, 0, 0, rows, columns)
+    share = tf.cast(tf.stack([inner_height, inner_width]), tf.float32) / (rows, columns)
+    return image, boxes * tf.tile(share, [2])
+
+
+def rows(boxes, classes, config):
+    """Boxes and classes as one label of fixed shape, the largest first.
+
+    Args:
+        boxes: float32 [boxes, 4] on the unit square of the image.
+        classes: int [boxes]; -1 marks a region to ignore.
+        config: The `ssd.Config` of the model.
+
+    Returns:
+        float32 [config.max_boxes, 5]; faces smaller than `config.min_face` have class -1.
+    """
+    height, width = config.image_size
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) * height * width
+    classes = tf.where(area < config.min_face**2, -1, tf.cast(classes, tf.int32))
+    label = tf.concat([boxes, tf.cast(classes, tf.float32)[:, None]], axis=1)
+    label = tf.gather(label, tf.argsort(area, direction="DESCENDING", stable=True))
+    label = tf.gather(label, tf.where(tf.sort(area, direction="DESCENDING") > 0)[:, 0])
+    label = label[: config.max_boxes]
+    label = tf.pad(label, [[0, config.max_boxes - tf.shape(label)[0]], [0, 0]])
+    return tf.ensure_shape(label, (config.max_boxes, 5))
