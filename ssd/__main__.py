@@ -81,6 +81,34 @@ def _export(options):
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} KB")
 
 
+def _import(options):
+    import_tensorflow()
+    from ssd.importing import import_labels
+
+    counts, problems = import_labels(
+        options.format,
+        options.annotations,
+        options.photos,
+        options.out,
+        classes=options.classes.split(","),
+        max_side=options.max_side,
+    )
+    for file, reason in problems:
+        print(f"ssd import: {file}: {reason}", file=sys.stderr)
+    print(
+        f"{counts['labelled']} photos of {counts['photos']} taken over, {counts['boxes']} boxes, "
+        f"{counts['ignored']} regions to ignore"
+    )
+
+
+def _coco(options):
+    import_tensorflow()
+    from ssd import coco
+
+    photos, annotations = coco.write(options.labels, options.out)
+    print(f"{options.out}: {photos} photos, {annotations} boxes and regions")
+
+
 def _detect(options):
     from ssd.detector import Detector
     from ssd.drawing import draw
@@ -143,6 +171,24 @@ def _parser():
     made.add_argument("out", type=pathlib.Path, help=".tflite file to write")
     made.add_argument("--precision", default="int8", help="int8 (default), float16 or float32")
     made.add_argument("--calibration", type=pathlib.Path, help="folder of labels, for int8")
+
+    made = command("import", _import, "Turn labels drawn by people into labels to train on.")
+    made.add_argument("format", help="coco, voc, yolo or wider")
+    made.add_argument(
+        "annotations", type=pathlib.Path, help="JSON or text file, or folder (voc, yolo)"
+    )
+    made.add_argument("photos", type=pathlib.Path, help="folder that the file names are in")
+    made.add_argument(
+        "out", type=pathlib.Path, help="folder for the labels, new or of the same run"
+    )
+    made.add_argument("--classes", default="face", help="names, separated by commas (face)")
+    made.add_argument(
+        "--max-side", type=int, default=640, help="photos are scaled down to it (640)"
+    )
+
+    made = command("coco", _coco, "Write labels as COCO detection JSON.")
+    made.add_argument("labels", type=pathlib.Path, help="folder of labels")
+    made.add_argument("out", type=pathlib.Path, help="JSON file to write")
 
     made = command("detect", _detect, "Find faces: prints file, class, score, ymin xmin ymax xmax.")
     made.add_argument("photos", type=pathlib.Path, nargs="+", help="photos")

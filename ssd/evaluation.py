@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ssd.detector import Detections
 from ssd.photo import read_photo
 
 # Scores below this change no figure that anyone reads, and cost a long tail of boxes.
@@ -34,7 +35,7 @@ class Seen(NamedTuple):
     boxes: np.ndarray
     classes: np.ndarray
     ignored: np.ndarray
-    found: NamedTuple
+    found: Detections
 
 
 class Evaluation(NamedTuple):
@@ -109,11 +110,14 @@ def look(detector, photos, truth, *, progress=None):
 
     Args and errors are those of `evaluate`.
     """
-    labelled = read_truth(truth, photos)
-    return [
-        Seen(*each, found=detector(read_photo(each[0]), threshold=_FLOOR))
-        for each in (progress(labelled) if progress else labelled)
-    ]
+    labelled, seen = read_truth(truth, photos), []
+    for path, shape, boxes, classes, ignored in progress(labelled) if progress else labelled:
+        photo = read_photo(path)
+        # Labels may be of the photo as it was stored, scaled down.
+        boxes = boxes * np.tile(np.divide(photo.shape[:2], shape), 2)
+        found = detector(photo, threshold=_FLOOR)
+        seen.append(Seen(path, photo.shape[:2], boxes, classes, ignored, found))
+    return seen
 
 
 def measure(seen, *, smallest=0.0, false_alarms=0.1):

@@ -182,6 +182,18 @@ def test_by_size_agrees_with_pycocotools(scene):
     assert ours[2] > 10
 
 
+def test_truth_of_a_photo_stored_smaller_is_scaled_to_it(scene):
+    detector, photos, truth, _ = scene
+    halved = json.loads(truth.read_text())
+    for each in halved["images"]:
+        each["height"], each["width"] = 50, 60
+    for each in halved["annotations"]:
+        each["bbox"] = [side / 2 for side in each["bbox"]]
+    (photos / "halved.json").write_text(json.dumps(halved))
+    result = evaluate(detector, photos, photos / "halved.json")
+    assert result.ap50 == evaluate(detector, photos, truth).ap50 > 0
+
+
 def test_a_detector_that_finds_nothing(scene):
     _, photos, truth, _ = scene
     nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))

@@ -29,6 +29,8 @@ FORBIDDEN = {
     "ssd.resizing": BOARD,
     "ssd.smoothing": BOARD,
     "ssd.suppression": BOARD,
+    "ssd.coco": FEED,
+    "ssd.importing": FEED,
     "ssd.quiet": FEED,
     "ssd.augment": FEED,
     "ssd.data": FEED,
