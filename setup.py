@@ -59,6 +59,7 @@ setup(
         "cuda": ["jax[cuda12]"],
         "demo": ["scikit-image", "scikit-learn"],
         "dev": [
+            "gpiozero",
             "hypothesis",
             "jax",
             "packaging",

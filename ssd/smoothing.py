@@ -62,7 +62,9 @@ class Smoother:
         joined = Detections(
             *(
                 np.concatenate([fresh, last[waiting]]).astype(fresh.dtype)
-                for fresh, last in zip((boxes, *found[1:]), self._last, strict=True)
+                for fresh, last in zip(
+                    (boxes, found.scores, found.classes), self._last, strict=True
+                )
             )
         )
         missed = np.concatenate([np.zeros(len(found), int), self._missed[waiting] + 1])
