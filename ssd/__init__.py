@@ -13,6 +13,7 @@ _HOME = {
     "Detector": "detector",
     "MultiboxLoss": "losses",
     "SSD": "model",
+    "Smoother": "smoothing",
     "dataset": "data",
     "draw": "drawing",
     "evaluate": "evaluation",

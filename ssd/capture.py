@@ -54,12 +54,12 @@ class CaptureLog:
 
     Example:
         >>> import tempfile
-        >>> found = Detections(np.zeros((1, 4)), np.array([0.9]), np.array([1]))
+        >>> found = Detections(np.zeros((1, 4)), np.array([0.5]), np.array([1]))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     log = CaptureLog(folder, limit=1_000_000)
         ...     log.add(np.zeros((64, 64, 3), np.uint8), found, shape=(480, 640), seconds=0.02)
         ...     [capture.found.scores.tolist() for capture in log]
-        [[0.9]]
+        [[0.5]]
     """
 
     def __init__(self, folder, *, limit=100_000_000):

@@ -27,6 +27,7 @@ FORBIDDEN = {
     "ssd.photo": BOARD,
     "ssd.photos": BOARD,
     "ssd.resizing": BOARD,
+    "ssd.smoothing": BOARD,
     "ssd.suppression": BOARD,
     "ssd.coco": FEED,
     "ssd.importing": FEED,
