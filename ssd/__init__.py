@@ -7,11 +7,13 @@ imageio and a LiteRT runtime `ssd.Detector` works and TensorFlow is never import
 import importlib
 
 _HOME = {
+    "CaptureLog": "capture",
     "Config": "config",
     "Detections": "detector",
     "Detector": "detector",
     "MultiboxLoss": "losses",
     "SSD": "model",
+    "Smoother": "smoothing",
     "dataset": "data",
     "draw": "drawing",
     "evaluate": "evaluation",
