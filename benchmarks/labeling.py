@@ -14,8 +14,8 @@ import time
 import numpy as np
 
 from distill.agreement import overlaps
-from distill.labeling import find_photos
 from ssd import photos as photo_files
+from ssd.quiet import import_tensorflow
 
 TURN = 32  # photos one teacher sees before it is the other's turn
 SURE, TIGHT = 0.9, 0.9  # faces compared score at least this; a face is found at this IoU
@@ -143,6 +143,7 @@ def main(arguments=None):
     parser.add_argument("--json", metavar="FILE", help="write the figures for machines")
     parser.add_argument("--plot", metavar="FILE.png", help="draw memory over photos")
     options = parser.parse_args(arguments)
+    import_tensorflow()
     results = {}
     try:
         for folder in options.folders:
@@ -166,6 +167,8 @@ def main(arguments=None):
 def _load(folder, limit):
     if not os.path.isdir(folder):
         raise ValueError(f"{folder}: wanted a folder of photos, there is no such folder")
+    from distill.labeling import find_photos
+
     names, _ = find_photos(folder)
     if not names:
         raise ValueError(f"{folder}: wanted a folder of photos, found none")

@@ -67,7 +67,6 @@ class _Progress:
     def __enter__(self):
         self.bar = None
         self.start = self.last = time.monotonic()
-        self.first = None
         return self
 
     def __call__(self, state):
@@ -75,14 +74,16 @@ class _Progress:
             from tqdm import tqdm
 
             if self.bar is None:
-                self.bar = tqdm(total=state["total"], initial=0, unit=" photos", smoothing=0.1)
+                before = state["done"] - state["fresh"]
+                self.bar = tqdm(total=state["total"], initial=before, unit=" photos")
+                self.bar.start_t = self.start
             self.bar.set_postfix(faces=state["faces"], refresh=False)
             self.bar.update(state["done"] - self.bar.n)
             return
         now = time.monotonic()
         if now - self.last > 10 or state["done"] == state["total"]:
             self.last = now
-            rate = state["done"] / max(now - self.start, 1e-9)
+            rate = state["fresh"] / max(now - self.start, 1e-9)
             print(
                 f"{state['done']:,} of {state['total']:,} photos, {state['faces']:,} faces, "
                 f"{rate:.1f} photos/s",

@@ -97,8 +97,8 @@ def label(source, out, options, *, progress=None):
         source: Folder of photos, searched recursively.
         out: Folder for the labels. Made if missing; may hold an earlier run of the same.
         options: `Options`.
-        progress: Called after each shard with a dictionary: `done`, `total` (photos) and
-            `faces`.
+        progress: Called after each shard with a dictionary: photos `done`, `fresh` (of
+            them done by this run) and in `total`, and `faces`.
 
     Returns:
         The counts, as `dataset.json` holds them: `photos` (files found), `labelled`, `errors`,
@@ -130,20 +130,22 @@ def label(source, out, options, *, progress=None):
         if earlier is None:
             records.write_dataset(out, {**about, "complete": False})
         teacher = options.load_teacher()
-        reports = {}
+        reports, fresh = {}, 0
         for index, shard in enumerate(plan):
             path = records.shard_path(out, index)
             if path.exists():
                 reports[index] = _read_report(out, index)
-            else:
-                labelled, report = label_shard(source, shard, teacher, options)
-                _write_report(out, index, report)
-                records.write_shard(path, labelled)
-                reports[index] = report
+                continue
+            labelled, report = label_shard(source, shard, teacher, options)
+            _write_report(out, index, report)
+            records.write_shard(path, labelled)
+            reports[index] = report
+            fresh += len(shard)
             if progress:
                 progress(
                     {
                         "done": sum(r["photos"] for r in reports.values()),
+                        "fresh": fresh,
                         "total": sum(map(len, plan)),
                         "faces": sum(r["faces"] for r in reports.values()),
                     }

@@ -66,7 +66,7 @@ def from_photos(photos, names):
             }
         )
         for box, label, score in zip(photo.boxes, photo.classes, photo.scores, strict=True):
-            ymin, xmin, ymax, xmax = box.astype(float)
+            ymin, xmin, ymax, xmax = box.tolist()
             x, y = xmin * photo.width, ymin * photo.height
             width, height = (xmax - xmin) * photo.width, (ymax - ymin) * photo.height
             for category in categories if label == records.IGNORE else [int(label)]:
