@@ -5,13 +5,14 @@ import os
 import sys
 import time
 
-from distill.labeling import Options, label
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from ssd.quiet import import_tensorflow
 
 
 def main(arguments=None):
     """Runs the command line; returns its exit status."""
+    import_tensorflow()
+    from distill.labeling import Options, label
+
     default = Options()
     parser = argparse.ArgumentParser(
         prog="python -m distill",
