@@ -57,11 +57,13 @@ setup(
         "dev": [
             "hypothesis",
             "jax",
+            "packaging",
             "pycocotools",
             "pytest",
             "ruff",
             "scikit-image",
             "scikit-learn",
+            "setuptools>=68",
         ],
     },
 )

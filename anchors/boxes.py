@@ -8,6 +8,8 @@ row of a label is all zeros, which is such a box.
 The same box said by its centre is `[y, x, height, width]`.
 """
 
+from typing import Any, NamedTuple
+
 from keras import ops
 
 
@@ -25,8 +27,8 @@ def area(boxes):
         >>> np.asarray(area([[0.0, 0.0, 0.5, 0.5], [0.5, 0.0, 0.0, 0.5]])).tolist()
         [0.25, 0.0]
     """
-    ymin, xmin, ymax, xmax = _coordinates(boxes)
-    return _positive_product(ymax - ymin, xmax - xmin)
+    boxes = sides(boxes)
+    return shared_area(boxes, boxes)
 
 
 def intersection(a, b):
@@ -44,12 +46,9 @@ def intersection(a, b):
         >>> np.asarray(intersection([[0.0, 0.0, 0.5, 0.5]], [[0.0, 0.25, 1.0, 1.0]])).tolist()
         [[0.125]]
     """
-    a_ymin, a_xmin, a_ymax, a_xmax = (side[..., :, None] for side in _coordinates(a))
-    b_ymin, b_xmin, b_ymax, b_xmax = (side[..., None, :] for side in _coordinates(b))
-    return _positive_product(
-        ops.minimum(a_ymax, b_ymax) - ops.maximum(a_ymin, b_ymin),
-        ops.minimum(a_xmax, b_xmax) - ops.maximum(a_xmin, b_xmin),
-    )
+    a = Sides(*(side[..., :, None] for side in sides(a)))
+    b = Sides(*(side[..., None, :] for side in sides(b)))
+    return shared_area(a, b)
 
 
 def iou(a, b):
@@ -74,8 +73,60 @@ def iou(a, b):
     return overlap(intersection(a, b), area(a)[..., :, None], area(b)[..., None, :])
 
 
+class Sides(NamedTuple):
+    """The four numbers of boxes apart, each of any shape: no tensor then ends in an axis of 4."""
+
+    ymin: Any
+    xmin: Any
+    ymax: Any
+    xmax: Any
+
+
+def sides(boxes):
+    """The four numbers of each box apart.
+
+    Args:
+        boxes: [..., 4], boxes as in `anchors.boxes`. Half precision becomes float32 here, before
+            anything is computed from it.
+
+    Returns:
+        `Sides` of float32 [...].
+
+    Raises:
+        ValueError: If the last axis is not 4 long.
+
+    Example:
+        >>> float(sides([0.0, 0.25, 0.5, 1.0]).xmax)
+        1.0
+    """
+    boxes = ops.convert_to_tensor(boxes, "float32")
+    if not boxes.shape or boxes.shape[-1] != 4:
+        raise ValueError(f"wanted boxes of shape [..., 4], got {tuple(boxes.shape)}")
+    return Sides(*(boxes[..., side] for side in range(4)))
+
+
+def shared_area(a, b):
+    """The area shared by boxes given as `Sides` of shapes that broadcast; with itself, its area.
+
+    Example:
+        >>> a, b = sides([0.0, 0.0, 0.5, 0.5]), sides([0.0, 0.25, 1.0, 1.0])
+        >>> float(shared_area(a, b)), float(shared_area(b, b))
+        (0.125, 0.75)
+    """
+    height = ops.minimum(a.ymax, b.ymax) - ops.maximum(a.ymin, b.ymin)
+    width = ops.minimum(a.xmax, b.xmax) - ops.maximum(a.xmin, b.xmin)
+    # A `where`, not two clamps: it stands between this product and the sum that IoU makes of it,
+    # so that no compiler folds them into one fused multiply-add, and all of them round alike.
+    return ops.where(ops.logical_and(height > 0, width > 0), height * width, 0.0)
+
+
 def overlap(shared, area, other_area):
-    """IoU from the area shared and the two areas: `shared / (area + other_area - shared)`."""
+    """IoU from the area shared and the two areas: `shared / (area + other_area - shared)`.
+
+    Example:
+        >>> float(overlap(ops.convert_to_tensor(0.25), 0.5, 0.75))
+        0.25
+    """
     # Nothing shared may mean two boxes without area: 0 / 0.
     union = ops.where(shared > 0, area + other_area - shared, 1.0)
     return shared / union
@@ -95,7 +146,7 @@ def corners_to_centre(boxes):
         >>> np.asarray(corners_to_centre([0.0, 0.25, 0.5, 0.75])).tolist()
         [0.25, 0.5, 0.5, 0.5]
     """
-    ymin, xmin, ymax, xmax = _coordinates(boxes)
+    ymin, xmin, ymax, xmax = sides(boxes)
     return ops.stack([(ymin + ymax) / 2, (xmin + xmax) / 2, ymax - ymin, xmax - xmin], axis=-1)
 
 
@@ -113,7 +164,7 @@ def centre_to_corners(boxes):
         >>> np.asarray(centre_to_corners([0.25, 0.5, 0.5, 0.5])).tolist()
         [0.0, 0.25, 0.5, 0.75]
     """
-    y, x, height, width = _coordinates(boxes)
+    y, x, height, width = sides(boxes)
     return ops.stack([y - height / 2, x - width / 2, y + height / 2, x + width / 2], axis=-1)
 
 
@@ -132,18 +183,3 @@ def clip(boxes):
         [0.0, 0.25, 0.5, 1.0]
     """
     return ops.clip(ops.convert_to_tensor(boxes, "float32"), 0.0, 1.0)
-
-
-def _coordinates(boxes):
-    """The four numbers of each box, each [...]. Half precision becomes float32 here."""
-    boxes = ops.convert_to_tensor(boxes, "float32")
-    if boxes.shape[-1] != 4:
-        raise ValueError(f"boxes: wanted shape [..., 4], got {tuple(boxes.shape)}")
-    return tuple(boxes[..., side] for side in range(4))
-
-
-def _positive_product(height, width):
-    """height × width where both are positive, else 0."""
-    # A `where`, not two clamps: it stands between the product and a sum, so that no compiler
-    # folds them into one fused multiply-add, and every compiler rounds alike.
-    return ops.where(ops.logical_and(height > 0, width > 0), height * width, 0.0)

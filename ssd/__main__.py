@@ -104,7 +104,9 @@ def _parser():
         made.set_defaults(run=run)
         return made
 
-    made = command("train", _train, "Train a detector on labels. Stopped, the same command goes on.")
+    made = command(
+        "train", _train, "Train a detector on labels. Stopped, the same command goes on."
+    )
     made.add_argument("labels", type=pathlib.Path, help="folder that python -m distill wrote")
     made.add_argument("out", type=pathlib.Path, help="folder for the model and its curves")
     made.add_argument("--config", type=pathlib.Path, help="JSON file with the words of ssd.Config")

@@ -198,7 +198,7 @@ class Detector:
 
     def _open(self):
         """One more interpreter of the model."""
-        interpreter = _runtime()(model_content=self._model, num_threads=self.threads)
+        interpreter = runtime().Interpreter(model_content=self._model, num_threads=self.threads)
         interpreter.allocate_tensors()
         return interpreter
 
@@ -244,11 +244,15 @@ def _read_archive(path, model):
     return about, anchors
 
 
-def _runtime():
-    """The Interpreter class of the runtime that is installed."""
+def runtime():
+    """The interpreter module of the LiteRT runtime that is installed.
+
+    Raises:
+        ImportError: If none is; the message says what to install.
+    """
     for name in _RUNTIMES:
         try:
-            return importlib.import_module(name).Interpreter
+            return importlib.import_module(name)
         except ModuleNotFoundError:
             continue
     raise ImportError("no LiteRT runtime: pip install ai-edge-litert (or tflite-runtime)")

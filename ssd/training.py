@@ -95,6 +95,7 @@ def train(
         epochs=epochs,
         initial_epoch=done,
         steps_per_epoch=steps,
+        shuffle=False,  # the data does that
         verbose=1 if sys.stdout.isatty() else 2,
         # In this order: a row too many can be dropped, a missing one could not be made up.
         callbacks=[keras.callbacks.CSVLogger(history, append=done > 0), _Save(saved)],

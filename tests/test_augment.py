@@ -50,9 +50,7 @@ def test_boxes_stay_on_what_they_mark(seed, top, left, size):
 @given(seed=seeds)
 def test_the_same_seed_makes_the_same_example(seed):
     photo, boxes = marked_photo((40, 50, 80, 90))
-    one, other = (
-        augment.augment(photo, boxes, np.array([1]), CONFIG, seed=seed) for _ in range(2)
-    )
+    one, other = (augment.augment(photo, boxes, np.array([1]), CONFIG, seed=seed) for _ in range(2))
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
 

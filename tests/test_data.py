@@ -62,8 +62,9 @@ def test_boxes_follow_the_photo_into_the_letterbox(disc_labels, tiny):
             covered = np.zeros(image.shape[:2], bool)
             for ymin, xmin, ymax, xmax, kind in label:
                 if kind == 1:
-                    y, x = slice(round(ymin * 64), round(ymax * 64)), slice(
-                        round(xmin * 96), round(xmax * 96)
+                    y, x = (
+                        slice(round(ymin * 64), round(ymax * 64)),
+                        slice(round(xmin * 96), round(xmax * 96)),
                     )
                     covered[y, x] = True
                     assert image[y, x, 0].mean() > 180

@@ -60,11 +60,13 @@ def test_docstring_examples_are_really_tried():
 def python_blocks():
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         if path.exists():
-            for index, code in enumerate(re.findall(r"```python\n(.*?)```", path.read_text(), re.S)):
+            for index, code in enumerate(
+                re.findall(r"```python\n(.*?)```", path.read_text(), re.S)
+            ):
                 yield pytest.param(code, id=f"{path.name}-{index}")
 
 
-@pytest.mark.parametrize("code", python_blocks())
+@pytest.mark.parametrize("code", [*python_blocks()])
 def test_code_in_the_documentation_runs(code, disc_labels, tmp_path, monkeypatch):
     """Blocks find a folder `labels/`, a photo `photo.jpg`, and train for one pass."""
     import matplotlib.cbook

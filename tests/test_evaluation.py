@@ -14,9 +14,7 @@ NONE_IGNORED = np.array([False])
 
 def test_judge_gives_each_face_to_one_box():
     found = np.array([[0, 0, 10, 9], [0, 0, 10, 10], [50, 50, 60, 60]], float)
-    judged = judge(
-        found, np.array([0.9, 0.8, 0.7]), found[1:2].copy(), NONE_IGNORED, overlap=0.5
-    )
+    judged = judge(found, np.array([0.9, 0.8, 0.7]), found[1:2].copy(), NONE_IGNORED, overlap=0.5)
     # The better scored box takes the face although the other one fits better.
     np.testing.assert_allclose(judged, [[0.9, 0.9], [0.8, 0], [0.7, 0]])
 
@@ -144,9 +142,7 @@ def test_recall_is_read_where_the_false_alarms_allow_it(scene):
 
 def test_small_faces_can_be_left_out(scene):
     detector, photos, truth, _ = scene
-    everything, large = (
-        evaluate(detector, photos, truth, smallest=share) for share in (0, 0.2)
-    )
+    everything, large = (evaluate(detector, photos, truth, smallest=share) for share in (0, 0.2))
     heights = [
         each["bbox"][3]
         for each in json.loads(truth.read_text())["annotations"]
