@@ -49,11 +49,11 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None):
 
     def prepare(serialized, seed):
         record = records.parse(serialized)
-        photo = tf.io.decode_jpeg(record["encoded"], channels=3, dct_method="INTEGER_ACCURATE")
-        boxes, classes = record["boxes"], record["classes"]
+        photo, boxes, classes = record["encoded"], record["boxes"], record["classes"]
         if training:
             image, boxes, classes = augment.augment(photo, boxes, classes, config, seed=seed)
         else:
+            photo = tf.io.decode_jpeg(photo, channels=3, dct_method="INTEGER_ACCURATE")
             image, boxes = letterbox(photo, boxes, config)
         return image, rows(boxes, classes, config)
 
@@ -105,8 +105,8 @@ def rows(boxes, classes, config):
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) * height * width
     classes = tf.where(area < config.min_face**2, -1, tf.cast(classes, tf.int32))
     label = tf.concat([boxes, tf.cast(classes, tf.float32)[:, None]], axis=1)
-    label = tf.gather(label, tf.argsort(area, direction="DESCENDING", stable=True))
-    label = tf.gather(label, tf.where(tf.sort(area, direction="DESCENDING") > 0)[:, 0])
-    label = label[: config.max_boxes]
+    found = tf.math.count_nonzero(area > 0, dtype=tf.int32)
+    largest = tf.argsort(area, direction="DESCENDING", stable=True)
+    label = tf.gather(label, largest[: tf.minimum(found, config.max_boxes)])
     label = tf.pad(label, [[0, config.max_boxes - tf.shape(label)[0]], [0, 0]])
     return tf.ensure_shape(label, (config.max_boxes, 5))
