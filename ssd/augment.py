@@ -1,6 +1,7 @@
 """Photo and boxes changed together, each change a pure function of both and a seed."""
 
 import math
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -111,44 +112,113 @@ def crop(photo, boxes, classes, window, image_size):
         classes, -1 for a face of which too little is left.
     """
     photo = tf.convert_to_tensor(photo)
-    size = tf.constant(image_size, tf.float32)
-    photo_size = tf.cast(size_of(photo), tf.float32)
-    corner, extent = window[:2], window[2:] - window[:2]
-    scale = extent[0] / size[0]
-    stored = photo.dtype == tf.string
-    halved = halvings(scale) if stored else 0
-    grain = tf.cast(tf.bitwise.left_shift(1, halved), tf.float32)
-
-    # The rectangle of whole pixels that both window and photo cover, here and in the result.
-    edge = tf.math.floordiv(photo_size, grain)
-    start = tf.clip_by_value(tf.round(corner / grain), 0.0, edge - 1)
-    stop = tf.clip_by_value(tf.round((corner + extent) / grain), start + 1, edge)
-    place = tf.round((start * grain - corner) / extent * size)
-    place = tf.clip_by_value(place, 0.0, size - 1)
-    place_stop = tf.round((stop * grain - corner) / extent * size)
-    place_stop = tf.clip_by_value(place_stop, place + 1, size)
-
-    y, x = tf.unstack(tf.cast(start, tf.int32))
-    rows, columns = tf.unstack(tf.cast(stop - start, tf.int32))
-    if stored:
-        part = decode_part(photo, tf.stack([y, x, rows, columns]), halved)
-    else:
-        part = photo[y : y + rows, x : x + columns]
-    inner = tf.cast(place_stop - place, tf.int32)
-    image = resize(part, inner, enlarge=scale <= grain)
-    top, left = tf.unstack(tf.cast(place, tf.int32))
-    image = tf.image.pad_to_bounding_box(image, top, left, *image_size)
+    view = look(size_of(photo), window, image_size, reduce=photo.dtype == tf.string)
+    image = place(take(photo, view), view, image_size)
 
     # Boxes follow the rectangle that was really copied, not the window before rounding.
-    start, stop = start * grain, stop * grain
-    zoom = (place_stop - place) / (stop - start)
+    size = tf.constant(image_size, tf.float32)
+    photo_size = tf.cast(size_of(photo), tf.float32)
+    start, stop = view.start * view.unit, view.stop * view.unit
+    zoom = (view.to_stop - view.to_start) / (stop - start)
     moved = (boxes * tf.tile(photo_size, [2]) - tf.tile(start, [2])) * tf.tile(zoom, [2])
-    moved = (moved + tf.tile(place, [2])) / tf.tile(size, [2])
+    moved = (moved + tf.tile(view.to_start, [2])) / tf.tile(size, [2])
     seen = tf.clip_by_value(moved, 0.0, 1.0)
     left_over = tf.math.divide_no_nan(area(seen), area(moved))
     classes = tf.where(left_over < _VISIBLE, -1, tf.cast(classes, tf.int32))
     kept = left_over > 0
     return image, tf.boolean_mask(seen, kept), tf.boolean_mask(classes, kept)
+
+
+class View(NamedTuple):
+    """Which whole pixels of a photo go where; (row, column) pairs, float32 [2], whole numbers.
+
+    Attributes:
+        halved: How often the photo is halved first, int32 [], from 0 to 3.
+        unit: Pixels of the photo per pixel of the halved one: 1, 2, 4 or 8, float32 [].
+        start: First pixel shown, in the halved photo.
+        stop: One past the last pixel shown, in the halved photo.
+        to_start: Where the first one goes in the result.
+        to_stop: One past where the last one goes in the result.
+    """
+
+    halved: Any
+    unit: Any
+    start: Any
+    stop: Any
+    to_start: Any
+    to_stop: Any
+
+
+def look(photo_size, window, image_size, *, reduce):
+    """The rectangle of whole pixels that both window and photo cover, here and in the result.
+
+    Args:
+        photo_size: (height, width) of the photo in pixels, int32 [2].
+        window: float32 [4], `[ymin, xmin, ymax, xmax]` in pixels of the photo.
+        image_size: (height, width) of the result in pixels.
+        reduce: Whether the photo may be halved first.
+
+    Returns:
+        A `View`.
+    """
+    size = tf.constant(image_size, tf.float32)
+    corner, extent = window[:2], window[2:] - window[:2]
+    halved = halvings(extent[0] / size[0]) if reduce else tf.constant(0)
+    unit = tf.cast(tf.bitwise.left_shift(1, halved), tf.float32)
+    edge = tf.math.floordiv(tf.cast(photo_size, tf.float32), unit)
+    start = tf.clip_by_value(tf.round(corner / unit), 0.0, edge - 1)
+    stop = tf.clip_by_value(tf.round((corner + extent) / unit), start + 1, edge)
+    to_start = tf.round((start * unit - corner) / extent * size)
+    to_start = tf.clip_by_value(to_start, 0.0, size - 1)
+    to_stop = tf.round((stop * unit - corner) / extent * size)
+    to_stop = tf.clip_by_value(to_stop, to_start + 1, size)
+    return View(halved, unit, start, stop, to_start, to_stop)
+
+
+def take(photo, view):
+    """The pixels that a `View` shows.
+
+    Args:
+        photo: uint8 [height, width, 3], or string []: a JPEG file.
+        view: What `look` said.
+
+    Returns:
+        uint8 [rows, columns, 3].
+    """
+    top, left = tf.unstack(tf.cast(view.start, tf.int32))
+    rows, columns = tf.unstack(tf.cast(view.stop - view.start, tf.int32))
+    if photo.dtype != tf.string:
+        return photo[top : top + rows, left : left + columns]
+
+    def at(ratio):
+        return lambda: tf.io.decode_and_crop_jpeg(
+            photo,
+            [top, left, rows, columns],
+            channels=3,
+            ratio=ratio,
+            dct_method="INTEGER_ACCURATE",
+        )
+
+    # The ratio is an attribute of the operation, so each has an operation of its own.
+    return tf.switch_case(view.halved, [at(1), at(2), at(4), at(8)])
+
+
+def place(part, view, image_size):
+    """The pixels that `take` gave, scaled and put where they belong; the rest is black.
+
+    Args:
+        part: uint8 [rows, columns, 3].
+        view: What `look` said.
+        image_size: (height, width) of the result in pixels.
+
+    Returns:
+        uint8 [*image_size, 3].
+    """
+    inner = view.to_stop - view.to_start
+    enlarge = inner[0] >= view.stop[0] - view.start[0]
+    image = resize(part, tf.cast(inner, tf.int32), enlarge=enlarge)
+    top, left = tf.unstack(tf.cast(view.to_start, tf.int32))
+    return tf.image.pad_to_bounding_box(image, top, left, *image_size)
 
 
 def size_of(photo):
@@ -179,27 +249,6 @@ def halvings(scale):
         [0, 0, 1, 2, 3]
     """
     return tf.reduce_sum(tf.cast(scale >= tf.constant([2.5, 5.0, 10.0]), tf.int32))
-
-
-def decode_part(encoded, part, halved):
-    """A part of a JPEG file, decoded at a reduced size.
-
-    Args:
-        encoded: JPEG file, string [].
-        part: `[top, left, height, width]` in pixels of the reduced photo, int32 [4].
-        halved: How often the photo is halved, int32 [], from 0 to 3.
-
-    Returns:
-        uint8 [height, width, 3].
-    """
-
-    def at(ratio):
-        return lambda: tf.io.decode_and_crop_jpeg(
-            encoded, part, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
-        )
-
-    # The ratio is an attribute of the operation, so each has an operation of its own.
-    return tf.switch_case(halved, [at(1), at(2), at(4), at(8)])
 
 
 def resize(part, size, *, enlarge):
