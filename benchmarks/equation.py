@@ -115,6 +115,37 @@ def utilization(data_seconds, device_seconds, *, prefetch=True):
     return device_seconds / step
 
 
+def shared_seconds_per_step(data_core_seconds, device_core_seconds, device_seconds, cores):
+    """Seconds between two steps where the device is the same processor that makes the data.
+
+    Both sides take their time from the same cores, so it adds up, prefetch or not; and a step
+    is never faster than the train step alone.
+
+    Args:
+        data_core_seconds: T_g · B, seconds of one core to make a batch.
+        device_core_seconds: Seconds of one core that a train step keeps busy, all cores summed.
+        device_seconds: Seconds that a train step takes on all cores when nothing else runs.
+        cores: Cores that both sides share.
+
+    Returns:
+        max(device, (data + device of one core) / cores), in seconds.
+
+    Raises:
+        ValueError: If a time is negative or there are no cores.
+
+    Example:
+        A batch takes one core 0.06 s, the step takes two cores 0.2 s and keeps them busy.
+
+        >>> round(shared_seconds_per_step(0.06, 0.4, 0.2, 2), 3)
+        0.23
+    """
+    _check("data_core_seconds", data_core_seconds, at_least=0)
+    _check("device_core_seconds", device_core_seconds, at_least=0)
+    _check("device_seconds", device_seconds, at_least=0)
+    _check("cores", cores, above=0)
+    return max(device_seconds, (data_core_seconds + device_core_seconds) / cores)
+
+
 def photos_per_second(data_seconds, device_seconds, batch_size, *, prefetch=True):
     """Photos that a training loop goes through in a second.
 
