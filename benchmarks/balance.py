@@ -18,7 +18,7 @@ from importlib import metadata
 import numpy as np
 
 import ssd
-from benchmarks import equation, utilization
+from benchmarks import equation, first_trainer, ladder, utilization
 
 STAGES = ("read", "decode", "resize", "augment", "batch")
 TARGET = 0.95
@@ -64,12 +64,38 @@ def measure(options):
         "stages": time_stages(labels, config, batch_size),
         "cores": options.cores,
     }
-    if options.device_step:
+    before = busy_cores()
+    if options.device_step and options.ladder:
+        device = options.device_step[0]
+        result["ladder"] = ladder.climb(
+            labels,
+            config,
+            lambda batch: time.sleep(device),
+            device,
+            run,
+            batch_size=batch_size,
+            seconds=options.seconds,
+        )
+        result["ladder_device_seconds"] = device
+    elif options.device_step:
         result["imitated"] = imitate(labels, config, options)
     else:
-        result["model"] = time_model(
+        result["model"], train = time_model(
             labels, config, options, example_seconds=result["stages"]["example"]
         )
+        if options.ladder:
+            device = result["model"]["step"]
+            result["ladder"] = ladder.climb(
+                labels,
+                config,
+                train,
+                device,
+                run,
+                batch_size=batch_size,
+                seconds=options.seconds,
+            )
+            result["ladder_device_seconds"] = device
+    result["other_work"] = other_work(before, busy_cores())
     result["advice"] = advice(result)
     return result
 
@@ -88,7 +114,8 @@ def time_stages(labels, config, batch_size, *, repeats=3):
 
     Returns:
         A dictionary: seconds of each of `STAGES`; "example", T_g, all of them together; and
-        "bare_decoding", of decoding the same files whole and doing nothing else.
+        "bare_decoding", of decoding the same files whole and doing nothing else; and
+        "first_trainer", of the Python loop that the project began with.
     """
     import tensorflow as tf
 
@@ -140,11 +167,17 @@ def time_stages(labels, config, batch_size, *, repeats=3):
             for _ in pipeline:
                 pass
             best[index] = min(best[index], (time.process_time() - start) / count)
+    few = [record for record, _ in zip(records.read(labels), range(16), strict=False)]
+    start = time.process_time()
+    for record in few:
+        first_trainer.example(record, config)
+    first = (time.process_time() - start) / len(few)
     steps = np.diff(best[:-1], prepend=0.0).clip(0)
     return {
         **dict(zip(STAGES, steps.tolist(), strict=True)),
         "example": float(best[-2]),
         "bare_decoding": float(best[-1] - best[0]),
+        "first_trainer": first,
     }
 
 
@@ -224,7 +257,8 @@ def time_model(labels, config, options, *, example_seconds):
     Returns:
         A dictionary of seconds per batch: "forward", "backward" and "update" make up "step", the
         train step on a batch that already is on the device; "data", making a batch; the loop
-        with real data as "predicted" and "measured". "device" is GPU or CPU.
+        with real data as "predicted" and "measured". "device" is GPU or CPU. And the train step
+        itself, a function of a batch.
     """
     import keras
 
@@ -238,8 +272,8 @@ def time_model(labels, config, options, *, example_seconds):
     def forward(_):
         model.test_on_batch(*batch)
 
-    def train(_):
-        model.train_on_batch(*batch)
+    def train(photos):
+        model.train_on_batch(*photos[:2])
 
     same = iter(lambda: batch, None)
     # Gradients that are only gathered cost forward and backward; applied, the update as well.
@@ -250,7 +284,7 @@ def time_model(labels, config, options, *, example_seconds):
     gathered_seconds = run(same, train, options.seconds)
     model.compile(keras.optimizers.AdamW(), ssd.MultiboxLoss(config))
     for _ in range(4):
-        train(None)
+        train(batch)
     busy = time.process_time()
     begun = time.perf_counter()
     step_seconds = run(same, train, options.seconds)
@@ -258,7 +292,7 @@ def time_model(labels, config, options, *, example_seconds):
 
     _say("the training loop with real data")
     with utilization.watch() as seen:
-        real_seconds = run(batches, lambda photos: model.train_on_batch(*photos), options.seconds)
+        real_seconds = run(batches, train, options.seconds)
 
     data_seconds = equation.data_seconds_per_batch(
         example_seconds, options.batch_size, options.cores
@@ -284,7 +318,7 @@ def time_model(labels, config, options, *, example_seconds):
         "predicted_utilization": step_seconds / predicted,
         "measured_utilization": seen.mean,
         "utilization_why": seen.why_none,
-    }
+    }, train
 
 
 def advice(result):
@@ -311,6 +345,8 @@ def advice(result):
                     else "A GPU or a smaller model would help; more cores help both sides."
                 )
             ]
+    elif "ladder" in result:
+        devices = [result["ladder_device_seconds"]]
     else:
         devices = sorted({row["device_seconds"] for row in result["imitated"]})
     return [advise(example, batch_size, device, cores) for device in devices]
@@ -352,6 +388,30 @@ def advise(example_seconds, batch_size, device_seconds, cores):
         f"take {np.ceil(needed):.0f} cores like these or {rate:.0f} photos/s from a cache or a "
         f"data service, or a model {data / device_seconds:.1f} times as heavy at the same speed."
     )
+
+
+def busy_cores():
+    """(clock, seconds of all cores that were busy, of which ours) so far; None if unknown."""
+    try:
+        ticks = pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    except OSError:
+        return None  # not Linux
+    busy = sum(int(ticks[field]) for field in (0, 1, 2, 5, 6, 7)) / os.sysconf("SC_CLK_TCK")
+    times = os.times()
+    return time.perf_counter(), busy, sum(times[:4])
+
+
+def other_work(before, after):
+    """How many cores were busy with something else between two looks of `busy_cores`, or None.
+
+    Example:
+        >>> other_work((0.0, 100.0, 10.0), (10.0, 118.0, 22.0))
+        0.6
+    """
+    if before is None or after is None:
+        return None
+    seconds, busy, ours = (late - early for early, late in zip(before, after, strict=True))
+    return max(0.0, busy - ours) / seconds
 
 
 def machine():
@@ -434,6 +494,8 @@ def table(result):
         f"{1 / stages['example']:.0f} photos/s and core",
         f"  {'decoding whole files':22}{bare * 1e3:8.3f}        "
         f"the pipeline does {bare / stages['example']:.0%} of the photos/s that this alone allows",
+        f"  {'the first trainer':22}{stages['first_trainer'] * 1e3:8.3f}        "
+        f"the pipeline does {stages['first_trainer'] / stages['example']:.1f} times its photos/s",
         "",
     ]
     if "imitated" in result:
@@ -447,9 +509,27 @@ def table(result):
                 f"  {row['cores']:5}{row['device_seconds'] * 1e3:9g}{row['predicted']:13.0f}"
                 f"{row['measured']:12.0f}{off:7.1%}{row['utilization']:13.0%}"
             )
-    else:
+    elif "model" in result:
         lines += _model_lines(result["model"], result["cores"], result["batch_size"])
-    return "\n".join([*lines, "", *result["advice"]])
+    if "ladder" in result:
+        lines += _ladder_lines(result["ladder"], result["ladder_device_seconds"])
+    lines += ["", *result["advice"]]
+    if (result["other_work"] or 0) > 0.1:
+        lines.append(
+            f"WARNING: other work kept {result['other_work']:.1f} cores busy meanwhile; "
+            "measured again on a quiet machine the figures will be better."
+        )
+    return "\n".join(lines)
+
+
+def _ladder_lines(rows, device_seconds):
+    yield f"the same training fed in five ways, a device step of {device_seconds * 1e3:.3g} ms"
+    yield "  rung                               data ms  predicted ms  measured ms  device busy"
+    for row in rows:
+        yield (
+            f"  {row['rung']:33}{row['data_seconds'] * 1e3:9.1f}{row['predicted'] * 1e3:14.1f}"
+            f"{row['measured'] * 1e3:13.1f}{row['utilization']:13.0%}"
+        )
 
 
 def _model_lines(model, cores, batch_size):
@@ -483,8 +563,12 @@ def _model_lines(model, cores, batch_size):
 
 
 def plot(result, path):
-    """Photos a second against the device's step: the balance line, and what was measured."""
+    """The balance line and what was measured: of the ladder, or else of the device's step."""
     from matplotlib.figure import Figure
+
+    if "ladder" in result:
+        plot_ladder(result["ladder"], result["ladder_device_seconds"], path)
+        return
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
@@ -527,6 +611,32 @@ def plot(result, path):
     axes.set_title("Left of the knee data binds, right of it the device", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def plot_ladder(rows, device_seconds, path):
+    """Utilization against the time to make a batch: the balance line, and each rung on it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    data = np.array([row["data_seconds"] for row in rows])
+    line = np.geomspace(min(data.min(), device_seconds) / 2, data.max() * 2, 200)
+    busy = [equation.utilization(each, device_seconds) for each in line]
+    axes.plot(line * 1e3, busy, label="predicted, with prefetch")
+    busy = [equation.utilization(each, device_seconds, prefetch=False) for each in line]
+    axes.plot(line * 1e3, busy, ":", label="predicted, without")
+    for number, row in enumerate(rows, 1):
+        point = row["data_seconds"] * 1e3, row["utilization"]
+        axes.plot(*point, "o", color="k", label="measured" if number == 1 else None)
+        axes.annotate(str(number), point, xytext=(6, 4), textcoords="offset points")
+    names = "\n".join(f"{number}  {row['rung']}" for number, row in enumerate(rows, 1))
+    axes.text(0.98, 0.72, names, transform=axes.transAxes, ha="right", va="top", fontsize=9)
+    axes.set(xscale="log", ylim=(0, 1.08), ylabel="share of the time in which the device works")
+    axes.set_xlabel("ms to make a batch")
+    axes.set_title(f"A device step of {device_seconds * 1e3:.3g} ms, fed in five ways", loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper right")
     figure.savefig(path, dpi=120)
 
 
@@ -577,6 +687,12 @@ def _parser():
         nargs="+",
         metavar="SECONDS",
         help="imitate a device that only waits so long for each batch; no model is built",
+    )
+    parser.add_argument(
+        "--ladder",
+        action="store_true",
+        help="also feed the training in five ways, from a Python loop to a data service "
+        "(with --device-step: this instead of the rows of cores, at the first step given)",
     )
     parser.add_argument(
         "--seconds",
