@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import skimage.data
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -117,13 +118,86 @@ def test_relight_keeps_black_black_and_changes_the_rest():
     assert (changed[:8] != image[:8]).mean() > 0.5
 
 
+def slow_relight(image, seed):
+    """What `relight` says, step by step."""
+    draw = tf.random.stateless_uniform([4], seed, minval=-1.0).numpy()
+    light = (image / 255.0) ** np.exp(0.5 * draw[0])
+    grey = light.mean(axis=2, keepdims=True)
+    light = grey + (light - grey) * (1 + 0.5 * draw[1])
+    middle = light.mean()
+    light = middle + (light - middle) * (1 + 0.3 * draw[2])
+    light = light * (1 + 0.3 * draw[3]) * 255
+    return np.where(image > 0, light.clip(0, 255), 0)
+
+
+def test_relight_is_gamma_saturation_contrast_and_gain():
+    image = np.random.default_rng(0).integers(1, 256, (16, 16, 3), dtype=np.uint8)
+    image[12:] = 0
+    for index in range(20):
+        changed = augment.relight(image, seed=(index, 7)).numpy()
+        np.testing.assert_allclose(changed, slow_relight(image, (index, 7)), atol=0.51)
+
+
+def smooth_photo(height, width, slow):
+    """Slow waves, so that a shift of some pixels shows and rounding one does not."""
+    y, x = np.mgrid[:height, :width] / slow
+    waves = [np.sin(y / 37) + np.cos(x / 23), np.sin(x / 31 + y / 53), np.cos(y / 41)]
+    return (127 + 60 * np.stack(waves, axis=2)).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("enlarge", [0.6, 1.0, 1.7, 2.5, 3.3, 5.0, 7.1, 10.0, 16.0])
+def test_a_crop_of_the_file_is_a_crop_of_the_photo(enlarge):
+    """Decoding only what shows, at a reduced size, gives the same pixels and the same boxes."""
+    photo = smooth_photo(1203, 1605, max(enlarge, 3.0))
+    encoded = tf.io.encode_jpeg(photo, quality=98, chroma_downsampling=False).numpy()
+    boxes, classes = np.float32([[0.2, 0.2, 0.4, 0.5], [0.4, 0.5, 0.9, 0.8]]), np.array([1, 1])
+    for top, left in [(100.0, 80.0), (333.4, 501.7), (-20.0, -30.0), (900.0, 1300.0)]:
+        window = np.float32([top, left, top + 64 * enlarge, left + 96 * enlarge])
+        image, moved, kept = augment.crop(encoded, boxes, classes, window, (64, 96))
+        wanted = exact_crop(photo, window, (64, 96))
+        # The photo's edge may fall into the next pixel.
+        shown = wanted.any(axis=2) & image.numpy().any(axis=2)
+        assert shown.sum() > 0.9 * wanted.any(axis=2).sum()
+        # A step to the next pixel changes its value by up to 8.
+        assert np.abs(image.numpy() - wanted)[shown].mean() < 3.5
+        direct, direct_moved, direct_kept = augment.crop(photo, boxes, classes, window, (64, 96))
+        assert kept.numpy().tolist() == direct_kept.numpy().tolist()
+        # A pixel of the reduced photo is up to 8 of the photo, one of the result at most.
+        np.testing.assert_allclose(moved, direct_moved, atol=0.012)
+        shown &= direct.numpy().any(axis=2)
+        assert np.abs(image.numpy().astype(float) - direct.numpy())[shown].mean() < 3.5
+
+
+def exact_crop(photo, window, image_size):
+    """The value under the middle of each pixel of the result, black beyond the photo."""
+    rows, columns = image_size
+    y = window[0] + (np.arange(rows) + 0.5) / rows * (window[2] - window[0]) - 0.5
+    x = window[1] + (np.arange(columns) + 0.5) / columns * (window[3] - window[1]) - 0.5
+    y, x = np.round(y).astype(int), np.round(x).astype(int)
+    inside = ((y >= 0) & (y < len(photo)))[:, None] & ((x >= 0) & (x < photo.shape[1]))[None]
+    found = photo[y.clip(0, len(photo) - 1)][:, x.clip(0, photo.shape[1] - 1)].astype(float)
+    return found * inside[..., None]
+
+
+def test_made_smaller_a_photo_differs_little_from_what_serving_makes_of_it():
+    photo = skimage.data.astronaut()[:480, :480]
+    for size in (400, 300, 256, 240):
+        fast = augment.resize(tf.constant(photo), (size, size), enlarge=False)
+        exact = tf.image.resize(photo, (size, size), antialias=True).numpy()
+        assert np.abs(fast.numpy() - exact).mean() < 2.5  # of 255
+    fast = augment.resize(tf.constant(photo), (700, 700), enlarge=True)
+    exact = tf.image.resize(photo, (700, 700), antialias=True).numpy()
+    assert np.abs(fast.numpy() - exact).max() < 0.51
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 500), (500, 2), (64, 96)])
 def test_any_photo_makes_an_example(shape):
     photo = np.full((*shape, 3), 99, np.uint8)
     for boxes in (np.zeros((0, 4), np.float32), np.float32([[0, 0, 1, 1]])):
         classes = np.ones(len(boxes), np.int32)
-        for index in range(5):
-            image, moved, kept = augment.augment(photo, boxes, classes, CONFIG, seed=(index, 9))
+        for index in range(10):
+            stored = tf.io.encode_jpeg(photo) if index % 2 else photo
+            image, moved, kept = augment.augment(stored, boxes, classes, CONFIG, seed=(index, 9))
             assert image.shape == (64, 96, 3)
             assert len(moved) == len(kept)
             assert np.isfinite(moved.numpy()).all()
