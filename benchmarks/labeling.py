@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from distill.agreement import overlaps
-from ssd import photos as photo_files
+from ssd import photo_files
 from ssd.quiet import import_tensorflow
 
 TURN = 32  # photos one teacher sees before it is the other's turn

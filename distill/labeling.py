@@ -19,8 +19,7 @@ import numpy as np
 from PIL import Image
 
 from distill.agreement import merge
-from ssd import photos as photo_files
-from ssd import records
+from ssd import photo_files, records
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),

@@ -10,13 +10,13 @@ import sys
 import time
 
 import ssd
-from ssd.photo import read_photo, write_photo
+from ssd.photo_files import write_photo
 
 model, *photos = sys.argv[1:]
 
 detector = ssd.Detector(model, threads=2)
 for path in map(pathlib.Path, photos):
-    photo = read_photo(path)
+    photo = ssd.read_photo(path)
     start = time.perf_counter()
     found = detector(photo, threshold=0.5)
     milliseconds = (time.perf_counter() - start) * 1e3

@@ -17,7 +17,6 @@ import time
 from gpiozero import LED, Button
 
 import ssd
-from ssd.photo import read_photo
 
 SIZE = (640, 480)  # of the camera's frames: more is only thrown away by the resize
 
@@ -72,7 +71,7 @@ def photos(folder):
     paths = sorted(folder.glob("*"))
     if not paths:
         raise ValueError(f"{folder}: wanted a folder with photos")
-    return map(read_photo, paths)
+    return map(ssd.read_photo, paths)
 
 
 def camera():

@@ -20,6 +20,7 @@ _HOME = {
     "export": "exporting",
     "load": "model",
     "nms": "suppression",
+    "read_photo": "photo_files",
     "train": "training",
 }
 __all__ = list(_HOME)

@@ -112,7 +112,7 @@ def _coco(options):
 def _detect(options):
     from ssd.detector import Detector
     from ssd.drawing import draw
-    from ssd.photo import read_photo, write_photo
+    from ssd.photo_files import read_photo, write_photo
 
     detector = Detector(options.model, threads=options.threads)
     status = 0

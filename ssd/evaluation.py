@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ssd.detector import Detections
-from ssd.photo import read_photo
+from ssd.photo_files import read_photo
 
 # Scores below this change no figure that anyone reads, and cost a long tail of boxes.
 _FLOOR = 0.02

@@ -15,8 +15,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ssd import photos as photo_files
-from ssd import records
+from ssd import photo_files, records
 
 FORMATS = ("coco", "voc", "yolo", "wider")
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ssd.evaluation import by_size, judge_photo, measure
-from ssd.photo import read_photo
+from ssd.photo_files import read_photo
 
 _SHOWN = 12  # mistakes of each kind
 _AROUND = 1.0  # what is shown of the photo around a box, in sizes of the box

@@ -289,7 +289,7 @@ def test_detecting_imports_nothing_of_training(models):
 
 
 def test_the_example_draws_what_it_finds(models, tmp_path):
-    from ssd.photo import read_photo, write_photo
+    from ssd.photo_files import read_photo, write_photo
 
     photo = photo_with((1, 2, WHITE), (5, 7, RED))
     write_photo(tmp_path / "lamps.png", photo)

@@ -16,8 +16,7 @@ from PIL import Image
 
 from distill import labeling
 from distill.__main__ import main
-from ssd import photos as photo_files
-from ssd import records
+from ssd import photo_files, records
 
 ROOT = pathlib.Path(__file__).parent.parent
 STAND_IN = "stand_in_teacher:look"

@@ -25,7 +25,7 @@ FORBIDDEN = {
     "ssd.drawing": BOARD,
     "ssd.evaluation": BOARD,
     "ssd.photo": BOARD,
-    "ssd.photos": BOARD,
+    "ssd.photo_files": BOARD,
     "ssd.resizing": BOARD,
     "ssd.smoothing": BOARD,
     "ssd.suppression": BOARD,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd.photo import write_photo
+from ssd.photo_files import write_photo
 
 gpiozero = pytest.importorskip("gpiozero", reason="gpiozero brings the mock pins")
 from gpiozero.pins.mock import MockFactory  # noqa: E402

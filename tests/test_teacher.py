@@ -9,7 +9,7 @@ from PIL import Image
 from benchmarks import labeling as benchmark
 from distill import agreement, teacher
 from distill.labeling import find_photos
-from ssd import photos as photo_files
+from ssd import photo_files
 
 astronaut = pytest.importorskip("skimage.data").astronaut
 

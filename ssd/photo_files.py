@@ -1,4 +1,4 @@
-"""Any photo file, read upright, as it is stored beside its labels."""
+"""Photo files of any format: read upright, for detecting and for storing beside labels."""
 
 import io
 import os
@@ -57,6 +57,48 @@ def read(path, *, max_side=None, max_pixels=MAX_PIXELS):
         ...     read(file.name, max_side=50).pixels.shape
         (25, 50, 3)
     """
+    image, encoded, full_size = _open(path, max_side, max_pixels)
+    if encoded is None:
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=QUALITY, subsampling=0)
+        encoded = file.getvalue()
+    return Photo(np.asarray(image), encoded, full_size)
+
+
+def read_photo(path):
+    """A photo file as it was meant to be seen: upright, in colour, one byte a channel.
+
+    What `read` says of formats holds here, too.
+
+    Args:
+        path: A JPEG, PNG, or any other file that Pillow reads.
+
+    Returns:
+        uint8 [height, width, 3], RGB.
+
+    Raises:
+        ValueError: If there is no such file, or it holds no photo or only part of one.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        ...     write_photo(file.name, np.zeros((25, 50, 3), np.uint8))
+        ...     read_photo(file.name).shape
+        (25, 50, 3)
+    """
+    try:
+        return np.asarray(_open(path, None, MAX_PIXELS)[0])
+    except ValueError as reason:
+        raise ValueError(f"{path}: wanted a photo ({reason})") from None
+
+
+def write_photo(path, photo):
+    """Write uint8 [height, width, 3] as an image file; the name's ending says which format."""
+    Image.fromarray(photo).save(path)
+
+
+def _open(path, max_side, max_pixels):
+    """The photo as a PIL image, upright RGB; its bytes if they are that very photo; full size."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
@@ -105,11 +147,7 @@ def _decode(original, max_side, max_pixels):
             raise ValueError("not enough memory to decode") from None
         except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, ...
             raise ValueError(f"damaged: {error}".replace("\n", " ")) from None
-    if kept:
-        return Photo(np.asarray(pixels), original, (height, width))
-    encoded = io.BytesIO()
-    pixels.save(encoded, "JPEG", quality=QUALITY, subsampling=0)
-    return Photo(np.asarray(pixels), encoded.getvalue(), (height, width))
+    return pixels, original if kept else None, (height, width)
 
 
 def _scaled(width, height, scale):
