@@ -25,6 +25,8 @@ class Config:
             pixels: the square root of the area.
         anchor_aspect: Height over width of every anchor. Upright faces are about 1.25.
         max_boxes: Rows in a label. A photo with more faces keeps its largest.
+        min_face: Size in pixels (square root of the area) under which a face is a region to
+            ignore while training: there is too little left of it to learn from.
         positive: Least overlap (IoU) at which an anchor answers for its best box.
         negative: Overlap under which an anchor is background.
 
@@ -51,6 +53,7 @@ class Config:
     )
     anchor_aspect: float = 1.25
     max_boxes: int = 64
+    min_face: float = 8.0
     positive: float = 0.5
     negative: float = 0.4
 
@@ -95,6 +98,7 @@ class Config:
             "a number from 0.1 to 10",
         )
         check("max_boxes", _is_int(self.max_boxes) and self.max_boxes > 0, "a positive integer")
+        check("min_face", _is_number(self.min_face) and self.min_face >= 0, "0 or more pixels")
         check(
             "positive", _is_number(self.positive) and 0 < self.positive <= 1, "a number in (0, 1]"
         )
@@ -118,6 +122,22 @@ class Config:
         return tuple(
             tuple((size * tall / height, size / tall / width) for size in level)
             for level in self.anchor_sizes
+        )
+
+    def fit(self, height, width):
+        """(height, width) in pixels that a photo of this size takes up in the input.
+
+        The photo keeps its aspect and fills one side of the input. In whole numbers, so that
+        training (TensorFlow) and serving (NumPy) cannot round differently.
+
+        Example:
+            >>> Config(image_size=(256, 256)).fit(480, 640)
+            (192, 256)
+        """
+        rows, columns = self.image_size
+        return (
+            max(1, min(rows, (2 * height * columns + width) // (2 * width))),
+            max(1, min(columns, (2 * width * rows + height) // (2 * height))),
         )
 
     def to_json(self):

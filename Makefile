@@ -1,0 +1,41 @@
+# make demo                the whole road on composed photos, in a fresh clone
+# make demo PHOTOS=folder  the same on your own photos (EPOCHS=n trains longer)
+# make test                the tests, under TensorFlow and, for the device side, under JAX
+# make test-arm64          the detector on Debian arm64 under qemu-user (root, debootstrap, binfmt)
+# make lint                ruff
+# make clean               forget the demo and the environment
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+OUT ?= demo
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test test-slow test-arm64 lint clean
+
+demo: $(VENV)/ready
+	$(BIN)/python examples/demo.py $(OUT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(EPOCHS),--epochs $(EPOCHS))
+
+test: $(VENV)/ready
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m "not slow"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "device and not slow"
+
+test-slow: $(VENV)/ready
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m slow
+
+# Says what it skips and why where the machine cannot play an arm64 board.
+test-arm64: $(VENV)/ready
+	SSD_ARM64="$(CURDIR)/build/arm64" $(BIN)/python -m pytest -m slow -k arm64 tests/test_board.py
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV) demo
+
+# Made again when setup.py asks for other packages.
+$(VENV)/ready: setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@

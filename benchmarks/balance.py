@@ -1,0 +1,712 @@
+"""`python -m benchmarks.balance LABELS`: does the data keep up with the device, and if not, why.
+
+Measures what one core needs for an example, stage by stage; the train step, part by part; and
+the training loop with real data beside what `benchmarks.equation` predicts of it.
+"""
+
+import argparse
+import io
+import json
+import os
+import pathlib
+import platform
+import sys
+import tempfile
+import time
+from importlib import metadata
+
+import numpy as np
+
+import ssd
+from benchmarks import equation, first_trainer, ladder, utilization
+
+STAGES = ("read", "decode", "resize", "augment", "batch")
+TARGET = 0.95
+
+
+def main(arguments=None):
+    """Measure, print a table, write what was asked for; the exit status is 0 when all is done."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    options = _parser().parse_args(arguments)
+    try:
+        for path in filter(None, (options.json, options.plot)):
+            if not path.parent.is_dir():
+                raise ValueError(f"{path}: wanted a file in a folder that exists")
+        with tempfile.TemporaryDirectory() as folder:
+            if options.labels is None:
+                options.labels = pathlib.Path(folder)
+                write_portraits(options.labels)
+                source = "cut-outs of one portrait, since no LABELS were given"
+            else:
+                source = str(options.labels)
+            result = {"photos": source, **measure(options)}
+        print(table(result))
+        if options.json:
+            options.json.write_text(json.dumps(result, indent=2) + "\n")
+        if options.plot:
+            plot(result, options.plot)
+    except (ImportError, OSError, ValueError) as error:
+        print(f"balance: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def measure(options):
+    """Everything the table shows, as plain values (`--json` writes them)."""
+    text = options.config.read_text() if options.config else "{}"
+    config = ssd.Config.from_json(text)
+    labels, batch_size = options.labels, options.batch_size
+    _say("one core, stage by stage")
+    result = {
+        "machine": machine(),
+        "batch_size": batch_size,
+        "image_size": list(config.image_size),
+        "stages": time_stages(labels, config, batch_size),
+        "cores": options.cores,
+    }
+    before = busy_cores()
+    if options.device_step and options.ladder:
+        device = options.device_step[0]
+        result["ladder"] = ladder.climb(
+            labels,
+            config,
+            lambda batch: time.sleep(device),
+            device,
+            run,
+            batch_size=batch_size,
+            seconds=options.seconds,
+        )
+        result["ladder_device_seconds"] = device
+    elif options.device_step:
+        result["imitated"] = imitate(labels, config, options)
+    else:
+        result["model"], train = time_model(
+            labels, config, options, example_seconds=result["stages"]["example"]
+        )
+        if options.ladder:
+            device = result["model"]["step"]
+            result["ladder"] = ladder.climb(
+                labels,
+                config,
+                train,
+                device,
+                run,
+                batch_size=batch_size,
+                seconds=options.seconds,
+            )
+            result["ladder_device_seconds"] = device
+    result["other_work"] = other_work(before, busy_cores())
+    result["advice"] = advice(result)
+    return result
+
+
+def time_stages(labels, config, batch_size, *, repeats=3):
+    """Seconds of one core for an example, stage by stage.
+
+    Each stage is the time of the pipeline up to it, less that of the pipeline before it. It is
+    processor time, so that other work on the machine disturbs it least; the best of several.
+
+    Args:
+        labels: Folder of labels.
+        config: The `ssd.Config` of the model.
+        batch_size: Photos in a batch.
+        repeats: How often everything is timed.
+
+    Returns:
+        A dictionary: seconds of each of `STAGES`; "example", T_g, all of them together; and
+        "bare_decoding", of decoding the same files whole and doing nothing else; and
+        "first_trainer", of the Python loop that the project began with.
+    """
+    import tensorflow as tf
+
+    from ssd import augment, data, records
+
+    count = min(records.count(labels), 256) // batch_size * batch_size
+    if count == 0:
+        raise ValueError(f"{labels}: wanted at least a batch of {batch_size} photos")
+    photos = tf.data.TFRecordDataset([str(path) for path in records.shards(labels)]).take(count)
+    seeds = tf.data.Dataset.random(seed=1).batch(2)
+
+    def read(serialized, seed):
+        return records.parse(serialized)
+
+    def view(serialized, seed):
+        record = records.parse(serialized)
+        size = augment.size_of(record["encoded"])
+        faces = record["boxes"], record["classes"]
+        seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int64), 3))
+        window = augment.choose_window(size, *faces, config, seed=seeds[0])
+        return record["encoded"], augment.look(size, window, config.image_size, reduce=True)
+
+    def decode(serialized, seed):
+        return augment.take(*view(serialized, seed))
+
+    def resize(serialized, seed):
+        encoded, shown = view(serialized, seed)
+        return augment.place(augment.take(encoded, shown), shown, config.image_size)
+
+    def all_of_it(serialized, seed):
+        record = records.parse(serialized)
+        image, boxes, classes = augment.augment(
+            record["encoded"], record["boxes"], record["classes"], config, seed=seed
+        )
+        return image, data.rows(boxes, classes, config)
+
+    def bare(serialized, seed):
+        encoded = records.parse(serialized)["encoded"]
+        return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+
+    zipped = tf.data.Dataset.zip(photos, seeds)
+    pipelines = [zipped.map(step) for step in (read, decode, resize, all_of_it)]
+    pipelines += [pipelines[-1].batch(batch_size), zipped.map(bare)]
+    pipelines = [pipeline.with_options(on_cores(1)) for pipeline in pipelines]
+    best = np.full(len(pipelines), np.inf)
+    for _ in range(repeats + 1):  # the first round warms up: graphs are optimized, files read
+        for index, pipeline in enumerate(pipelines):
+            start = time.process_time()
+            for _ in pipeline:
+                pass
+            best[index] = min(best[index], (time.process_time() - start) / count)
+    few = [record for record, _ in zip(records.read(labels), range(16), strict=False)]
+    start = time.process_time()
+    for record in few:
+        first_trainer.example(record, config)
+    first = (time.process_time() - start) / len(few)
+    steps = np.diff(best[:-1], prepend=0.0).clip(0)
+    return {
+        **dict(zip(STAGES, steps.tolist(), strict=True)),
+        "example": float(best[-2]),
+        "bare_decoding": float(best[-1] - best[0]),
+        "first_trainer": first,
+    }
+
+
+def on_cores(count):
+    """Options that let a `tf.data` pipeline work on so many cores."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = count
+    options.threading.max_intra_op_parallelism = 1
+    return options
+
+
+def imitate(labels, config, options):
+    """The real pipeline against a step that only waits, on one core, two, and so on.
+
+    The time of an example is measured here once more, by the clock and between the rows: what
+    else the machine does then disturbs prediction and measurement alike.
+
+    Returns:
+        A list of dictionaries, one for each number of cores and each step: "cores",
+        "device_seconds", "predicted" and "measured" (photos a second), "utilization".
+    """
+    kind = {"batch_size": options.batch_size, "training": True}
+    pipelines = {
+        cores: ssd.dataset(labels, config, **kind).repeat().with_options(on_cores(cores))
+        for cores in range(1, options.cores + 1)
+    }
+    loops = {cores: iter(pipeline) for cores, pipeline in pipelines.items()}
+    rows = [(cores, step) for cores in loops for step in options.device_step]
+    rates = {row: [] for row in [(1, 0.0), *rows]}
+    for turn in range(options.repeats):
+        for cores, step in rates:
+            _say(f"round {turn + 1} of {options.repeats}: {cores} cores, step of {step * 1e3:g} ms")
+            seconds = run(loops[cores], lambda batch, step=step: time.sleep(step), options.seconds)
+            rates[cores, step].append(options.batch_size / seconds)
+    example_seconds = 1 / np.median(rates.pop((1, 0.0)))
+    found = []
+    for cores, step in rows:
+        data = equation.data_seconds_per_batch(example_seconds, options.batch_size, cores)
+        found.append(
+            {
+                "cores": cores,
+                "device_seconds": step,
+                "predicted": equation.photos_per_second(data, step, options.batch_size),
+                "measured": float(np.median(rates[cores, step])),
+                "utilization": equation.utilization(data, step),
+            }
+        )
+    return found
+
+
+def run(batches, step, seconds):
+    """Seconds between two steps of a loop, measured for so many seconds.
+
+    What lies ready when the loop starts would make it look fast: as many batches as the
+    pipeline may hold go first and are not counted.
+    """
+    for _ in range(4):
+        step(next(batches))
+    begun, count = time.perf_counter(), 0
+    while (passed := time.perf_counter() - begun) < seconds or count < 4:
+        step(next(batches))
+        count += 1
+    return passed / count
+
+
+def time_model(labels, config, options, *, example_seconds):
+    """The train step, part by part, and the loop with real data and with data on the device.
+
+    Args:
+        labels: Folder of labels.
+        config: The `ssd.Config` of the model.
+        options: What was asked for on the command line.
+        example_seconds: T_g, as `time_stages` measured it.
+
+    Returns:
+        A dictionary of seconds per batch: "forward", "backward" and "update" make up "step", the
+        train step on a batch that already is on the device; "data", making a batch; the loop
+        with real data as "predicted" and "measured". "device" is GPU or CPU. And the train step
+        itself, a function of a batch.
+    """
+    import keras
+
+    _say("the train step")
+    gpu = bool(keras.distribution.list_devices("gpu"))
+    data = ssd.dataset(labels, config, batch_size=options.batch_size, training=True).repeat()
+    batches = data.as_numpy_iterator()
+    batch = [keras.ops.convert_to_tensor(part) for part in next(batches)]
+    model = ssd.SSD(config)
+
+    def forward(_):
+        model.test_on_batch(*batch)
+
+    def train(photos):
+        model.train_on_batch(*photos[:2])
+
+    same = iter(lambda: batch, None)
+    # Gradients that are only gathered cost forward and backward; applied, the update as well.
+    model.compile(
+        keras.optimizers.AdamW(gradient_accumulation_steps=10**6), ssd.MultiboxLoss(config)
+    )
+    forward_seconds = run(same, forward, options.seconds)
+    gathered_seconds = run(same, train, options.seconds)
+    model.compile(keras.optimizers.AdamW(), ssd.MultiboxLoss(config))
+    for _ in range(4):
+        train(batch)
+    busy = time.process_time()
+    begun = time.perf_counter()
+    step_seconds = run(same, train, options.seconds)
+    share = (time.process_time() - busy) / (time.perf_counter() - begun)  # cores it keeps busy
+
+    _say("the training loop with real data")
+    with utilization.watch() as seen:
+        real_seconds = run(batches, train, options.seconds)
+
+    data_seconds = equation.data_seconds_per_batch(
+        example_seconds, options.batch_size, options.cores
+    )
+    core_seconds = share * step_seconds
+    if gpu:
+        predicted = equation.seconds_per_step(data_seconds, step_seconds)
+    else:
+        predicted = equation.shared_seconds_per_step(
+            example_seconds * options.batch_size, core_seconds, step_seconds, options.cores
+        )
+    return {
+        "device": "GPU" if gpu else "CPU",
+        "backend": keras.backend.backend(),
+        "forward": forward_seconds,
+        "backward": max(0.0, gathered_seconds - forward_seconds),
+        "update": max(0.0, step_seconds - gathered_seconds),
+        "step": step_seconds,
+        "step_core_seconds": core_seconds,
+        "data": data_seconds,
+        "predicted": predicted,
+        "measured": real_seconds,
+        "predicted_utilization": step_seconds / predicted,
+        "measured_utilization": seen.mean,
+        "utilization_why": seen.why_none,
+    }, train
+
+
+def advice(result):
+    """Which side binds and what to do about it, in one sentence each.
+
+    Args:
+        result: What `measure` puts together.
+
+    Returns:
+        A list of sentences.
+    """
+    example, batch_size, cores = result["stages"]["example"], result["batch_size"], result["cores"]
+    if "model" in result:
+        devices = [result["model"]["step"]]
+        if result["model"]["device"] == "CPU":
+            part = (
+                example * batch_size / (example * batch_size + result["model"]["step_core_seconds"])
+            )
+            return [
+                f"The device is the CPU and both sides share it: {part:.0%} of the work is data. "
+                + (
+                    "A cache of decoded photos or a data service on another machine would help."
+                    if part > 0.5
+                    else "A GPU or a smaller model would help; more cores help both sides."
+                )
+            ]
+    elif "ladder" in result:
+        devices = [result["ladder_device_seconds"]]
+    else:
+        devices = sorted({row["device_seconds"] for row in result["imitated"]})
+    return [advise(example, batch_size, device, cores) for device in devices]
+
+
+def advise(example_seconds, batch_size, device_seconds, cores):
+    """One sentence on one device: which side binds, and what would change that.
+
+    Args:
+        example_seconds: T_g, seconds of one core for an example.
+        batch_size: Photos in a batch.
+        device_seconds: Seconds of the device for a batch, above 0.
+        cores: Cores that make data.
+
+    Returns:
+        str.
+
+    Example:
+        >>> print(advise(0.028, 32, 0.0104, 4))  # doctest: +NORMALIZE_WHITESPACE
+        A step of 10.4 ms: data binds, the device works 5 % of the time; 95 % would take 82 cores
+        like these or 2923 photos/s from a cache or a data service, or a model 21.5 times as heavy
+        at the same speed.
+        >>> print(advise(0.001, 32, 0.0104, 4))  # doctest: +NORMALIZE_WHITESPACE
+        A step of 10.4 ms: the device binds and works all of the time; more cores would change
+        nothing, a faster device or a lighter model would, down to steps of 8 ms.
+    """
+    data = equation.data_seconds_per_batch(example_seconds, batch_size, cores)
+    said = f"A step of {device_seconds * 1e3:.3g} ms: "
+    if equation.binds(data, device_seconds) == "device":
+        return said + (
+            "the device binds and works all of the time; more cores would change nothing, a "
+            f"faster device or a lighter model would, down to steps of {data * 1e3:.3g} ms."
+        )
+    share = equation.utilization(data, device_seconds)
+    needed = equation.cores_needed(example_seconds, batch_size, device_seconds, target=TARGET)
+    rate = equation.photos_per_second_needed(batch_size, device_seconds, target=TARGET)
+    return said + (
+        f"data binds, the device works {100 * share:.0f} % of the time; {100 * TARGET:.0f} % would "
+        f"take {np.ceil(needed):.0f} cores like these or {rate:.0f} photos/s from a cache or a "
+        f"data service, or a model {data / device_seconds:.1f} times as heavy at the same speed."
+    )
+
+
+def busy_cores():
+    """(clock, seconds of all cores that were busy, of which ours) so far; None if unknown."""
+    try:
+        ticks = pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    except OSError:
+        return None  # not Linux
+    busy = sum(int(ticks[field]) for field in (0, 1, 2, 5, 6, 7)) / os.sysconf("SC_CLK_TCK")
+    times = os.times()
+    return time.perf_counter(), busy, sum(times[:4])
+
+
+def other_work(before, after):
+    """How many cores were busy with something else between two looks of `busy_cores`, or None.
+
+    Example:
+        >>> other_work((0.0, 100.0, 10.0), (10.0, 118.0, 22.0))
+        0.6
+    """
+    if before is None or after is None:
+        return None
+    seconds, busy, ours = (late - early for early, late in zip(before, after, strict=True))
+    return max(0.0, busy - ours) / seconds
+
+
+def machine():
+    """Processor, cores and versions, as "name": value."""
+    name = platform.processor() or platform.machine()
+    try:
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass  # not Linux
+    packages = ("keras", "numpy", "jax")
+    versions = {"python": platform.python_version()}
+    for package in ("tensorflow-cpu", "tensorflow", *packages):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"processor": name, "cores": available_cores(), **versions}
+
+
+def available_cores():
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def write_portraits(folder, *, count=256):
+    """Labelled photos for those who have none at hand, cut out of matplotlib's sample portrait.
+
+    Args:
+        folder: Where the shard goes.
+        count: Photos.
+    """
+    import imageio.v3 as iio
+    import matplotlib.cbook
+    from PIL import Image
+
+    from ssd import records
+
+    portrait = iio.imread(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    face = np.array([90, 185, 300, 340])  # ymin, xmin, ymax, xmax in pixels
+    random = np.random.default_rng(0)
+    photos = []
+    for index in range(count):
+        top, left = random.integers(0, face[:2])
+        bottom = random.integers(face[2], len(portrait)) + 1
+        right = random.integers(face[3], portrait.shape[1]) + 1
+        cut = Image.fromarray(portrait[top:bottom, left:right]).resize((640, 480))
+        file = io.BytesIO()
+        cut.save(file, "JPEG", quality=90)
+        box = (face - [top, left, top, left]) / np.tile([bottom - top, right - left], 2)
+        photos.append(
+            records.LabelledPhoto(
+                file.getvalue(), f"{index}.jpg", 480, 640, box[None], np.ones(1, int), np.ones(1)
+            )
+        )
+    records.write_shard(records.shard_path(folder, 0), photos)
+
+
+def table(result):
+    """The result for a person to read."""
+    here, stages = result["machine"], result["stages"]
+    versions = ", ".join(f"{k} {v}" for k, v in here.items() if k not in ("processor", "cores"))
+    rows, columns = result["image_size"]
+    lines = [
+        f"{here['processor']}, {here['cores']} cores; {versions}",
+        f"photos: {result['photos']}; {result['batch_size']} in a batch, input {rows}x{columns}",
+        "",
+        "one example on one core      ms   share",
+    ]
+    for stage in STAGES:
+        share = stages[stage] / stages["example"]
+        lines.append(f"  {stage:22}{stages[stage] * 1e3:8.3f}{share:8.0%}")
+    bare = stages["bare_decoding"]
+    lines += [
+        f"  {'T_g, all together':22}{stages['example'] * 1e3:8.3f}        "
+        f"{1 / stages['example']:.0f} photos/s and core",
+        f"  {'decoding whole files':22}{bare * 1e3:8.3f}        "
+        f"the pipeline does {bare / stages['example']:.0%} of the photos/s that this alone allows",
+        f"  {'the first trainer':22}{stages['first_trainer'] * 1e3:8.3f}        "
+        f"the pipeline does {stages['first_trainer'] / stages['example']:.1f} times its photos/s",
+        "",
+    ]
+    if "imitated" in result:
+        lines += [
+            "a device that only waits",
+            "  cores  step ms  predicted/s  measured/s    off  device busy",
+        ]
+        for row in result["imitated"]:
+            off = row["measured"] / row["predicted"] - 1
+            lines.append(
+                f"  {row['cores']:5}{row['device_seconds'] * 1e3:9g}{row['predicted']:13.0f}"
+                f"{row['measured']:12.0f}{off:7.1%}{row['utilization']:13.0%}"
+            )
+    elif "model" in result:
+        lines += _model_lines(result["model"], result["cores"], result["batch_size"])
+    if "ladder" in result:
+        lines += _ladder_lines(result["ladder"], result["ladder_device_seconds"])
+    lines += ["", *result["advice"]]
+    if (result["other_work"] or 0) > 0.1:
+        lines.append(
+            f"WARNING: other work kept {result['other_work']:.1f} cores busy meanwhile; "
+            "measured again on a quiet machine the figures will be better."
+        )
+    return "\n".join(lines)
+
+
+def _ladder_lines(rows, device_seconds):
+    yield f"the same training fed in five ways, a device step of {device_seconds * 1e3:.3g} ms"
+    yield "  rung                               data ms  predicted ms  measured ms  device busy"
+    for row in rows:
+        yield (
+            f"  {row['rung']:33}{row['data_seconds'] * 1e3:9.1f}{row['predicted'] * 1e3:14.1f}"
+            f"{row['measured'] * 1e3:13.1f}{row['utilization']:13.0%}"
+        )
+
+
+def _model_lines(model, cores, batch_size):
+    guess = equation.device_seconds_per_batch(model["forward"] / batch_size, batch_size)
+    yield f"train step on the {model['device']} ({model['backend']}), ms per batch"
+    for part in ("forward", "backward", "update", "step"):
+        yield f"  {part:22}{model[part] * 1e3:8.1f}"
+    yield (
+        f"  {'2 x forward':22}{guess * 1e3:8.1f}  the guess that backward costs as much as "
+        f"forward is off by {guess / model['step'] - 1:+.0%}"
+    )
+    yield ""
+    yield f"training loop, {cores} cores, ms per batch"
+    yield f"  {'making the data':22}{model['data'] * 1e3:8.1f}"
+    yield f"  {'data on the device':22}{model['step'] * 1e3:8.1f}"
+    off = model["measured"] / model["predicted"] - 1
+    yield f"  {'real data, predicted':22}{model['predicted'] * 1e3:8.1f}"
+    yield (
+        f"  {'real data, measured':22}{model['measured'] * 1e3:8.1f}  {off:+.0%}; "
+        f"{batch_size / model['measured']:.0f} photos/s"
+    )
+    if model["device"] == "CPU":
+        yield "No GPU here: the device is the CPU, and data and training share its cores."
+    seen = model["measured_utilization"]
+    yield (
+        f"GPU utilization: predicted {model['predicted_utilization']:.0%}, "
+        f"measured by NVML {seen:.0%}"
+        if seen is not None
+        else f"GPU utilization by NVML: {model['utilization_why']}"
+    )
+
+
+def plot(result, path):
+    """The balance line and what was measured: of the ladder, or else of the device's step."""
+    from matplotlib.figure import Figure
+
+    if "ladder" in result:
+        plot_ladder(result["ladder"], result["ladder_device_seconds"], path)
+        return
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    batch_size, example = result["batch_size"], result["stages"]["example"]
+    steps = np.geomspace(1e-3, 0.5, 200)
+    if "imitated" in result:
+        # The balance line as the rows were predicted, from an example timed between them.
+        slowest = [row for row in result["imitated"] if row["cores"] == 1]
+        bound = [row["predicted"] for row in slowest if row["utilization"] < 1]
+        example = 1 / max(bound) if bound else example
+        steps = np.geomspace(
+            min(row["device_seconds"] for row in slowest) / 2,
+            max(row["device_seconds"] for row in slowest) * 2,
+            200,
+        )
+    for cores in range(1, result["cores"] + 1):
+        data = equation.data_seconds_per_batch(example, batch_size, cores)
+        line = [equation.photos_per_second(data, step, batch_size) for step in steps]
+        (drawn,) = axes.plot(steps * 1e3, line, label=f"predicted, {_cores(cores)}")
+        rows = [row for row in result.get("imitated", []) if row["cores"] == cores]
+        axes.plot(
+            [row["device_seconds"] * 1e3 for row in rows],
+            [row["measured"] for row in rows],
+            "o",
+            color=drawn.get_color(),
+            label=f"measured, {_cores(cores)}" if rows else None,
+        )
+    axes.plot(
+        steps * 1e3,
+        batch_size / steps,
+        ":",
+        color="grey",
+        label="what the device could take",
+    )
+    if "model" in result:
+        model = result["model"]
+        axes.plot(model["step"] * 1e3, batch_size / model["measured"], "k*", label="real loop")
+    top = 1.3 * batch_size / equation.data_seconds_per_batch(example, batch_size, result["cores"])
+    axes.set(xscale="log", ylim=(0, top), xlabel="ms of the device per batch", ylabel="photos/s")
+    axes.set_title("Left of the knee data binds, right of it the device", loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def plot_ladder(rows, device_seconds, path):
+    """Utilization against the time to make a batch: the balance line, and each rung on it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    data = np.array([row["data_seconds"] for row in rows])
+    line = np.geomspace(min(data.min(), device_seconds) / 2, data.max() * 2, 200)
+    busy = [equation.utilization(each, device_seconds) for each in line]
+    axes.plot(line * 1e3, busy, label="predicted, with prefetch")
+    busy = [equation.utilization(each, device_seconds, prefetch=False) for each in line]
+    axes.plot(line * 1e3, busy, ":", label="predicted, without")
+    for number, row in enumerate(rows, 1):
+        point = row["data_seconds"] * 1e3, row["utilization"]
+        axes.plot(*point, "o", color="k", label="measured" if number == 1 else None)
+        axes.annotate(str(number), point, xytext=(6, 4), textcoords="offset points")
+    names = "\n".join(f"{number}  {row['rung']}" for number, row in enumerate(rows, 1))
+    axes.text(0.98, 0.72, names, transform=axes.transAxes, ha="right", va="top", fontsize=9)
+    axes.set(xscale="log", ylim=(0, 1.08), ylabel="share of the time in which the device works")
+    axes.set_xlabel("ms to make a batch")
+    axes.set_title(f"A device step of {device_seconds * 1e3:.3g} ms, fed in five ways", loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper right")
+    figure.savefig(path, dpi=120)
+
+
+def _cores(count):
+    return f"{count} core" + "s" * (count > 1)
+
+
+def _say(what):
+    if sys.stderr.isatty():
+        print(f"\r\033[K{what} ...", end="", file=sys.stderr, flush=True)
+
+
+def _positive(kind, name):
+    def read(text):
+        if not kind(text) > 0:
+            raise ValueError
+        return kind(text)
+
+    read.__name__ = name  # argparse shows it in its message
+    return read
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.balance",
+        description="Measure whether the input pipeline keeps up with the device that trains, "
+        "hold the training loop against the balance equation, and say which side binds.",
+        epilog="Without a GPU: --device-step 0.002 0.01 0.05 shows the equation hold.",
+    )
+    parser.add_argument(
+        "labels",
+        type=pathlib.Path,
+        nargs="?",
+        help="folder that python -m distill wrote; without it: cut-outs of one portrait",
+    )
+    count = _positive(int, "positive integer")
+    parser.add_argument("--config", type=pathlib.Path, help="JSON file with words of ssd.Config")
+    parser.add_argument("--batch-size", type=count, default=32, help="photos in a step (32)")
+    parser.add_argument(
+        "--cores",
+        type=count,
+        default=available_cores(),
+        help="cores that make data (all there are)",
+    )
+    parser.add_argument(
+        "--device-step",
+        type=_positive(float, "number of seconds"),
+        nargs="+",
+        metavar="SECONDS",
+        help="imitate a device that only waits so long for each batch; no model is built",
+    )
+    parser.add_argument(
+        "--ladder",
+        action="store_true",
+        help="also feed the training in five ways, from a Python loop to a data service "
+        "(with --device-step: this instead of the rows of cores, at the first step given)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=_positive(float, "number of seconds"),
+        default=3.0,
+        help="how long each loop is timed (3)",
+    )
+    parser.add_argument(
+        "--repeats", type=count, default=3, help="times the imitated rows take turns (3)"
+    )
+    parser.add_argument("--json", type=pathlib.Path, help="write all figures to this file")
+    parser.add_argument("--plot", type=pathlib.Path, help="draw them as a PNG file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,517 @@
+"""`python -m benchmarks.latency MODEL`: how long a detector takes here, stage by stage.
+
+Runs with what `ssd.Detector` needs and no more, so that it runs on the board that matters.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from importlib import metadata
+
+import numpy as np
+
+import ssd
+from benchmarks import board
+from ssd.detector import runtime
+from ssd.photo import letterbox
+from ssd.photo_files import read_photo
+
+STAGES = ("resize", "forward", "decode", "nms")
+_PHOTOS = 32  # more of a folder than this would only cost memory
+_COLD_STARTS = 3
+_ROUNDS = 5  # in which two models take turns, so that a drifting clock hits both
+
+# Times since the epoch, because only they can be held against the time the parent started it.
+_COLD = """
+import sys, time
+started = time.time()
+import numpy
+numpy_there = time.time()
+import ssd
+imported = time.time()
+detector = ssd.Detector(sys.argv[1], threads=int(sys.argv[3]))
+opened = time.time()
+photo = numpy.load(sys.argv[2])
+loaded = time.time()
+detector(photo)
+found = time.time()
+for _ in range(10):
+    detector(photo)
+try:
+    with open("/proc/self/status") as file:
+        peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+except (OSError, StopIteration):
+    peak = None
+print(started, numpy_there, imported, opened, found - (loaded - opened), peak)
+"""
+
+
+def main(arguments=None):
+    """Measure, print a table, write what was asked for; the exit status is 0 when all is done."""
+    options = _parser().parse_args(arguments)
+    try:
+        for path in filter(None, (options.json, options.plot)):
+            if not path.parent.is_dir():
+                raise ValueError(f"{path}: wanted a file in a folder that exists")
+        result = measure(options)
+        print(table(result))
+        if options.json:
+            options.json.write_text(json.dumps(result, indent=2) + "\n")
+        if options.plot:
+            plot(result, options.plot)
+    except (ImportError, OSError, ValueError) as error:
+        print(f"latency: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def measure(options):
+    """Everything the table shows, as plain values (`--json` writes them)."""
+    detectors = {count: ssd.Detector(options.model, threads=count) for count in options.threads}
+    first = detectors[options.threads[0]]
+    if options.photos:
+        source, frames = f"photos of {options.photos}", photos(options.photos)
+    else:
+        source, frames = "generated", generated(*options.frame)
+    before = board.state()
+    result = {
+        "model": model_facts(first),
+        "board": board.describe(),
+        "runtime": runtime_version(),
+        "frames": {"source": source, "sizes": sorted({str(_size(frame)) for frame in frames})},
+        "runs": options.runs,
+        "cold_start": cold_start(options.model, frames[0], options.threads[0]),
+        "threads": {
+            str(count): summary(time_stages(detector, frames, options.runs, options.threshold))
+            for count, detector in detectors.items()
+        },
+    }
+    if options.against:
+        result["against"] = against(first, options, frames)
+    result["before"], result["after"] = before, board.state()
+    result["warnings"] = warnings(result)
+    return result
+
+
+def time_stages(detector, frames, runs, threshold):
+    """Seconds of each stage of each run, float [runs, stages], and boxes found [runs].
+
+    The frames are taken in turn. As many runs as fill a fifth go before and are not counted:
+    they warm caches and wake the clock.
+    """
+    seconds, found = [], []
+    for frame in itertools.islice(itertools.cycle(frames), runs // 5 + 1 + runs):
+        marks = [time.perf_counter()]
+        tensor = detector.prepare(frame)
+        marks.append(time.perf_counter())
+        outputs = detector.forward(tensor)
+        marks.append(time.perf_counter())
+        candidates = detector.decode(*outputs, frame.shape, threshold=threshold)
+        marks.append(time.perf_counter())
+        result = detector.suppress(candidates)
+        marks.append(time.perf_counter())
+        seconds.append(np.diff(marks))
+        found.append(len(result))
+    return np.array(seconds[-runs:]), np.array(found[-runs:])
+
+
+def summary(measured):
+    """Median, 90th and 99th percentile of each stage and of their sum, in milliseconds.
+
+    Example:
+        >>> seconds = np.full((10, 4), 0.001)
+        >>> summary((seconds, np.zeros(10)))["total"]["median"]
+        4.0
+    """
+    seconds, found = measured
+    columns = {**dict(zip(STAGES, seconds.T, strict=True)), "total": seconds.sum(axis=1)}
+    stages = {
+        stage: {
+            name: round(float(np.percentile(values, percent)) * 1e3, 4)
+            for name, percent in (("median", 50), ("p90", 90), ("p99", 99))
+        }
+        for stage, values in columns.items()
+    }
+    return {**stages, "found_per_frame": float(found.mean())}
+
+
+def cold_start(model, frame, threads):
+    """From nothing to the first answer, in a process of its own: the median of three, in seconds.
+
+    Returns:
+        A dictionary: "python" (the process is there), "numpy", "import_ssd", "open" and
+        "first" (detection) are each stage for itself, "total" all of them together;
+        "peak_memory_mb" is None where the system does not say.
+    """
+    root = pathlib.Path(ssd.__file__).parent.parent
+    rows, peaks = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "frame.npy"
+        np.save(path, frame)
+        for _ in range(_COLD_STARTS):
+            begun = time.time()
+            done = subprocess.run(
+                [sys.executable, "-c", _COLD, str(model), str(path), str(threads)],
+                env={**os.environ, "PYTHONPATH": str(root)},
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                raise OSError(f"cold start failed: {done.stderr.strip().splitlines()[-1]}")
+            *marks, peak = done.stdout.split()
+            rows.append([begun, *map(float, marks)])
+            peaks.append(peak)
+    median = np.median(np.diff(rows, axis=1), axis=0)
+    names = ("python", "numpy", "import_ssd", "open", "first")
+    return {
+        **{name: round(float(value), 4) for name, value in zip(names, median, strict=True)},
+        "total": round(float(np.median([row[-1] - row[0] for row in rows])), 4),
+        "peak_memory_mb": None if "None" in peaks else round(max(map(int, peaks)) / 1024, 1),
+    }
+
+
+def model_facts(detector):
+    """Name, size and work of a model."""
+    operations = graph(detector.path)[0]
+    return {
+        "file": str(detector.path),
+        "bytes": detector.path.stat().st_size,
+        "precision": detector.about.get("precision"),
+        "input": list(detector.config.image_size),
+        "anchors": len(detector.anchors),
+        "multiply_adds": sum(multiply_adds(*operation) for operation in operations),
+    }
+
+
+def graph(path, *, keep=False):
+    """What a model computes, as the runtime lists it.
+
+    Args:
+        path: The `.tflite` file.
+        keep: Whether the interpreter keeps every layer's output to be looked at.
+
+    Returns:
+        A list of (operation, shapes of its inputs, shape of its output), and the interpreter.
+    """
+    module = runtime()
+    interpreter = module.Interpreter(
+        model_path=str(path),
+        experimental_preserve_all_tensors=keep,
+        # A delegate would take the operations over and hide them.
+        experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    shapes = {each["index"]: tuple(each["shape"]) for each in interpreter.get_tensor_details()}
+    operations = [
+        (
+            each["op_name"],
+            [shapes.get(index, ()) for index in each["inputs"]],
+            shapes[each["outputs"][0]],
+        )
+        for each in interpreter._get_ops_details()  # nothing public lists them
+    ]
+    return operations, interpreter
+
+
+def multiply_adds(operation, inputs, output):
+    """Multiplications of one operation of a model: each is one with an addition.
+
+    Convolutions and matrix products are counted; what the others do is too little to matter.
+
+    Example:
+        >>> multiply_adds("CONV_2D", [(1, 8, 8, 3), (16, 5, 5, 3)], (1, 4, 4, 16))
+        19200
+        >>> multiply_adds("DEPTHWISE_CONV_2D", [(1, 8, 8, 16), (1, 3, 3, 16)], (1, 8, 8, 16))
+        9216
+    """
+    if operation in ("CONV_2D", "FULLY_CONNECTED"):
+        return int(np.prod(output) * np.prod(inputs[1][1:]))
+    if operation == "DEPTHWISE_CONV_2D":
+        return int(np.prod(output) * np.prod(inputs[1][1:3]))
+    if operation == "TRANSPOSE_CONV":
+        return int(np.prod(inputs[2]) * np.prod(inputs[1][:3]))
+    return 0
+
+
+def against(detector, options, frames):
+    """The model and another of the same shape, in turns, and how many activations are zero."""
+    with tempfile.TemporaryDirectory() as folder:
+        if options.against == "random":
+            path = pathlib.Path(folder) / "random.tflite"
+            write_random(detector, path, frames)
+        else:
+            path = pathlib.Path(options.against)
+        other = ssd.Detector(path, threads=detector.threads)
+        if graph(path)[0] != graph(detector.path)[0]:
+            raise ValueError(f"--against: wanted a model of the same layers, {path} has others")
+        mine, yours = [], []
+        for _ in range(_ROUNDS):
+            for each, times in ((detector, mine), (other, yours)):
+                runs = max(1, options.runs // _ROUNDS)
+                times.append(time_stages(each, frames, runs, options.threshold)[0][:, 1])
+        return {
+            "name": str(options.against),
+            "forward_ms": _milliseconds(mine),
+            "other_forward_ms": _milliseconds(yours),
+            "zeros": zeros(detector, frames),
+            "other_zeros": zeros(other, frames),
+        }
+
+
+def _milliseconds(rounds):
+    return round(float(np.median(np.concatenate(rounds))) * 1e3, 4)
+
+
+def write_random(detector, path, frames):
+    """A model of the same Config with the weights that training starts from, exported alike."""
+    try:
+        model = ssd.SSD(detector.config)
+    except ImportError:
+        raise ImportError(
+            "--against random: making a model needs the training packages; make one on a PC "
+            "(ssd.export of an untrained ssd.SSD) and pass its file: --against FILE"
+        ) from None
+    precision = detector.about.get("precision", "float32")
+    calibration = np.stack([letterbox(frame, detector.config) for frame in frames])
+    ssd.export(model, path, precision=precision, calibration=calibration)
+
+
+def zeros(detector, frames):
+    """Share of zeros in the output of each convolution, over a few frames.
+
+    Returns:
+        A list of (output shape, share) in the order of the layers.
+    """
+    _, interpreter = graph(detector.path, keep=True)
+    details = {each["index"]: each for each in interpreter.get_tensor_details()}
+    outputs = [
+        details[each["outputs"][0]]
+        for each in interpreter._get_ops_details()
+        if each["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D")
+    ]
+    shares = []
+    for frame in frames[:4]:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], detector.prepare(frame))
+        interpreter.invoke()
+        # An integer stands for 0 where it is the zero point.
+        shares.append(
+            [
+                np.mean(interpreter.get_tensor(each["index"]) == each["quantization"][1])
+                for each in outputs
+            ]
+        )
+    means = np.mean(shares, axis=0)
+    return [
+        [each["shape"].tolist(), round(float(share), 4)]
+        for each, share in zip(outputs, means, strict=True)
+    ]
+
+
+def photos(folder):
+    """The first photos of a folder; what is no photo is passed over."""
+    frames = []
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+        try:
+            if path.is_file():
+                frames.append(read_photo(path))
+        except ValueError:
+            continue
+        if len(frames) == _PHOTOS:
+            break
+    if not frames:
+        raise ValueError(f"--photos: wanted a folder with photos, found none in {folder}")
+    return frames
+
+
+def generated(width, height):
+    """Frames of smooth light and noise, always the same: no photos are needed to time a board."""
+    random = np.random.default_rng(0)
+    frames = []
+    for _ in range(8):
+        coarse = random.integers(0, 256, (4, 4, 3))
+        rows, columns = np.arange(height) * 4 // height, np.arange(width) * 4 // width
+        light = coarse[rows[:, None], columns] + random.normal(0, 8, (height, width, 3))
+        frames.append(np.clip(light, 0, 255).astype(np.uint8))
+    return frames
+
+
+def runtime_version():
+    """The runtime and NumPy, as "name version"."""
+    names = {"ai_edge_litert": "ai-edge-litert", "tflite_runtime": "tflite-runtime"}
+    name = names[runtime().__name__.partition(".")[0]]
+    return f"{name} {metadata.version(name)}, numpy {np.__version__}"
+
+
+def warnings(result):
+    """Why the figures may not be trusted, in words."""
+    before, after, found = result["before"], result["after"], []
+    if result["board"]["emulated"]:
+        found.append("This processor is emulated: the times say nothing about a real one.")
+    if after["governor"] not in (None, "performance"):
+        found.append(
+            f"The CPU governor is {after['governor']}: the clock follows the load. "
+            "For figures to compare: cpufreq-set -g performance"
+        )
+    if after["throttled"]:
+        found.append(
+            f"The firmware reports throttling or low voltage ({after['throttled']:#x}): "
+            "cool the board, or give it a better power supply."
+        )
+    if (after["celsius"] or 0) > 75:
+        found.append(f"The board is at {after['celsius']:.0f} °C: it may slow itself down.")
+    if (before["load"] or 0) > 0.5:
+        found.append(f"Other work was running before the start (load {before['load']:.1f}).")
+    for count, stages in result["threads"].items():
+        if stages["forward"]["p90"] > 1.5 * stages["forward"]["median"]:
+            found.append(
+                f"With {count} threads one forward pass in ten takes more than 1.5 times "
+                "the median: something else wants the processor."
+            )
+    return found
+
+
+def table(result):
+    """The result for a person to read."""
+    model, machine, cold = result["model"], result["board"], result["cold_start"]
+    lines = [
+        f"{model['file']}: {model['precision'] or 'precision not stated'}, "
+        f"{model['bytes'] / 1000:.0f} KB, input {model['input'][0]}x{model['input'][1]}, "
+        f"{model['anchors']} anchors, {model['multiply_adds'] / 1e6:.1f} M multiply-adds",
+        f"{machine['name']} ({machine['machine']}, {machine['cores']} cores), "
+        f"Python {machine['python']}, {result['runtime']}",
+        f"frames: {result['frames']['source']}, {', '.join(result['frames']['sizes'][:4])}; "
+        f"{result['runs']} runs",
+        "",
+        "cold start, s:  "
+        + "  ".join(f"{name} {value:.3f}" for name, value in cold.items() if name[0] != "p")
+        + f"  (python {cold['python']:.3f})",
+        f"peak memory:    {_or_unknown(cold['peak_memory_mb'], '{:.0f} MB')}",
+        "",
+        f"{'threads':>7}  {'ms':6}"
+        + "".join(f"{stage:>10}" for stage in (*STAGES, "total"))
+        + f"{'Gop/s':>10}",
+    ]
+    for count, stages in result["threads"].items():
+        for place, name in enumerate(("median", "p90", "p99")):
+            row = "".join(f"{stages[stage][name]:>10.3f}" for stage in (*STAGES, "total"))
+            rate = 2 * model["multiply_adds"] / stages["forward"]["median"] / 1e6
+            lines.append(
+                f"{count if place == 0 else '':>7}  {name:6}{row}"
+                + (f"{rate:>10.1f}" if place == 0 else "")
+            )
+        lines.append(f"{'':>9}{stages['found_per_frame']:.1f} boxes found per frame")
+    if "against" in result:
+        lines += ["", *_against_lines(result["against"])]
+    lines.append("")
+    for when in ("before", "after"):
+        state = result[when]
+        lines.append(
+            f"{when:7} governor {_or_unknown(state['governor'])}, "
+            f"clock {_or_unknown(state['mhz'], '{:.0f} MHz')}, "
+            f"temperature {_or_unknown(state['celsius'], '{:.1f} °C')}, "
+            f"throttled {_or_unknown(state['throttled'], '{:#x}')}, "
+            f"load {_or_unknown(state['load'], '{:.2f}')}"
+        )
+    lines += [f"WARNING: {warning}" for warning in result["warnings"]]
+    return "\n".join(lines)
+
+
+def _against_lines(other):
+    yield (
+        f"forward, in turns: {other['forward_ms']:.3f} ms; "
+        f"{other['name']}: {other['other_forward_ms']:.3f} ms "
+        f"(ratio {other['forward_ms'] / other['other_forward_ms']:.3f})"
+    )
+    yield "share of zeros in each convolution's output, this model and the other:"
+    for (shape, mine), (_, yours) in zip(other["zeros"], other["other_zeros"], strict=True):
+        yield f"{'x'.join(map(str, shape[1:])):>14}{mine:>8.1%}{yours:>8.1%}"
+
+
+def _or_unknown(value, form="{}"):
+    return "unknown" if value is None else form.format(value)
+
+
+def plot(result, path):
+    """A bar for each number of threads, its stages stacked, with the 90th percentile marked."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    counts = list(result["threads"])
+    bottom = np.zeros(len(counts))
+    for stage in STAGES:
+        heights = np.array([result["threads"][count][stage]["median"] for count in counts])
+        axes.bar(counts, heights, bottom=bottom, label=stage)
+        bottom += heights
+    slow = [result["threads"][count]["total"]["p90"] for count in counts]
+    axes.plot(counts, slow, "k_", markersize=24, label="90th percentile")
+    axes.set(xlabel="threads", ylabel="ms per frame", ylim=(0, None))
+    axes.set_title(f"{pathlib.Path(result['model']['file']).name} on {result['board']['name']}")
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def _size(frame):
+    return f"{frame.shape[1]}x{frame.shape[0]}"
+
+
+def _thread_counts(text):
+    counts = [int(part) for part in text.split(",")]
+    if not counts or min(counts) < 1:
+        raise ValueError
+    return counts
+
+
+def _frame_size(text):
+    width, _, height = text.partition("x")
+    if int(width) < 1 or int(height) < 1:
+        raise ValueError
+    return int(width), int(height)
+
+
+def _positive(text):
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+# argparse shows these in its message about a bad value.
+_thread_counts.__name__ = "list of thread counts such as 1,2,4"
+_frame_size.__name__ = "frame size such as 640x480"
+_positive.__name__ = "positive integer"
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.latency", description=__doc__.split(": ", 1)[1].split("\n")[0]
+    )
+    cores = os.cpu_count() or 1
+    parser.add_argument("model", type=pathlib.Path, help=".tflite file that ssd.export wrote")
+    parser.add_argument(
+        "--threads",
+        type=_thread_counts,
+        default=[count for count in (1, 2, 4) if count <= cores],
+        help="thread counts to try (1,2,4, as far as there are cores)",
+    )
+    parser.add_argument("--runs", type=_positive, default=200, help="frames timed (200)")
+    parser.add_argument("--threshold", type=float, default=0.5, help="least score (0.5)")
+    parser.add_argument("--frame", type=_frame_size, default=(640, 480), help="WxH (640x480)")
+    parser.add_argument("--photos", type=pathlib.Path, help="folder; without it: made-up frames")
+    parser.add_argument(
+        "--against",
+        metavar="random|FILE",
+        help="also time another model of the same shape: with untrained weights, or a file's",
+    )
+    parser.add_argument("--json", type=pathlib.Path, help="write all figures to this file")
+    parser.add_argument("--plot", type=pathlib.Path, help="draw them (needs matplotlib)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

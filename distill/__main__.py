@@ -1,0 +1,114 @@
+"""`python -m distill PHOTOS OUT`: a folder of photos in, labels to train on out."""
+
+import argparse
+import os
+import sys
+import time
+
+from ssd.quiet import import_tensorflow
+
+
+def main(arguments=None):
+    """Runs the command line; returns its exit status."""
+    import_tensorflow()
+    from distill.labeling import Options, label
+
+    default = Options()
+    parser = argparse.ArgumentParser(
+        prog="python -m distill",
+        description="Labels the faces on every photo of a folder with a teacher (MTCNN). "
+        "Stopped in any way, the same command goes on where it was.",
+    )
+    parser.add_argument("photos", metavar="PHOTOS", help="folder of photos, searched recursively")
+    parser.add_argument("out", metavar="OUT", help="folder for the labels, new or of the same run")
+
+    def option(flag, kind, meta, text):
+        field = flag[2:].replace("-", "_")
+        value = getattr(default, field)
+        parser.add_argument(
+            flag, type=kind, metavar=meta, default=value, help=f"{text} (default {value})"
+        )
+
+    option("--teacher", str, "MODULE:FUNCTION", "who says where faces are")
+    option("--label", float, "SCORE", "least score of a face to learn")
+    option("--ignore", float, "SCORE", "least score of a region neither face nor background")
+    option("--min-face", int, "PX", "side of the smallest face, in pixels of the stored photo")
+    option("--max-side", int, "PX", "longest side of a stored photo; larger ones are scaled down")
+    option("--max-pixels", int, "N", "photos of more pixels are refused")
+    option("--shard-photos", int, "N", "photos to a shard")
+    parser.add_argument(
+        "--second-opinion",
+        nargs="?",
+        const="mirror",
+        default=default.second_opinion,
+        metavar="LOOK",
+        help="look again at the mirrored photo (mirror), at a smaller one (scale) or both; "
+        "faces that one look misses become regions to ignore (mirror if no LOOK is named)",
+    )
+    parsed = vars(parser.parse_args(arguments))
+    source, out = parsed.pop("photos"), parsed.pop("out")
+    try:
+        start = time.monotonic()
+        with _Progress() as progress:
+            counts = label(source, out, Options(**parsed), progress=progress)
+        _summary(out, counts, time.monotonic() - start)
+    except (ValueError, OSError) as error:
+        print(f"distill: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("distill: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+class _Progress:
+    """A bar on a terminal, a plain line now and then elsewhere."""
+
+    def __enter__(self):
+        self.bar = None
+        self.start = self.last = time.monotonic()
+        return self
+
+    def __call__(self, state):
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            if self.bar is None:
+                before = state["done"] - state["fresh"]
+                self.bar = tqdm(total=state["total"], initial=before, unit=" photos")
+                self.bar.start_t = self.start
+            self.bar.set_postfix(faces=state["faces"], refresh=False)
+            self.bar.update(state["done"] - self.bar.n)
+            return
+        now = time.monotonic()
+        if now - self.last > 10 or state["done"] == state["total"]:
+            self.last = now
+            rate = state["fresh"] / max(now - self.start, 1e-9)
+            print(
+                f"{state['done']:,} of {state['total']:,} photos, {state['faces']:,} faces, "
+                f"{rate:.1f} photos/s",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def __exit__(self, *_):
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _summary(out, counts, seconds):
+    def some(number, what):
+        return f"{counts[number]:,} {what}"
+
+    one_sided = f" ({some('one_sided', 'seen by one look only')})" if counts["one_sided"] else ""
+    listed = f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] else ""
+    print(
+        f"{some('labelled', 'photos labelled')}, {some('faces', 'faces')}, "
+        f"{some('ignored', 'regions to ignore')}{one_sided}, "
+        f"{some('errors', 'photos not readable')}{listed}, "
+        f"{some('other_files', 'other files')}, {seconds:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

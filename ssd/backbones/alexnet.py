@@ -1,0 +1,45 @@
+"""AlexNet, thinned, as a backbone: large kernels first, so that few layers see far."""
+
+from keras import layers
+
+from ssd.backbones.layers import channels, convolution
+
+
+def alexnet(images, width):
+    """The five convolutions of AlexNet, and its first dense layer as a sixth.
+
+    What differs from the paper, and why:
+
+    * Batch normalization in place of local response normalization: it costs nothing once
+      folded into the convolution, and local response normalization has no int8 kernel.
+    * Pooling pads (`same`), so that a map's shape is the input's divided by its stride and
+      anchors sit where the features are.
+    * One column, not two: the two were two GPUs of 3 GB.
+    * The dense layers are gone but for the first, kept as a 3×3 convolution on the pooled map
+      of stride 32: a detector must answer everywhere, not once.
+
+    Args:
+        images: [batch, height, width, 3], values in [0, 1], sides multiples of 32.
+        width: Channels as a share of the original's 96, 256, 384, 384, 256.
+
+    Returns:
+        Feature maps of stride 8, 16 and 32, finest first.
+
+    Source:
+        Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep Convolutional Neural
+        Networks (2012), section 3.5.
+    """
+    x = convolution(images, channels(96, width), 11, stride=4, name="conv1")
+    x = _pool(x, "pool1")
+    stride_8 = convolution(x, channels(256, width), 5, name="conv2")
+    x = _pool(stride_8, "pool2")
+    x = convolution(x, channels(384, width), 3, name="conv3")
+    x = convolution(x, channels(384, width), 3, name="conv4")
+    stride_16 = convolution(x, channels(256, width), 3, name="conv5")
+    x = _pool(stride_16, "pool5")
+    stride_32 = convolution(x, channels(384, width), 3, name="conv6")
+    return [stride_8, stride_16, stride_32]
+
+
+def _pool(x, name):
+    return layers.MaxPooling2D(3, strides=2, padding="same", name=name)(x)

@@ -1,0 +1,35 @@
+"""The one block every backbone and the heads are made of."""
+
+from keras import layers
+
+
+def convolution(x, channels, size, *, stride=1, name):
+    """Convolution, batch normalization, ReLU: the three that TFLite fuses into one operation.
+
+    Args:
+        x: Feature map [batch, height, width, channels].
+        channels: Channels of the result.
+        size: Edge of the kernel in cells.
+        stride: Cells of the input per cell of the result, both ways.
+        name: Name of the convolution; the other two are named after it.
+
+    Returns:
+        Feature map [batch, ceil(height / stride), ceil(width / stride), channels].
+    """
+    # Batch normalization subtracts the mean, so a bias would be forgotten at once.
+    x = layers.Conv2D(
+        channels,
+        size,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    x = layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def channels(count, width):
+    """`count` channels thinned by `width`, rounded up to a multiple of 8 as SIMD kernels like."""
+    return max(8, -int(-count * width // 8) * 8)

@@ -1,0 +1,230 @@
+"""The multibox loss, with the confidence-gated extra offset term."""
+
+import dataclasses
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+import anchors
+from ssd.config import Config
+
+
+class LossTerms(NamedTuple):
+    """What one batch was charged for, and two counts to judge it by; scalars all.
+
+    Attributes:
+        confidence: Cross-entropy of positives and of mined negatives, per positive.
+        location: Smooth L1 of the positives' offsets, per positive.
+        extra: What the gate charged again, per positive (before its factor).
+        positives: Anchors that answer for a box, per photo.
+        unmatched: Share of the boxes that no anchor answers for.
+    """
+
+    confidence: object
+    location: object
+    extra: object
+    positives: object
+    unmatched: object
+
+
+@keras.saving.register_keras_serializable("ssd")
+class MultiboxLoss(keras.losses.Loss):
+    """Softmax confidence with hard negatives, smooth L1 offsets, and an extra offset term.
+
+    The loss is (L_conf + alpha · L_loc + extra · L_extra) / matched anchors. L_extra is the
+    offset loss again of those positives whose predicted confidence for their class exceeds
+    `gate`: the boxes that greedy suppression will keep are the ones that should fit best. The
+    gate carries no gradient, so a box cannot become less confident to escape it.
+
+    Args:
+        config: The `ssd.Config` of the model.
+        gate: Confidence above which offsets are charged again, in (0, 1].
+        extra: Factor of that charge; 0 leaves it out. 1 doubles the offset loss of a confident
+            anchor; 10 was unstable.
+        alpha: Factor of the offset loss.
+        negatives: Background anchors that count per positive: the hardest of each photo.
+        least_negatives: Background anchors that count in a photo without a face.
+        focal: If given, nothing is mined: every anchor that is not ignored counts, weighed by
+            (1 - its predicted confidence for its class) to the power of `focal` (2, say), and
+            positives by 1/4 against 3/4 for background.
+
+    Call arguments:
+        labels: [batch, max_boxes, 5], box `[ymin, xmin, ymax, xmax]` on the unit square, class.
+            Rows of zeros are unused, class -1 marks a region to ignore.
+        predictions: [batch, anchors, 4 + 1 + classes] as `ssd.SSD` returns them.
+
+    Raises:
+        ValueError: If an option is out of its range.
+
+    Source:
+        Liu et al.: SSD (2016), section 2.2; Lin et al.: Focal Loss for Dense Object Detection
+        (2017), equation 5. The extra term is this project's own.
+    """
+
+    def __init__(
+        self,
+        config,
+        *,
+        gate=0.999,
+        extra=1.0,
+        alpha=1.0,
+        negatives=3,
+        least_negatives=8,
+        focal=None,
+        name="multibox_loss",
+    ):
+        super().__init__(name=name, reduction="sum")
+        self.config = config
+        self.options = {
+            "gate": gate,
+            "extra": extra,
+            "alpha": alpha,
+            "negatives": negatives,
+            "least_negatives": least_negatives,
+            "focal": focal,
+        }
+        if not 0 < gate <= 1:
+            raise ValueError(f"MultiboxLoss gate: wanted a confidence in (0, 1], got {gate}")
+        for option, value in self.options.items():
+            if value is not None and value < 0:
+                raise ValueError(f"MultiboxLoss {option}: wanted 0 or more, got {value}")
+        self.grid = ops.convert_to_numpy(anchors.grid(config.feature_shapes, config.anchor_shapes))
+
+    def call(self, labels, predictions):
+        """The loss of a batch, a scalar."""
+        return self.total(self.terms(labels, predictions))
+
+    def total(self, terms):
+        """The loss that these terms add up to."""
+        return (
+            terms.confidence
+            + self.options["alpha"] * terms.location
+            + self.options["extra"] * terms.extra
+        )
+
+    def terms(self, labels, predictions):
+        """Each term of the loss of a batch by itself, as `LossTerms`."""
+        labels = ops.cast(labels, "float32")
+        predictions = ops.cast(predictions, "float32")
+        boxes, classes = labels[..., :4], labels[..., 4]
+        offsets, logits = predictions[..., :4], predictions[..., 4:]
+
+        match = anchors.match(
+            self.grid,
+            boxes,
+            positive=self.config.positive,
+            negative=self.config.negative,
+            ignore=classes < 0,
+        )
+        positive = ops.cast(match.positive, "float32")  # [batch, anchors]
+        negative = ops.logical_not(ops.logical_or(match.positive, match.ignored))
+        own_class = positive * ops.take_along_axis(classes, match.box, axis=1)
+        own_box = ops.take_along_axis(boxes, match.box[..., None], axis=1)
+
+        # L_conf = -log softmax(logits)[class]
+        log_shares = ops.log_softmax(logits, axis=-1)
+        target = ops.one_hot(ops.cast(own_class, "int32"), 1 + len(self.config.classes))
+        cross_entropy = -ops.sum(target * log_shares, axis=-1)  # [batch, anchors]
+        if self.options["focal"] is None:
+            mined = hardest(
+                cross_entropy,
+                negative,
+                ops.maximum(
+                    self.options["negatives"] * ops.sum(positive, axis=-1),
+                    self.options["least_negatives"],
+                ),
+            )
+            weight = positive + ops.cast(mined, "float32")
+        else:
+            doubt = 1 - ops.exp(-cross_entropy)
+            weight = 0.25 * positive + 0.75 * ops.cast(negative, "float32")
+            weight = weight * ops.power(doubt, self.options["focal"])
+
+        # L_loc = smooth L1(offsets - encode(box))
+        difference = smooth_l1(offsets - anchors.encode(own_box, self.grid))
+        fit = positive * ops.sum(difference, axis=-1)  # [batch, anchors]
+
+        # L_extra = L_loc where the confidence for the own class exceeds the gate
+        sure = ops.stop_gradient(ops.exp(-cross_entropy)) > self.options["gate"]
+
+        matched = ops.maximum(ops.sum(positive), 1.0)
+        return LossTerms(
+            confidence=ops.sum(weight * cross_entropy) / matched,
+            location=ops.sum(fit) / matched,
+            extra=ops.sum(ops.cast(sure, "float32") * fit) / matched,
+            positives=ops.mean(ops.sum(positive, axis=-1)),
+            unmatched=1 - _answered(match, classes > 0),
+        )
+
+    def get_config(self):
+        """The options as plain values."""
+        return {"config": dataclasses.asdict(self.config), "name": self.name, **self.options}
+
+    @classmethod
+    def from_config(cls, config):
+        """The loss that `get_config` described."""
+        options = {word: value for word, value in config.items() if word != "config"}
+        return cls(Config.from_dict(config["config"]), **options)
+
+
+def smooth_l1(x):
+    """x²/2 where |x| < 1, |x| - 1/2 elsewhere.
+
+    Args:
+        x: Differences, any shape.
+
+    Returns:
+        The losses, same shape.
+
+    Example:
+        >>> from keras import ops
+        >>> ops.convert_to_numpy(smooth_l1(ops.convert_to_tensor([0.0, 0.5, -3.0]))).tolist()
+        [0.0, 0.125, 2.5]
+
+    Source:
+        Girshick: Fast R-CNN (2015), section 2.3.
+    """
+    size = ops.abs(x)
+    return ops.where(size < 1, 0.5 * ops.square(x), size - 0.5)
+
+
+def hardest(losses, candidates, count):
+    """Which candidates are among the `count` of their row with the largest loss.
+
+    By rank, so that shapes stay fixed: nothing of variable length is ever gathered.
+
+    Args:
+        losses: [batch, anchors], finite.
+        candidates: bool [batch, anchors].
+        count: How many to pick, [batch]. Where a row has fewer candidates, all are picked.
+
+    Returns:
+        bool [batch, anchors]; among equal losses the lowest index comes first.
+
+    Example:
+        >>> from keras import ops
+        >>> losses = ops.convert_to_tensor([[0.1, 0.9, 0.5, 0.7]])
+        >>> candidates = ops.convert_to_tensor([[True, False, True, True]])
+        >>> ops.convert_to_numpy(hardest(losses, candidates, ops.convert_to_tensor([2]))).tolist()
+        [[False, False, True, True]]
+    """
+    order = ops.argsort(ops.where(candidates, -losses, float("inf")), axis=-1)
+    rank = ops.argsort(order, axis=-1)
+    picked = ops.cast(rank, "float32") < ops.cast(count, "float32")[:, None]
+    return ops.logical_and(candidates, picked)
+
+
+def _answered(match, real):
+    """Share of the real boxes, bool [batch, boxes], for which an anchor answers; 1 without any."""
+    batch, boxes = ops.shape(real)
+    row = ops.arange(batch, dtype="int32")[:, None] * boxes + ops.cast(match.box, "int32")
+    answers = ops.segment_sum(
+        ops.reshape(ops.cast(match.positive, "int32"), (-1,)),
+        ops.reshape(row, (-1,)),
+        num_segments=batch * boxes,
+    )
+    answered = ops.logical_and(ops.reshape(answers, (batch, boxes)) > 0, real)
+    wanted = ops.sum(ops.cast(real, "float32"))
+    missing = wanted - ops.sum(ops.cast(answered, "float32"))
+    return 1 - missing / ops.maximum(wanted, 1.0)

@@ -1,0 +1,142 @@
+"""Backbone, context, heads: photos in, offsets and logits for every anchor out."""
+
+import dataclasses
+import pathlib
+import zipfile
+
+import keras
+from keras import layers, ops
+
+from ssd import backbones
+from ssd.backbones.layers import channels, convolution
+from ssd.config import Config
+from ssd.losses import LossTerms, MultiboxLoss
+
+# A fresh model calls an anchor background with this confidence. It mostly is, and starting
+# at one half would let the first steps be about nothing else (Lin et al., Focal Loss, 3.3).
+_BACKGROUND = 0.99
+
+
+@keras.saving.register_keras_serializable("ssd")
+class SSD(keras.Model):
+    """A single-shot detector as a Keras model: compile it, fit it, save it.
+
+    Args:
+        config: The `ssd.Config` to build; it travels inside every file the model is saved to.
+
+    Call arguments:
+        images: [batch, height, width, 3], uint8 or float, values in [0, 255].
+
+    Returns:
+        [batch, anchors, 4 + 1 + classes]: offsets from the anchor as `anchors.encode` makes
+        them, then logits, background first. Anchors are in the order of `anchors.grid`.
+
+    Example:
+        >>> import ssd
+        >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width=0.1))
+        >>> tuple(model.output_shape)
+        (None, 240, 6)
+
+    Source:
+        Liu et al.: SSD: Single Shot MultiBox Detector (2016). The context handed down to the
+        finer maps is that of Lin et al.: Feature Pyramid Networks (2017).
+    """
+
+    def __init__(self, config, **kwargs):
+        images = keras.Input((*config.image_size, 3), name="images")
+        super().__init__(inputs=images, outputs=_network(images, config), **kwargs)
+        self.config = config
+        self.term_means = {name: keras.metrics.Mean(name=name) for name in LossTerms._fields}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """As Keras does, and keeps each term of a `MultiboxLoss` visible while training."""
+        if not isinstance(self.loss, MultiboxLoss):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        terms = self.loss.terms(y, y_pred)
+        for name, mean in self.term_means.items():
+            mean.update_state(getattr(terms, name))
+        return self.loss.total(terms) + sum(self.losses)
+
+    def get_config(self):
+        """The Config as plain values, from which `from_config` builds the model again."""
+        return {"config": dataclasses.asdict(self.config), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        """The untrained model that `get_config` described."""
+        return cls(Config.from_dict(config["config"]), name=config["name"])
+
+
+def load(path):
+    """The model that `model.save(path)` wrote, with its `config`, ready to go on training.
+
+    Args:
+        path: A `.keras` file.
+
+    Returns:
+        An `ssd.SSD`.
+
+    Raises:
+        ValueError: If there is no such file, or it holds no `ssd.SSD`.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: wanted a .keras model file, found no file")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: wanted a .keras model file, this is something else")
+    try:
+        model = keras.saving.load_model(path)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path}: wanted a .keras model file ({reason})") from error
+    if not isinstance(model, SSD):
+        raise ValueError(f"{path}: wanted an ssd.SSD, this file holds a {type(model).__name__}")
+    return model
+
+
+def _network(images, config):
+    # Scaling is the model's first layer: photos travel as bytes, and no caller can forget it.
+    x = layers.Rescaling(1 / 255, name="scale")(images)
+    maps = getattr(backbones, config.backbone)(x, config.width)
+    maps = _context(maps, channels(256, config.width))
+    heads = [
+        _head(x, level, len(sizes), config)
+        for level, (x, sizes) in enumerate(zip(maps, config.anchor_sizes, strict=True))
+    ]
+    offsets, logits = zip(*heads, strict=True)
+    # Half precision ends here: the loss takes logarithms, and matching compares small boxes.
+    offsets = layers.Concatenate(axis=1, dtype="float32", name="offsets")(offsets)
+    logits = layers.Concatenate(axis=1, dtype="float32", name="logits")(logits)
+    return layers.Concatenate(axis=2, dtype="float32", name="predictions")([offsets, logits])
+
+
+def _context(maps, count):
+    """Each map plus what the coarser ones know about the same place, all `count` channels wide."""
+    above, result = None, []
+    for level, x in reversed(list(enumerate(maps))):
+        x = convolution(x, count, 1, name=f"lateral{level}")
+        if above is not None:
+            above = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}")(above)
+            x = layers.Add(name=f"context{level}")([x, above])
+        above = x
+        result.insert(0, x)
+    return result
+
+
+def _head(x, level, anchors, config):
+    """Offsets and logits of one level, [batch, cells * anchors, 4] and [.., 1 + classes]."""
+    classes = 1 + len(config.classes)
+    share = (1 - _BACKGROUND) / len(config.classes)
+    prior = [ops.log(_BACKGROUND), *[ops.log(share)] * len(config.classes)]
+    bias = [float(value) for value in prior] * anchors
+
+    def start(shape, dtype=None):
+        return ops.convert_to_tensor(bias, dtype=dtype)
+
+    offsets = layers.Conv2D(4 * anchors, 3, padding="same", name=f"offsets{level}")(x)
+    logits = layers.Conv2D(
+        classes * anchors, 3, padding="same", bias_initializer=start, name=f"logits{level}"
+    )(x)
+    offsets = layers.Reshape((-1, 4), name=f"offsets{level}_rows")(offsets)
+    logits = layers.Reshape((-1, classes), name=f"logits{level}_rows")(logits)
+    return offsets, logits

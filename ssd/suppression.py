@@ -1,0 +1,54 @@
+"""Of boxes that show the same thing, keep the best: greedy non-maximum suppression."""
+
+import numpy as np
+
+
+def nms(boxes, scores, *, overlap=0.45):
+    """Keep each box that overlaps no better one by more than `overlap`.
+
+    The best box is kept, all that overlap it too much go, and so on with what is left.
+    Of equal scores the lower index counts as the better. A box without area overlaps nothing.
+
+    Args:
+        boxes: [n, 4] `[ymin, xmin, ymax, xmax]`, in any unit.
+        scores: [n].
+        overlap: Greatest overlap (IoU), in [0, 1], that two kept boxes may have.
+
+    Returns:
+        int [kept], the indices of the boxes kept, best first.
+
+    Raises:
+        ValueError: If the shapes do not fit each other or `overlap` is outside [0, 1].
+
+    Example:
+        >>> boxes = [[0, 0, 10, 10], [0, 0, 10, 9], [0, 20, 10, 30]]
+        >>> nms(boxes, [0.8, 0.9, 0.7]).tolist()
+        [1, 2]
+
+    Source:
+        Liu et al.: SSD: Single Shot MultiBox Detector (2016), 2.2, where `overlap` is 0.45.
+    """
+    # In float64, so that integer corners meet the limit exactly.
+    boxes, scores = np.asarray(boxes, np.float64), np.asarray(scores)
+    boxes = boxes.reshape(-1, 4) if boxes.size == 0 else boxes
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != boxes.shape[:1]:
+        raise ValueError(
+            "nms: wanted boxes [n, 4] and scores [n], "
+            f"got {list(boxes.shape)} and {list(scores.shape)}"
+        )
+    if not 0 <= overlap <= 1:
+        raise ValueError(f"overlap: wanted a number from 0 to 1, got {overlap!r}")
+
+    areas = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
+    left = np.argsort(-scores, kind="stable")
+    kept = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        top_left = np.maximum(boxes[best, :2], boxes[left, :2])
+        bottom_right = np.minimum(boxes[best, 2:], boxes[left, 2:])
+        shared = np.clip(bottom_right - top_left, 0, None).prod(axis=1)
+        union = areas[best] + areas[left] - shared
+        # shared / union > overlap, without the division by zero.
+        left = left[(shared <= overlap * union) | (shared == 0)]
+    return np.array(kept, np.intp)

@@ -1,0 +1,176 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import anchors
+from ssd.losses import MultiboxLoss, hardest, smooth_l1
+
+pytestmark = pytest.mark.device
+
+NO_FACE = np.zeros((1, 6, 5), np.float32)
+
+
+def one_face(tiny, index=40):
+    """A label whose only face is exactly one anchor."""
+    label = NO_FACE.copy()
+    label[0, 0, :4] = grid(tiny)[index]
+    label[0, 0, 4] = 1
+    return label
+
+
+def grid(tiny):
+    return ops.convert_to_numpy(anchors.grid(tiny.feature_shapes, tiny.anchor_shapes))
+
+
+def predictions(tiny, offsets=0.0, background=0.0, face=0.0):
+    count = len(grid(tiny))
+    rows = np.zeros((1, count, 6), np.float32)
+    rows[..., :4], rows[..., 4], rows[..., 5] = offsets, background, face
+    return rows
+
+
+def values(terms):
+    return {name: float(value) for name, value in terms._asdict().items()}
+
+
+def test_terms_on_hand_worked_numbers(tiny):
+    # positive=1: only the anchor that is the face itself answers for it.
+    config = dataclasses.replace(tiny, positive=1.0, negative=1.0)
+    loss = MultiboxLoss(config, negatives=3, least_negatives=0)
+    terms = values(loss.terms(one_face(tiny), predictions(tiny, offsets=2.0)))
+    # Equal logits: every anchor costs log 2; one positive and three negatives are charged.
+    assert terms["confidence"] == pytest.approx(4 * np.log(2), rel=1e-5)
+    # The wanted offsets are 0, the predicted ones 2: smooth L1 is 1.5, four times.
+    assert terms["location"] == pytest.approx(6.0, rel=1e-3)
+    assert terms["extra"] == 0
+    assert terms["positives"] == 1
+    assert terms["unmatched"] == 0
+
+
+def test_the_gate_opens_above_its_confidence(tiny):
+    label, sure = one_face(tiny), np.log(0.9995 / 0.0005)
+    loss = MultiboxLoss(tiny, gate=0.999, extra=1.0)
+    below = loss.terms(label, predictions(tiny, offsets=2.0, face=np.log(0.998 / 0.002)))
+    above = loss.terms(label, predictions(tiny, offsets=2.0, face=sure))
+    assert float(below.extra) == 0
+    assert float(above.extra) == pytest.approx(float(above.location))
+
+
+def test_extra_is_added_with_its_factor(tiny):
+    label, rows = one_face(tiny), predictions(tiny, offsets=2.0, face=9.0)
+    without = MultiboxLoss(tiny, extra=0.0)
+    tenfold = MultiboxLoss(tiny, extra=10.0)
+    added = float(tenfold(label, rows)) - float(without(label, rows))
+    assert added == pytest.approx(10 * float(without.terms(label, rows).extra), rel=1e-5)
+    assert added > 0
+
+
+def gradient(loss, label, rows):
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.grad(lambda x: loss(label, x))(ops.convert_to_tensor(rows)))
+    import tensorflow as tf
+
+    rows = tf.constant(rows)
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        value = loss(label, rows)
+    return tape.gradient(value, rows).numpy()
+
+
+def test_the_gate_carries_no_gradient(tiny):
+    label, rows = one_face(tiny), predictions(tiny, offsets=2.0, face=9.0)
+    with_extra = gradient(MultiboxLoss(tiny, extra=5.0), label, rows)
+    without = gradient(MultiboxLoss(tiny, extra=0.0), label, rows)
+    np.testing.assert_allclose(with_extra[..., 4:], without[..., 4:], atol=1e-7)
+    assert np.abs(with_extra[..., :4]).sum() > 2 * np.abs(without[..., :4]).sum()
+
+
+@pytest.mark.parametrize("name", ["no face", "only a region to ignore"])
+def test_a_photo_without_a_face_has_a_finite_loss_and_gradient(tiny, name):
+    label = NO_FACE.copy()
+    if name != "no face":
+        label[0, 0] = [0.1, 0.1, 0.9, 0.9, -1]
+    loss, rows = MultiboxLoss(tiny), predictions(tiny, offsets=3.0)
+    terms = values(loss.terms(label, rows))
+    assert terms["positives"] == 0
+    assert terms["location"] == 0
+    assert terms["unmatched"] == 0
+    assert terms["confidence"] == pytest.approx(8 * np.log(2), rel=1e-5)
+    slope = gradient(loss, label, rows)
+    assert np.isfinite(slope).all()
+    assert not slope[..., :4].any()
+
+
+def test_anchors_in_a_region_to_ignore_are_not_charged(tiny):
+    rows, label = predictions(tiny, background=-20.0), NO_FACE.copy()
+    label[0, 0] = [0.0, 0.0, 1.0, 1.0, -1]
+    charged = float(MultiboxLoss(tiny)(NO_FACE, rows))
+    # The region covers all of the photo: what is left are anchors that stick out of it.
+    slope = gradient(MultiboxLoss(tiny, least_negatives=10_000), label, rows)
+    boxes = grid(tiny)
+    inside = ((boxes[:, :2] >= 0) & (boxes[:, 2:] <= 1)).all(axis=1)
+    assert charged > 0
+    assert not slope[0, inside].any()
+
+
+def test_half_precision_predictions_are_computed_in_float32(tiny):
+    label, rows = one_face(tiny), predictions(tiny, offsets=2.0, face=1.0)
+    half = ops.cast(ops.convert_to_tensor(rows), "float16")
+    assert float(MultiboxLoss(tiny)(label, half)) == pytest.approx(
+        float(MultiboxLoss(tiny)(label, rows)), rel=1e-3
+    )
+
+
+def test_focal_loss_on_hand_worked_numbers(tiny):
+    config = dataclasses.replace(tiny, positive=1.0, negative=1.0)
+    loss = MultiboxLoss(config, focal=2.0)
+    terms = values(loss.terms(one_face(tiny), predictions(tiny, face=np.log(3.0))))
+    # The face is at 3/4, so its anchor is in doubt by 1/4 and each background anchor by 3/4.
+    positive = 0.25 * (1 / 4) ** 2 * -np.log(3 / 4)
+    background = 0.75 * (3 / 4) ** 2 * -np.log(1 / 4)
+    expected = positive + (len(grid(tiny)) - 1) * background
+    assert terms["confidence"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_focal_loss_has_a_finite_gradient_where_nothing_is_in_doubt(tiny):
+    rows = predictions(tiny, background=200.0)
+    slope = gradient(MultiboxLoss(tiny, focal=2.0), NO_FACE, rows)
+    assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 5, 9])
+def test_hardest_is_a_sort(count):
+    random = np.random.default_rng(count)
+    losses = random.random((4, 8)).astype(np.float32).round(1)  # ties among them
+    candidates = random.random((4, 8)) < 0.6
+    got = ops.convert_to_numpy(hardest(losses, candidates, ops.full((4,), count)))
+    for row in range(4):
+        order = sorted(np.flatnonzero(candidates[row]), key=lambda i: (-losses[row, i], i))
+        assert np.flatnonzero(got[row]).tolist() == sorted(order[:count])
+
+
+def test_smooth_l1():
+    got = ops.convert_to_numpy(smooth_l1(ops.convert_to_tensor([-2.0, -1.0, 0.0, 0.5, 1.0])))
+    np.testing.assert_allclose(got, [1.5, 0.5, 0.0, 0.125, 0.5])
+
+
+def test_the_loss_survives_saving(tiny):
+    loss = MultiboxLoss(
+        tiny, gate=0.9, extra=2.0, alpha=0.5, negatives=5, least_negatives=1, focal=1.5
+    )
+    again = MultiboxLoss.from_config(loss.get_config())
+    assert again.config == tiny
+    assert again.options == loss.options
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("gate", 0), ("gate", 1.5), ("extra", -1), ("alpha", -1), ("focal", -1)]
+)
+def test_options_out_of_range_are_refused(tiny, option, value):
+    with pytest.raises(ValueError, match=option):
+        MultiboxLoss(tiny, **{option: value})

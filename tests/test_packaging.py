@@ -1,0 +1,71 @@
+"""What pip would install where, read from the package's own metadata."""
+
+import email
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = pathlib.Path(__file__).parent.parent
+MACHINES = {
+    "Linux PC": {"platform_system": "Linux", "platform_machine": "x86_64"},
+    "Windows PC": {"platform_system": "Windows", "platform_machine": "AMD64"},
+    "Mac": {"platform_system": "Darwin", "platform_machine": "arm64"},
+    "64-bit Pi": {"platform_system": "Linux", "platform_machine": "aarch64"},
+    "32-bit Pi": {"platform_system": "Linux", "platform_machine": "armv7l"},
+}
+DETECTING = {"numpy", "imageio", "ai-edge-litert"}
+TRAINING = {"keras", "mtcnn", "matplotlib", "tqdm"}
+
+
+@pytest.fixture(scope="module")
+def metadata(tmp_path_factory):
+    """The folder of metadata that pip gets to see."""
+    folder = tmp_path_factory.mktemp("metadata")
+    build = (
+        "import setuptools.build_meta as b, sys; b.prepare_metadata_for_build_wheel(sys.argv[1])"
+    )
+    command = [sys.executable, "-c", build, folder]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (made,) = folder.glob("*.dist-info")
+    return made
+
+
+def installed(metadata, machine, extra=""):
+    fields = email.message_from_string((metadata / "METADATA").read_text())
+    requirements = map(Requirement, fields.get_all("Requires-Dist"))
+    environment = {"sys_platform": "any", "python_version": "3.11", **MACHINES[machine]}
+    return {
+        each.name
+        for each in requirements
+        if each.marker is None or each.marker.evaluate({**environment, "extra": extra})
+    }
+
+
+def test_a_board_gets_what_detecting_needs_and_no_more(metadata):
+    assert installed(metadata, "64-bit Pi") == DETECTING
+    assert installed(metadata, "32-bit Pi") == {"numpy", "imageio", "tflite-runtime"}
+
+
+def test_a_pc_gets_training_with_one_tensorflow(metadata):
+    everything = DETECTING | TRAINING
+    assert installed(metadata, "Linux PC") == everything | {"tensorflow-cpu"}
+    assert installed(metadata, "Windows PC") == everything | {"tensorflow-cpu"}
+    assert installed(metadata, "Mac") == everything | {"tensorflow"}
+
+
+def test_an_arm_server_can_ask_for_training(metadata):
+    assert TRAINING | {"tensorflow"} <= installed(metadata, "64-bit Pi", extra="train")
+
+
+def test_a_gpu_comes_by_way_of_jax_and_brings_no_second_tensorflow(metadata):
+    with_gpu = installed(metadata, "Linux PC", extra="cuda")
+    assert "jax" in with_gpu
+    assert "tensorflow" not in with_gpu
+
+
+def test_every_package_is_named(metadata):
+    top = (metadata / "top_level.txt").read_text().split()
+    assert sorted(top) == ["anchors", "benchmarks", "distill", "ssd"]

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ssd
+
+# Small whole corners meet often: touching, nested, identical, empty and turned-over boxes.
+corner = st.integers(0, 6)
+boxes_and_scores = st.lists(
+    st.tuples(st.tuples(corner, corner, corner, corner), st.sampled_from([0.1, 0.5, 0.5, 0.9])),
+    max_size=12,
+)
+
+
+def test_keeps_the_best_of_what_overlaps():
+    boxes = [[0, 0, 10, 10], [0, 1, 10, 11], [0, 5, 10, 15], [30, 30, 40, 40]]
+    # 0 and 1 share 90 of 110. 1 and 2 share 60 of 140, less than 0.45.
+    assert ssd.nms(boxes, [0.8, 0.9, 0.7, 0.95]).tolist() == [3, 1, 2]
+    assert ssd.nms(boxes, [0.8, 0.9, 0.7, 0.95], overlap=0.4).tolist() == [3, 1]
+
+
+def test_an_overlap_of_exactly_the_limit_stays():
+    boxes = [[0, 0, 2, 2], [0, 0, 2, 1]]
+    assert ssd.nms(boxes, [0.9, 0.8], overlap=0.5).tolist() == [0, 1]
+    assert ssd.nms(boxes, [0.9, 0.8], overlap=0.49).tolist() == [0]
+
+
+def test_a_suppressed_box_suppresses_nothing():
+    boxes = [[0, 0, 10, 10], [0, 4, 10, 14], [0, 8, 10, 18]]
+    assert ssd.nms(boxes, [0.9, 0.8, 0.7], overlap=0.4).tolist() == [0, 2]
+
+
+def test_ties_go_to_the_lowest_index():
+    assert ssd.nms([[0, 0, 4, 4]] * 3, [0.5, 0.5, 0.5]).tolist() == [0]
+    apart = [[0, 0, 1, 1], [2, 2, 3, 3], [4, 4, 5, 5]]
+    assert ssd.nms(apart, [0.5, 0.6, 0.5]).tolist() == [1, 0, 2]
+
+
+def test_boxes_without_area_overlap_nothing():
+    assert ssd.nms([[1, 1, 1, 5]] * 2, [0.5, 0.5], overlap=0.0).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("boxes", [[], np.zeros((0, 4))])
+def test_no_boxes(boxes):
+    kept = ssd.nms(boxes, [])
+    assert kept.tolist() == []
+    assert kept.dtype.kind == "i"
+
+
+@given(boxes_and_scores, st.sampled_from([0.0, 0.25, 0.45, 0.5, 1.0]))
+@settings(deadline=None, max_examples=200)
+def test_keeps_what_the_reference_keeps(drawn, overlap):
+    boxes = [box for box, _ in drawn]
+    scores = [score for _, score in drawn]
+    assert ssd.nms(boxes, scores, overlap=overlap).tolist() == reference.nms(
+        boxes, scores, overlap=overlap
+    )
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "overlap", "wanted"),
+    [
+        ([[0, 0, 1, 1]], [0.5, 0.6], 0.5, r"boxes \[n, 4\] and scores \[n\], got \[1, 4\] and"),
+        ([[0, 0, 1]], [0.5], 0.5, r"boxes \[n, 4\]"),
+        ([0, 0, 1, 1], [0.5], 0.5, r"boxes \[n, 4\]"),
+        ([[0, 0, 1, 1]], [0.5], 1.5, "from 0 to 1, got 1.5"),
+        ([[0, 0, 1, 1]], [0.5], float("nan"), "from 0 to 1, got nan"),
+    ],
+)
+def test_bad_input(boxes, scores, overlap, wanted):
+    with pytest.raises(ValueError, match=wanted):
+        ssd.nms(boxes, scores, overlap=overlap)
