@@ -632,7 +632,8 @@ def plot_ladder(rows, device_seconds, path):
     for number, row in enumerate(rows, 1):
         point = row["data_seconds"] * 1e3, row["utilization"]
         axes.plot(*point, "o", color="k", label="measured" if number == 1 else None)
-        axes.annotate(str(number), point, xytext=(6, 4), textcoords="offset points")
+        beside = (6, 4) if number % 2 else (-12, -14)
+        axes.annotate(str(number), point, xytext=beside, textcoords="offset points")
     names = "\n".join(f"{number}  {row['rung']}" for number, row in enumerate(rows, 1))
     axes.text(0.98, 0.72, names, transform=axes.transAxes, ha="right", va="top", fontsize=9)
     axes.set(xscale="log", ylim=(0, 1.08), ylabel="share of the time in which the device works")
