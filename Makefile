@@ -1,6 +1,7 @@
 # make demo                the whole road on composed photos, in a fresh clone
 # make demo PHOTOS=folder  the same on your own photos (EPOCHS=n trains longer)
 # make test                the tests, under TensorFlow and, for the device side, under JAX
+# make test-arm64          the detector on Debian arm64 under qemu-user (root, debootstrap, binfmt)
 # make lint                ruff
 # make clean               forget the demo and the environment
 
@@ -10,7 +11,7 @@ BIN = $(VENV)/bin
 OUT ?= demo
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow test-arm64 lint clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/demo.py $(OUT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(EPOCHS),--epochs $(EPOCHS))
@@ -21,6 +22,10 @@ test: $(VENV)/ready
 
 test-slow: $(VENV)/ready
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m slow
+
+# Says what it skips and why where the machine cannot play an arm64 board.
+test-arm64: $(VENV)/ready
+	SSD_ARM64="$(CURDIR)/build/arm64" $(BIN)/python -m pytest -m slow -k arm64 tests/test_board.py
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -15,12 +15,16 @@ from setuptools import find_packages, setup
 BOARD = 'platform_system == "Linux" and platform_machine in "aarch64 armv7l armv6l"'
 PC = 'platform_system != "Linux" or platform_machine not in "aarch64 armv7l armv6l"'
 ARM32 = 'platform_system == "Linux" and platform_machine in "armv7l armv6l"'
-NOT_ARM32 = 'platform_system != "Linux" or platform_machine not in "armv7l armv6l"'
+ARM64 = 'platform_system == "Linux" and platform_machine == "aarch64"'
 
 DETECT = [
     "numpy",
     "imageio>=2.28",  # brings Pillow, which decodes and resizes
-    f"ai-edge-litert>=2.0; {NOT_ARM32}",
+    f"ai-edge-litert>=1.2; {PC}",
+    # On a board the smallest: 6 MB, where later ones unpack to 25 to 302 (docs/pi.md).
+    f'ai-edge-litert~=1.2.0; {ARM64} and python_version < "3.13"',
+    f'ai-edge-litert==2.1.0; {ARM64} and python_version == "3.13"',
+    f'ai-edge-litert>=2.1.6; {ARM64} and python_version > "3.13"',
     f"tflite-runtime; {ARM32}",
 ]
 TRAIN = [
@@ -55,6 +59,7 @@ setup(
         "cuda": ["jax[cuda12]"],
         "demo": ["scikit-image", "scikit-learn"],
         "dev": [
+            "gpiozero",
             "hypothesis",
             "jax",
             "packaging",

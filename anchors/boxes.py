@@ -182,4 +182,4 @@ def clip(boxes):
         >>> np.asarray(clip([-0.5, 0.25, 0.5, 1.5])).tolist()
         [0.0, 0.25, 0.5, 1.0]
     """
-    return ops.clip(ops.convert_to_tensor(boxes, "float32"), 0.0, 1.0)
+    return ops.clip(ops.stack(sides(boxes), axis=-1), 0.0, 1.0)

@@ -59,7 +59,7 @@ def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None):
     Ties go to the lowest index. No gradient flows through a match.
 
     Args:
-        anchors: [anchors, 4], boxes as in `anchors.boxes`; one or more.
+        anchors: [anchors, 4], boxes as in `anchors.boxes`: a known number, one or more.
         boxes: [..., boxes, 4], likewise. Rows without area are padding: they match nothing.
         positive: Least overlap at which an anchor answers for its best box, in (0, 1].
         negative: Overlap under which an anchor is background, from 0 to `positive`.
@@ -85,7 +85,7 @@ def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None):
     boxes = ops.stop_gradient(ops.convert_to_tensor(boxes, "float32"))
     ignore = None if ignore is None else ops.convert_to_tensor(ignore, "bool")
     _check(anchors, boxes, positive, negative, ignore)
-    *photos, rows, _ = ops.shape(boxes)
+    photos = ops.shape(boxes)[:-2]
 
     real = boxes if ignore is None else ops.where(ignore[..., None], 0.0, boxes)
     box, held, overlap = _answer(anchors, _grouped(real))
@@ -102,7 +102,8 @@ def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None):
 def _check(anchors, boxes, positive, negative, ignore):
     if len(anchors.shape) != 2 or anchors.shape[-1] != 4 or not anchors.shape[0]:
         raise ValueError(
-            f"match: wanted anchors of shape [anchors, 4], one or more, got {tuple(anchors.shape)}"
+            "match: wanted anchors of shape [anchors, 4], a known number of one or more, "
+            f"got {tuple(anchors.shape)}"
         )
     if len(boxes.shape) < 2 or boxes.shape[-1] != 4:
         raise ValueError(f"match: wanted boxes of shape [..., boxes, 4], got {tuple(boxes.shape)}")

@@ -19,7 +19,8 @@ import numpy as np
 import ssd
 from benchmarks import board
 from ssd.detector import runtime
-from ssd.photo import letterbox, read_photo
+from ssd.photo import letterbox
+from ssd.photo_files import read_photo
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory

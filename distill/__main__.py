@@ -5,13 +5,14 @@ import os
 import sys
 import time
 
-from distill.labeling import Options, label
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from ssd.quiet import import_tensorflow
 
 
 def main(arguments=None):
     """Runs the command line; returns its exit status."""
+    import_tensorflow()
+    from distill.labeling import Options, label
+
     default = Options()
     parser = argparse.ArgumentParser(
         prog="python -m distill",
@@ -35,6 +36,15 @@ def main(arguments=None):
     option("--max-side", int, "PX", "longest side of a stored photo; larger ones are scaled down")
     option("--max-pixels", int, "N", "photos of more pixels are refused")
     option("--shard-photos", int, "N", "photos to a shard")
+    parser.add_argument(
+        "--second-opinion",
+        nargs="?",
+        const="mirror",
+        default=default.second_opinion,
+        metavar="LOOK",
+        help="look again at the mirrored photo (mirror), at a smaller one (scale) or both; "
+        "faces that one look misses become regions to ignore (mirror if no LOOK is named)",
+    )
     parsed = vars(parser.parse_args(arguments))
     source, out = parsed.pop("photos"), parsed.pop("out")
     try:
@@ -57,7 +67,6 @@ class _Progress:
     def __enter__(self):
         self.bar = None
         self.start = self.last = time.monotonic()
-        self.first = None
         return self
 
     def __call__(self, state):
@@ -65,14 +74,16 @@ class _Progress:
             from tqdm import tqdm
 
             if self.bar is None:
-                self.bar = tqdm(total=state["total"], initial=0, unit=" photos", smoothing=0.1)
+                before = state["done"] - state["fresh"]
+                self.bar = tqdm(total=state["total"], initial=before, unit=" photos")
+                self.bar.start_t = self.start
             self.bar.set_postfix(faces=state["faces"], refresh=False)
             self.bar.update(state["done"] - self.bar.n)
             return
         now = time.monotonic()
         if now - self.last > 10 or state["done"] == state["total"]:
             self.last = now
-            rate = state["done"] / max(now - self.start, 1e-9)
+            rate = state["fresh"] / max(now - self.start, 1e-9)
             print(
                 f"{state['done']:,} of {state['total']:,} photos, {state['faces']:,} faces, "
                 f"{rate:.1f} photos/s",
@@ -86,11 +97,16 @@ class _Progress:
 
 
 def _summary(out, counts, seconds):
+    def some(number, what):
+        return f"{counts[number]:,} {what}"
+
+    one_sided = f" ({some('one_sided', 'seen by one look only')})" if counts["one_sided"] else ""
+    listed = f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] else ""
     print(
-        f"{counts['labelled']:,} photos labelled, {counts['faces']:,} faces, "
-        f"{counts['ignored']:,} regions to ignore, {counts['errors']:,} photos not readable"
-        + (f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] else "")
-        + f", {counts['other_files']:,} other files, {seconds:.0f} s"
+        f"{some('labelled', 'photos labelled')}, {some('faces', 'faces')}, "
+        f"{some('ignored', 'regions to ignore')}{one_sided}, "
+        f"{some('errors', 'photos not readable')}{listed}, "
+        f"{some('other_files', 'other files')}, {seconds:.0f} s"
     )
 
 

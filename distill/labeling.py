@@ -16,14 +16,17 @@ import pathlib
 from concurrent import futures
 
 import numpy as np
+from PIL import Image
 
-from ssd import photos as photo_files
-from ssd import records
+from distill.agreement import merge
+from ssd import photo_files, records
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
     *(".avif", ".heic", ".heif", ".jp2", ".pbm", ".pgm", ".ppm", ".pnm", ".tga"),
 )
+LOOKS = {"": (), "mirror": ("mirror",), "scale": ("scale",), "both": ("mirror", "scale")}
+SMALLER = 0.75  # scale of the other look: between two levels of the teacher's own pyramid
 BATCH_PHOTOS = 64
 BATCH_PIXELS = 32_000_000  # bounds memory where photos are large
 
@@ -42,6 +45,8 @@ class Options:
         max_side: Longest side of a stored photo in pixels; larger ones are scaled down.
         max_pixels: Larger photos are refused.
         shard_photos: Photos to a shard.
+        second_opinion: How the teacher looks again, "mirror", "scale" or "both": faces that all
+            looks see are labels, the others regions to ignore. "" for one look.
 
     Raises:
         ValueError: If a value is outside its range; the message says what was wanted.
@@ -54,6 +59,7 @@ class Options:
     max_side: int = 640
     max_pixels: int = photo_files.MAX_PIXELS
     shard_photos: int = 256
+    second_opinion: str = ""
 
     def __post_init__(self):
         def check(field, holds, wanted):
@@ -66,6 +72,7 @@ class Options:
         check("max_side", self.max_side >= 12, "12 pixels or more")
         check("max_pixels", self.max_pixels >= 1, "a positive number of pixels")
         check("shard_photos", self.shard_photos >= 1, "a positive number of photos")
+        check("second_opinion", self.second_opinion in LOOKS, "mirror, scale, both or nothing")
         self.load_teacher()
 
     def load_teacher(self):
@@ -89,12 +96,13 @@ def label(source, out, options, *, progress=None):
         source: Folder of photos, searched recursively.
         out: Folder for the labels. Made if missing; may hold an earlier run of the same.
         options: `Options`.
-        progress: Called after each shard with a dictionary: `done`, `total` (photos) and
-            `faces`.
+        progress: Called after each shard with a dictionary: photos `done`, `fresh` (of
+            them done by this run) and in `total`, and `faces`.
 
     Returns:
         The counts, as `dataset.json` holds them: `photos` (files found), `labelled`, `errors`,
-        `faces`, `ignored` (regions) and `other_files`.
+        `faces`, `ignored`
+        (regions; `one_sided` of them are sure faces that not every look sees) and `other_files`.
 
     Raises:
         ValueError: If `source` is missing or holds no photo, or `out` holds something else.
@@ -107,7 +115,7 @@ def label(source, out, options, *, progress=None):
         "source": str(source.resolve()),
         **dataclasses.asdict(options),
     }
-    earlier = _earlier(out, about)
+    earlier = records.claim(out, about)
     names, other_files = find_photos(source, leave_out=out)
     if not names and earlier is None:
         raise ValueError(
@@ -115,24 +123,28 @@ def label(source, out, options, *, progress=None):
         )
     (out / "progress").mkdir(parents=True, exist_ok=True)
     with _lock(out):
+        for stale in [*out.glob(".*.part"), *(out / "progress").glob(".*.part")]:
+            stale.unlink()  # of a run that was killed; the lock says that none is writing
         plan = _plan(out, names, options.shard_photos)
         if earlier is None:
             records.write_dataset(out, {**about, "complete": False})
         teacher = options.load_teacher()
-        reports = {}
+        reports, fresh = {}, 0
         for index, shard in enumerate(plan):
             path = records.shard_path(out, index)
             if path.exists():
                 reports[index] = _read_report(out, index)
-            else:
-                labelled, report = label_shard(source, shard, teacher, options)
-                _write_report(out, index, report)
-                records.write_shard(path, labelled)
-                reports[index] = report
+                continue
+            labelled, report = label_shard(source, shard, teacher, options)
+            _write_report(out, index, report)
+            records.write_shard(path, labelled)
+            reports[index] = report
+            fresh += len(shard)
             if progress:
                 progress(
                     {
                         "done": sum(r["photos"] for r in reports.values()),
+                        "fresh": fresh,
                         "total": sum(map(len, plan)),
                         "faces": sum(r["faces"] for r in reports.values()),
                     }
@@ -185,38 +197,76 @@ def label_shard(source, names, teacher, options):
         (a list of `LabelledPhoto`s, a report: a dictionary of counts and `errors`, a list of
         [name, reason]).
     """
-    labelled, errors = [], []
+    labelled, errors, one_sided = [], [], 0
     for batch in _batches(source, names, options, errors):
-        photos = [photo for _, photo in batch]
-        found = teacher(
-            [photo.pixels for photo in photos], min_face=options.min_face, floor=options.ignore
-        )
-        for (name, photo), faces in zip(batch, found, strict=True):
-            labelled.append(_to_labelled(name, photo, *faces, options))
+        for (name, photo), looks in zip(batch, _look(batch, teacher, options), strict=True):
+            boxes, scores, agreed = merge(looks)
+            one_sided += int(np.sum(~agreed & (scores >= options.label)))
+            classes = np.where(agreed & (scores >= options.label), 1, records.IGNORE)
+            labelled.append(_to_labelled(name, photo, boxes, classes, scores))
     classes = np.concatenate([photo.classes for photo in labelled] or [np.zeros(0, int)])
     report = {
         "photos": len(names),
         "labelled": len(labelled),
         "faces": int(np.sum(classes > 0)),
         "ignored": int(np.sum(classes == records.IGNORE)),
+        "one_sided": one_sided,
         "errors": errors,
     }
     return labelled, report
 
 
-def _to_labelled(name, photo, boxes, scores, options):
+def _look(batch, teacher, options):
+    """For each photo, (boxes in pixels, scores) of each look at it."""
+    pixels = [photo.pixels for _, photo in batch]
+
+    def look(pixels):
+        found = teacher(pixels, min_face=options.min_face, floor=options.ignore)
+        for boxes, scores in found:
+            boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+            sure = np.asarray(scores) >= options.ignore
+            yield boxes[sure], np.asarray(scores, np.float32)[sure]
+
+    looks = [list(look(pixels))]
+    for other in LOOKS[options.second_opinion]:
+        if other == "mirror":
+            mirrored = look([photo[:, ::-1] for photo in pixels])
+            looks.append(
+                [
+                    (photo.shape[1] * np.float32([0, 1, 0, 1]) + _FLIP * boxes[:, [0, 3, 2, 1]], s)
+                    for photo, (boxes, s) in zip(pixels, mirrored, strict=True)
+                ]
+            )
+        else:
+            smaller = [_smaller(photo) for photo in pixels]
+            looks.append(
+                [
+                    (boxes * np.float32([*np.divide(photo.shape[:2], small.shape[:2])] * 2), s)
+                    for photo, small, (boxes, s) in zip(pixels, smaller, look(smaller), strict=True)
+                ]
+            )
+    return zip(*looks, strict=True)
+
+
+_FLIP = np.float32([1, -1, 1, -1])
+
+
+def _smaller(photo):
+    size = [max(1, round(SMALLER * side)) for side in photo.shape[1::-1]]
+    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR))
+
+
+def _to_labelled(name, photo, boxes, classes, scores):
     height, width = photo.pixels.shape[:2]
-    boxes = np.asarray(boxes, np.float32).reshape(-1, 4) / np.float32([height, width] * 2)
-    boxes = np.clip(boxes, 0, 1)
-    scores = np.asarray(scores, np.float32)
-    kept = (scores >= options.ignore) & np.all(boxes[:, 2:] > boxes[:, :2], axis=-1)
+    boxes = np.clip(boxes / np.float32([height, width] * 2), 0, 1)
+    kept = np.all(boxes[:, 2:] > boxes[:, :2], axis=-1)
     return records.LabelledPhoto(
         encoded=photo.encoded,
         filename=name,
         height=height,
         width=width,
         boxes=boxes[kept],
-        classes=np.where(scores >= options.label, 1, records.IGNORE)[kept],
+        classes=classes[kept],
         scores=scores[kept],
     )
 
@@ -271,27 +321,6 @@ def _looks_like_photo(path):
     ) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
 
 
-def _earlier(out, about):
-    """The earlier run in `out`, None if there is none.
-
-    Raises ValueError if `out` holds something else.
-    """
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out}: wanted a folder for the labels, it is a file")
-    if not (out / "dataset.json").exists():
-        if any(out.glob("shard-*.tfrecord")):
-            raise ValueError(f"{out}: wanted a new folder, it holds shards without a dataset.json")
-        return None
-    earlier = records.read_dataset(out)
-    for field, value in about.items():
-        if earlier.get(field) != value:
-            raise ValueError(
-                f"{out} holds another dataset: its {field} is {earlier.get(field)!r}, "
-                f"wanted {value!r}; name another folder"
-            )
-    return earlier
-
-
 def _plan(out, names, shard_photos):
     """The photos of each shard. Photos new since an earlier run go into shards of their own."""
     path = out / "progress" / "plan.jsonl"
@@ -327,6 +356,7 @@ def _finish(out, about, plan, reports, other_files):
         "errors": len(errors),
         "faces": total("faces"),
         "ignored": total("ignored"),
+        "one_sided": total("one_sided"),
         "other_files": other_files,
     }
     if counts["labelled"] + counts["errors"] != counts["photos"]:

@@ -140,6 +140,8 @@ def _graphs():
 
     @tf.function(input_signature=[photo, tf.TensorSpec([None], tf.float64)])
     def propose(photo, scales):
+        if tf.shape(scales)[0] == 0:  # of no levels, `tf.map_fn` loses the shape
+            return tf.zeros([0, 4])
         rows = tf.map_fn(
             lambda scale: _propose_at(first, photo, scale),
             scales,
@@ -213,37 +215,35 @@ def _suppress(boxes, scores, owner=None, *, overlap, of_smaller=False):
     """
     order = tf.argsort(scores, direction="DESCENDING", stable=True)
     boxes = tf.gather(boxes, order)
-    owner = tf.zeros_like(order) if owner is None else tf.gather(owner, order)
-    areas = _area(boxes)
+    ymin, xmin, ymax, xmax = tf.unstack(boxes, axis=1)
+    areas = tf.maximum(ymax - ymin, 0) * tf.maximum(xmax - xmin, 0)
     ranks = tf.range(tf.shape(order)[0])
 
     def clear(start):
         """Which of the boxes [start, start + BLOCK) stay."""
-        these, better = slice(start, start + BLOCK), slice(0, start + BLOCK)
-        a, b = boxes[better, None], boxes[None, these]
-        shared = _area(
-            tf.concat([tf.maximum(a[..., :2], b[..., :2]), tf.minimum(a[..., 2:], b[..., 2:])], -1)
-        )  # [better, these]
-        a, b = areas[better, None], areas[None, these]
-        whole = tf.minimum(a, b) if of_smaller else a + b - shared
-        covers = (
-            (shared / whole > overlap)
-            & (ranks[better, None] < ranks[None, these])
-            & (owner[better, None] == owner[None, these])
-        )
+        end = start + BLOCK
+
+        def table(function, values):
+            """[better, these]: a function of a value of each better box and of these."""
+            return function(values[:end, None], values[None, start:end])
+
+        height = table(tf.minimum, ymax) - table(tf.maximum, ymin)
+        width = table(tf.minimum, xmax) - table(tf.maximum, xmin)
+        shared = tf.nn.relu(height) * tf.nn.relu(width)
+        whole = table(tf.minimum, areas) if of_smaller else table(tf.add, areas) - shared
+        covers = (shared > overlap * whole) & table(tf.less, ranks)
+        if owner is not None:
+            covers &= table(tf.equal, tf.gather(owner, order))
         return ~tf.reduce_any(covers, axis=0)
 
+    if tf.shape(order)[0] <= BLOCK:  # as a rule; a loop of one turn would take longer
+        return order[clear(0)]
     stays = tf.map_fn(
         clear,
         tf.range(0, tf.shape(order)[0], BLOCK),
         fn_output_signature=tf.RaggedTensorSpec([None], tf.bool, ragged_rank=0),
     ).values
     return order[stays]
-
-
-def _area(boxes):
-    sides = tf.maximum(boxes[..., 2:] - boxes[..., :2], 0)
-    return sides[..., 0] * sides[..., 1]
 
 
 def _square(boxes):
@@ -260,70 +260,92 @@ def _centred(pixels):
 
 def _networks():
     """The three networks: images -> (offsets [..., 4], ymin xmin ymax xmax; scores [...])."""
-    from mtcnn.utils.tensorflow import load_weights
 
-    def layers(name, count):
-        """The weights as (kernel, bias, slope) of each layer, then (kernel, bias) of each head."""
-        weights = [tf.constant(array) for array in load_weights(name)]
-        split = 3 * count
-        inner = [weights[i : i + 3] for i in range(0, split, 3)]
-        heads = [weights[i : i + 2] for i in range(split, len(weights), 2)]
-        (offsets_kernel, offsets_bias), (score_kernel, score_bias) = heads[0], heads[-1]
-        # One head for all: offsets with y before x, and the one number that decides a softmax.
-        kernel = tf.concat(
-            [
-                tf.gather(offsets_kernel, [1, 0, 3, 2], axis=-1),
-                score_kernel[..., 1:] - score_kernel[..., :1],
-            ],
-            -1,
-        )
-        bias = tf.concat(
-            [tf.gather(offsets_bias, [1, 0, 3, 2]), score_bias[1:] - score_bias[:1]], -1
-        )
-        return inner, (kernel, bias)
-
-    def convolve(x, layer):
-        kernel, bias, slope = layer
-        return _prelu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), bias), slope)
-
-    def dense(x, layer):
-        kernel, bias, slope = layer
-        x = tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [-1, kernel.shape[0]])
-        return _prelu(x @ kernel + bias, slope)
-
-    def split(x):
-        return x[..., :4], tf.sigmoid(x[..., 4])
-
-    proposing, proposing_head = layers("pnet.lz4", 3)
-    refining, refining_head = layers("rnet.lz4", 4)
-    finishing, finishing_head = layers("onet.lz4", 5)
+    proposing, refining, finishing = (
+        _layers(name, count) for name, count in (("pnet.lz4", 3), ("rnet.lz4", 4), ("onet.lz4", 5))
+    )
 
     def first(x):
-        x = tf.nn.max_pool2d(convolve(x, proposing[0]), 2, 2, "SAME")
-        x = convolve(convolve(x, proposing[1]), proposing[2])
-        kernel, bias = proposing_head
-        return split(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), bias))
+        *layers, (kernel, bias) = proposing
+        x = _convolve_and_pool(x, layers[0], window=2)
+        x = _convolve(_convolve(x, layers[1]), layers[2])
+        return _head(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), bias))
 
     def second(x):
-        x = tf.nn.max_pool2d(convolve(x, refining[0]), 3, 2, "SAME")
-        x = tf.nn.max_pool2d(convolve(x, refining[1]), 3, 2, "VALID")
-        x = dense(convolve(x, refining[2]), refining[3])
-        kernel, bias = refining_head
-        return split(x @ kernel + bias)
+        *layers, (kernel, bias) = refining
+        x = _convolve_and_pool(x, layers[0], window=3)
+        x = tf.nn.max_pool2d(_convolve(x, layers[1]), 3, 2, "VALID")
+        return _head(_dense(_convolve(x, layers[2]), layers[3]) @ kernel + bias)
 
     def third(x):
-        x = tf.nn.max_pool2d(convolve(x, finishing[0]), 3, 2, "SAME")
-        x = tf.nn.max_pool2d(convolve(x, finishing[1]), 3, 2, "VALID")
-        x = tf.nn.max_pool2d(convolve(x, finishing[2]), 2, 2, "SAME")
-        x = dense(convolve(x, finishing[3]), finishing[4])
-        kernel, bias = finishing_head
-        return split(x @ kernel + bias)
+        *layers, (kernel, bias) = finishing
+        x = _convolve_and_pool(x, layers[0], window=3)
+        x = tf.nn.max_pool2d(_convolve(x, layers[1]), 3, 2, "VALID")
+        x = tf.nn.max_pool2d(_convolve(x, layers[2]), 2, 2, "SAME")
+        return _head(_dense(_convolve(x, layers[3]), layers[4]) @ kernel + bias)
 
     return first, second, third
 
 
+def _layers(name, count):
+    """The package's weights: (kernel, bias, slope) of each layer, then (kernel, bias) of the head.
+
+    The head is all heads in one: four offsets, y before x, and the one number that decides a
+    softmax of two. Landmarks are left out. The first layer's channels stand in another order, those
+    with a negative slope first (see `_convolve_and_pool`).
+    """
+    from mtcnn.utils.tensorflow import load_weights
+
+    weights = load_weights(name)
+    layers = [list(weights[3 * i : 3 * i + 3]) for i in range(count)]
+    offsets, bias = weights[3 * count : 3 * count + 2]
+    score, score_bias = weights[-2:]
+    kernel = np.concatenate([offsets[..., _Y_FIRST], score[..., 1:] - score[..., :1]], -1)
+    bias = np.concatenate([bias[_Y_FIRST], score_bias[1:] - score_bias[:1]])
+    order = np.argsort(layers[0][2].ravel() >= 0, kind="stable")
+    layers[0] = [array[..., order] for array in layers[0]]
+    layers[1][0] = layers[1][0][:, :, order]
+    return [*layers, (kernel, bias)]
+
+
+_Y_FIRST = [1, 0, 3, 2]
+
+
+def _convolve(x, layer):
+    kernel, bias, slope = layer
+    return _prelu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), bias), slope)
+
+
+def _convolve_and_pool(x, layer, *, window):
+    """Convolution, PReLU and pooling by two, the PReLU after the pooling, on a quarter of the data.
+
+    A PReLU that rises everywhere may as well come after the maximum. Where its slope is negative
+    it is max(x, slope * x), and so is its maximum: of the maxima of x and of slope * x, which the
+    convolution gives as one more channel, on vector lanes that would be idle.
+    """
+    kernel, bias, slope = layer
+    falling = int(np.sum(slope < 0))
+    kernel = np.concatenate([kernel, (kernel * slope)[..., :falling]], -1)
+    bias = np.concatenate([bias, (bias * slope.ravel())[:falling]])
+    x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), bias)
+    x = tf.nn.max_pool2d(x, window, 2, "SAME")
+    falls, rises, other = tf.split(x, [falling, slope.size - falling, falling], axis=-1)
+    return tf.concat([tf.maximum(falls, other), _prelu(rises, slope[..., falling:])], -1)
+
+
+def _dense(x, layer):
+    kernel, bias, slope = layer
+    # The weights expect columns before rows.
+    x = tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [-1, kernel.shape[0]])
+    return _prelu(x @ kernel + bias, slope)
+
+
+def _head(x):
+    return x[..., :4], tf.sigmoid(x[..., 4])
+
+
 def _prelu(x, slope):
-    return tf.where(x > 0, x, slope * x)
+    return tf.nn.relu(x) - slope * tf.nn.relu(-x)  # a third sooner than tf.where on a CPU
 
 
 @functools.cache

@@ -18,7 +18,6 @@ from matplotlib.figure import Figure
 
 import ssd
 from distill.teacher import mtcnn, package
-from ssd.photo import read_photo
 
 COMPOSED, HELD_BACK = 480, 120
 EPOCHS = 20
@@ -64,7 +63,7 @@ def main():
     result = ssd.evaluate(student, held_back, out / "truth.json")
     paths = sorted(held_back.iterdir())
     paths = paths[:: max(1, len(paths) // TIMED)]
-    photos = [read_photo(path) for path in paths]
+    photos = [ssd.read_photo(path) for path in paths]
     detectors = {"teacher": teacher(mtcnn), "package": teacher(package), "student": student}
     found, milliseconds = watch(detectors, photos)
     print(table(result, milliseconds))

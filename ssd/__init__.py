@@ -7,17 +7,20 @@ imageio and a LiteRT runtime `ssd.Detector` works and TensorFlow is never import
 import importlib
 
 _HOME = {
+    "CaptureLog": "capture",
     "Config": "config",
     "Detections": "detector",
     "Detector": "detector",
     "MultiboxLoss": "losses",
     "SSD": "model",
+    "Smoother": "smoothing",
     "dataset": "data",
     "draw": "drawing",
     "evaluate": "evaluation",
     "export": "exporting",
     "load": "model",
     "nms": "suppression",
+    "read_photo": "photo_files",
     "train": "training",
 }
 __all__ = list(_HOME)

@@ -4,19 +4,20 @@ import argparse
 import pathlib
 import sys
 
+from ssd.quiet import import_tensorflow
+
 
 def main(arguments=None):
     """Run one command; the exit status is 0 only when its work is done."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except (ValueError, OSError) as error:
         print(f"ssd {options.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"ssd {options.command}: stopped", file=sys.stderr)
         return 130
-    return 0
 
 
 # Each command imports what it needs: `detect` runs on a board without TensorFlow.
@@ -24,9 +25,11 @@ def main(arguments=None):
 
 def _train(options):
     from ssd.config import Config
-    from ssd.training import train
 
     config = Config.from_json(options.config.read_text()) if options.config else Config()
+    import_tensorflow()
+    from ssd.training import train
+
     train(
         options.labels,
         options.out,
@@ -40,22 +43,30 @@ def _train(options):
 
 
 def _evaluate(options):
-    from tqdm import tqdm
-
     from ssd.detector import Detector
-    from ssd.evaluation import evaluate
+    from ssd.evaluation import look, measure
 
-    result = evaluate(
-        Detector(options.model, threads=options.threads),
-        options.photos,
-        options.truth,
-        smallest=options.smallest,
-        progress=lambda photos: tqdm(photos, unit="photo", disable=not sys.stderr.isatty()),
-    )
-    print(result)
+    detector = Detector(options.model, threads=options.threads)
+    seen = look(detector, options.photos, options.truth, progress=_bar)
+    print(measure(seen, smallest=options.smallest))
+    if options.report:
+        from ssd.report import report
+
+        report(seen, options.report, smallest=options.smallest)
+        print(f"report: {options.report}")
+
+
+def _bar(photos):
+    """A progress bar over photos; none where nobody looks, or on a board without tqdm."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return photos
+    return tqdm(photos, unit="photo", disable=not sys.stderr.isatty())
 
 
 def _export(options):
+    import_tensorflow()
     from ssd.data import dataset
     from ssd.exporting import export
     from ssd.model import load
@@ -70,19 +81,47 @@ def _export(options):
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} KB")
 
 
+def _import(options):
+    import_tensorflow()
+    from ssd.importing import import_labels
+
+    counts, problems = import_labels(
+        options.format,
+        options.annotations,
+        options.photos,
+        options.out,
+        classes=options.classes.split(","),
+        max_side=options.max_side,
+    )
+    for file, reason in problems:
+        print(f"ssd import: {file}: {reason}", file=sys.stderr)
+    print(
+        f"{counts['labelled']} photos of {counts['photos']} taken over, {counts['boxes']} boxes, "
+        f"{counts['ignored']} regions to ignore"
+    )
+
+
+def _coco(options):
+    import_tensorflow()
+    from ssd import coco
+
+    photos, annotations = coco.write(options.labels, options.out)
+    print(f"{options.out}: {photos} photos, {annotations} boxes and regions")
+
+
 def _detect(options):
     from ssd.detector import Detector
     from ssd.drawing import draw
-    from ssd.photo import read_photo, write_photo
+    from ssd.photo_files import read_photo, write_photo
 
     detector = Detector(options.model, threads=options.threads)
-    unreadable = 0
+    status = 0
     for path in options.photos:
         try:
             photo = read_photo(path)
         except (ValueError, OSError) as error:
             print(f"ssd detect: {error}", file=sys.stderr)
-            unreadable += 1
+            status = 1
             continue
         found = detector(photo, threshold=options.threshold)
         for box, score, kind in zip(*found, strict=True):
@@ -91,8 +130,7 @@ def _detect(options):
         if options.out:
             options.out.mkdir(parents=True, exist_ok=True)
             write_photo(options.out / f"{path.stem}.png", draw(photo, found))
-    if unreadable:
-        raise ValueError(f"{unreadable} of {len(options.photos)} photos could not be read")
+    return status
 
 
 def _parser():
@@ -125,6 +163,7 @@ def _parser():
         default=0.0,
         help="ignore faces whose height is less than this share of the photo's long side (0)",
     )
+    made.add_argument("--report", type=pathlib.Path, help="PNG file for curves and mistakes")
     made.add_argument("--threads", type=int, default=1, help="threads of the runtime (1)")
 
     made = command("export", _export, "Turn a trained model into a .tflite file.")
@@ -132,6 +171,24 @@ def _parser():
     made.add_argument("out", type=pathlib.Path, help=".tflite file to write")
     made.add_argument("--precision", default="int8", help="int8 (default), float16 or float32")
     made.add_argument("--calibration", type=pathlib.Path, help="folder of labels, for int8")
+
+    made = command("import", _import, "Turn labels drawn by people into labels to train on.")
+    made.add_argument("format", help="coco, voc, yolo or wider")
+    made.add_argument(
+        "annotations", type=pathlib.Path, help="JSON or text file, or folder (voc, yolo)"
+    )
+    made.add_argument("photos", type=pathlib.Path, help="folder that the file names are in")
+    made.add_argument(
+        "out", type=pathlib.Path, help="folder for the labels, new or of the same run"
+    )
+    made.add_argument("--classes", default="face", help="names, separated by commas (face)")
+    made.add_argument(
+        "--max-side", type=int, default=640, help="photos are scaled down to it (640)"
+    )
+
+    made = command("coco", _coco, "Write labels as COCO detection JSON.")
+    made.add_argument("labels", type=pathlib.Path, help="folder of labels")
+    made.add_argument("out", type=pathlib.Path, help="JSON file to write")
 
     made = command("detect", _detect, "Find faces: prints file, class, score, ymin xmin ymax xmax.")
     made.add_argument("photos", type=pathlib.Path, nargs="+", help="photos")

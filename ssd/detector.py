@@ -1,12 +1,12 @@
 """Photo in, boxes out, on NumPy and a LiteRT runtime alone."""
 
+import dataclasses
 import importlib
 import io
 import json
 import math
 import pathlib
 import zipfile
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,11 @@ _SHIPPED = pathlib.Path(__file__).parent / "models" / "face.tflite"
 _RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
 
-class Detections(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Detections:
     """What was found in one photo, best first. `len` is the number of boxes.
+
+    It unpacks like a tuple: `boxes, scores, classes = found`.
 
     Attributes:
         boxes: float32 [n, 4] `[ymin, xmin, ymax, xmax]`, pixels of the photo, inside it.
@@ -27,11 +30,12 @@ class Detections(NamedTuple):
         classes: int [n]; 1 is the first of `config.classes`.
 
     Example:
-        >>> found = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+        >>> found = Detections(np.float32([[0, 0, 9, 9]]), np.float32([0.5]), np.array([1]))
         >>> len(found)
-        0
+        1
         >>> for box, score, kind in zip(*found):
         ...     print(box, score, kind)
+        [0. 0. 9. 9.] 0.5 1
     """
 
     boxes: np.ndarray
@@ -40,6 +44,9 @@ class Detections(NamedTuple):
 
     def __len__(self):
         return len(self.scores)
+
+    def __iter__(self):
+        return iter((self.boxes, self.scores, self.classes))
 
 
 class Detector:

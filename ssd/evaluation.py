@@ -1,15 +1,41 @@
 """How good a detector is, measured against labels in COCO format."""
 
+import itertools
 import json
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
-from ssd.photo import read_photo
+from ssd.detector import Detections
+from ssd.photo_files import read_photo
 
 # Scores below this change no figure that anyone reads, and cost a long tail of boxes.
 _FLOOR = 0.02
+
+
+# Heights as shares of the photo's long side; 0.05 is 16 px at 320.
+_SIZES = (0.0, 0.05, 0.1, 0.2, 0.4, np.inf)
+
+
+class Seen(NamedTuple):
+    """One labelled photo, and what a detector found in it.
+
+    Attributes:
+        path: The photo file.
+        shape: (height, width) of the photo in pixels.
+        boxes: The truth, float [n, 4] `[ymin, xmin, ymax, xmax]` in pixels.
+        classes: int [n], 1 for the first class.
+        ignored: bool [n], which of them are regions to ignore.
+        found: What the detector found, `ssd.Detections`.
+    """
+
+    path: pathlib.Path
+    shape: tuple[int, int]
+    boxes: np.ndarray
+    classes: np.ndarray
+    ignored: np.ndarray
+    found: Detections
 
 
 class Evaluation(NamedTuple):
@@ -24,9 +50,11 @@ class Evaluation(NamedTuple):
         recall: Share of the boxes found at no more than `false_alarms` per photo (IoU 0.5).
         false_alarms: False alarms per photo that `recall` stands for.
         mean_iou: Mean overlap of the hits with their boxes.
-        precision: Precision at each distinct score, highest score first [points].
-        recalls: Recall at the same scores [points].
-        scores: The scores [points].
+        scores: Each distinct score, highest first [points].
+        precision: Precision of what scores as much or more [points].
+        recalls: Recall of the same [points].
+        alarms: Number of false alarms among the same [points]; recall over this is the
+            discrete ROC curve of FDDB.
     """
 
     photos: int
@@ -36,9 +64,10 @@ class Evaluation(NamedTuple):
     recall: float
     false_alarms: float
     mean_iou: float
+    scores: np.ndarray
     precision: np.ndarray
     recalls: np.ndarray
-    scores: np.ndarray
+    alarms: np.ndarray
 
     def __str__(self):
         return (
@@ -72,35 +101,110 @@ def evaluate(detector, photos, truth, *, smallest=0.0, false_alarms=0.1, progres
     Raises:
         ValueError: If the truth is no COCO JSON, or names photos that are not in the folder.
     """
-    labelled = read_truth(truth, photos)
-    at50, at75, faces = [], [], 0
-    for path, shape, boxes, classes, ignored in progress(labelled) if progress else labelled:
-        found = detector(read_photo(path), threshold=_FLOOR)
-        ignored = ignored | (boxes[:, 2] - boxes[:, 0] < smallest * max(shape))
-        faces += int((~ignored).sum())
-        for kind in np.union1d(found.classes, classes):
-            mine, yours = found.classes == kind, classes == kind
-            sample = (found.boxes[mine], found.scores[mine], boxes[yours], ignored[yours])
-            at50.append(judge(*sample, overlap=0.5))
-            at75.append(judge(*sample, overlap=0.75))
+    seen = look(detector, photos, truth, progress=progress)
+    return measure(seen, smallest=smallest, false_alarms=false_alarms)
 
+
+def look(detector, photos, truth, *, progress=None):
+    """What a detector finds in each photo of a truth file: a list of `Seen`.
+
+    Args and errors are those of `evaluate`.
+    """
+    labelled, seen = read_truth(truth, photos), []
+    for path, shape, boxes, classes, ignored in progress(labelled) if progress else labelled:
+        photo = read_photo(path)
+        # Labels may be of the photo as it was stored, scaled down.
+        boxes = boxes * np.tile(np.divide(photo.shape[:2], shape), 2)
+        found = detector(photo, threshold=_FLOOR)
+        seen.append(Seen(path, photo.shape[:2], boxes, classes, ignored, found))
+    return seen
+
+
+def measure(seen, *, smallest=0.0, false_alarms=0.1):
+    """The figures for what was seen: an `Evaluation`.
+
+    Args:
+        seen: What `look` returned.
+        smallest: As for `evaluate`.
+        false_alarms: As for `evaluate`.
+    """
+    seen = [_without(each, smallest, np.inf) for each in seen]
+    faces = sum(int((~each.ignored).sum()) for each in seen)
+    at50 = [judged for each in seen for judged in judge_photo(each, overlap=0.5)]
+    at75 = [judged for each in seen for judged in judge_photo(each, overlap=0.75)]
     scores, precision, recalls, ap50 = precision_recall(at50, faces)
-    hits = np.concatenate([each[:, 1] for each in at50] or [np.zeros(0)])
-    wrong = np.sort(np.concatenate([each[each[:, 1] == 0, 0] for each in at50] or [np.zeros(0)]))
+    rows = np.concatenate([np.zeros((0, 3)), *at50])
+    wrong = np.sort(rows[rows[:, 1] == 0, 0])
     alarms = len(wrong) - np.searchsorted(wrong, scores)  # at or above each score
-    allowed = np.flatnonzero(alarms <= false_alarms * len(labelled))
+    allowed = np.flatnonzero(alarms <= false_alarms * len(seen))
+    hits = rows[rows[:, 1] > 0, 1]
     return Evaluation(
-        photos=len(labelled),
+        photos=len(seen),
         faces=faces,
         ap50=ap50,
         ap75=precision_recall(at75, faces)[3],
         recall=float(recalls[allowed[-1]]) if len(allowed) else 0.0,
         false_alarms=false_alarms,
-        mean_iou=float(hits[hits > 0].mean()) if (hits > 0).any() else 0.0,
+        mean_iou=float(hits.mean()) if len(hits) else 0.0,
+        scores=scores,
         precision=precision,
         recalls=recalls,
-        scores=scores,
+        alarms=alarms,
     )
+
+
+def by_size(seen):
+    """Average precision at IoU 0.5 for faces of one size at a time.
+
+    As COCO does for its areas: faces of other sizes are regions to ignore, and so are false
+    alarms of other sizes.
+
+    Args:
+        seen: What `look` returned.
+
+    Returns:
+        A list of (least, greatest, faces, average precision); sizes are heights as shares of
+        the photo's long side.
+    """
+    rows = []
+    for least, greatest in itertools.pairwise(_SIZES):
+        judged, faces = [], 0
+        for each in (_without(each, least, greatest) for each in seen):
+            faces += int((~each.ignored).sum())
+            boxes = each.found.boxes
+            shares = (boxes[:, 2] - boxes[:, 0]) / max(each.shape)
+            fits = (shares >= least) & (shares < greatest)
+            for photo in judge_photo(each, overlap=0.5):
+                index = photo[:, 2].astype(int)
+                judged.append(photo[(photo[:, 1] > 0) | fits[index]])
+        rows.append((least, greatest, faces, precision_recall(judged, faces)[3]))
+    return rows
+
+
+def judge_photo(seen, *, overlap):
+    """What `judge` says of a photo, class by class: a list of its arrays.
+
+    The third column counts through all that was found in the photo.
+    """
+    result = []
+    for kind in np.union1d(seen.found.classes, seen.classes):
+        mine, yours = np.flatnonzero(seen.found.classes == kind), seen.classes == kind
+        judged = judge(
+            seen.found.boxes[mine],
+            seen.found.scores[mine],
+            seen.boxes[yours],
+            seen.ignored[yours],
+            overlap=overlap,
+        )
+        judged[:, 2] = mine[judged[:, 2].astype(int)]
+        result.append(judged)
+    return result
+
+
+def _without(seen, least, greatest):
+    """The photo with faces outside a range of sizes turned into regions to ignore."""
+    shares = (seen.boxes[:, 2] - seen.boxes[:, 0]) / max(seen.shape)
+    return seen._replace(ignored=seen.ignored | (shares < least) | (shares >= greatest))
 
 
 def read_truth(truth, photos):
@@ -164,12 +268,13 @@ def judge(boxes, scores, truth, ignored, *, overlap):
         overlap: Least IoU of a hit, in (0, 1].
 
     Returns:
-        float [k, 2] with k <= n: score, and IoU with the face it hit or 0 for a false alarm.
+        float [k, 3] with k <= n, best score first: score, IoU with the face it hit or 0 for a
+        false alarm, and index among what was found.
 
     Example:
         >>> found = np.array([[0, 0, 10, 10], [0, 0, 10, 9]])
         >>> judge(found, np.array([0.9, 0.8]), found[:1], np.array([False]), overlap=0.5).tolist()
-        [[0.9, 1.0], [0.8, 0.0]]
+        [[0.9, 1.0, 0.0], [0.8, 0.0, 1.0]]
     """
     iou, inside = _overlaps(np.asarray(boxes, float), np.asarray(truth, float))
     free = ~ignored
@@ -179,17 +284,17 @@ def judge(boxes, scores, truth, ignored, *, overlap):
         best = int(reachable.argmax()) if len(reachable) else -1
         if best >= 0 and reachable[best] >= overlap:
             free[best] = False
-            rows.append((scores[index], reachable[best]))
+            rows.append((scores[index], reachable[best], index))
         elif not (ignored & (inside[index] >= overlap)).any():
-            rows.append((scores[index], 0.0))
-    return np.array(rows, float).reshape(-1, 2)
+            rows.append((scores[index], 0.0, index))
+    return np.array(rows, float).reshape(-1, 3)
 
 
 def precision_recall(judged, faces):
     """Precision and recall at each distinct score, and the average precision.
 
     Args:
-        judged: What `judge` returned, one per photo.
+        judged: What `judge` returned, a list; only scores and overlaps are looked at.
         faces: Boxes that had to be found.
 
     Returns:
@@ -199,7 +304,7 @@ def precision_recall(judged, faces):
     Source:
         Everingham et al.: The PASCAL VOC Challenge, as of 2010 (every point interpolated).
     """
-    rows = np.concatenate([np.zeros((0, 2)), *judged])
+    rows = np.concatenate([np.zeros((0, 2)), *(each[:, :2] for each in judged)])
     if not len(rows) or not faces:
         return np.zeros(0), np.zeros(0), np.zeros(0), 0.0
     rows = rows[np.argsort(-rows[:, 0], kind="stable")]

@@ -45,6 +45,9 @@ class MultiboxLoss(keras.losses.Loss):
         alpha: Factor of the offset loss.
         negatives: Background anchors that count per positive: the hardest of each photo.
         least_negatives: Background anchors that count in a photo without a face.
+        focal: If given, nothing is mined: every anchor that is not ignored counts, weighed by
+            (1 - its predicted confidence for its class) to the power of `focal` (2, say), and
+            positives by 1/4 against 3/4 for background.
 
     Call arguments:
         labels: [batch, max_boxes, 5], box `[ymin, xmin, ymax, xmax]` on the unit square, class.
@@ -55,7 +58,8 @@ class MultiboxLoss(keras.losses.Loss):
         ValueError: If an option is out of its range.
 
     Source:
-        Liu et al.: SSD (2016), section 2.2. The extra term is this project's own.
+        Liu et al.: SSD (2016), section 2.2; Lin et al.: Focal Loss for Dense Object Detection
+        (2017), equation 5. The extra term is this project's own.
     """
 
     def __init__(
@@ -67,21 +71,24 @@ class MultiboxLoss(keras.losses.Loss):
         alpha=1.0,
         negatives=3,
         least_negatives=8,
+        focal=None,
         name="multibox_loss",
     ):
         super().__init__(name=name, reduction="sum")
-        if not 0 < gate <= 1:
-            raise ValueError(f"MultiboxLoss gate: wanted a confidence in (0, 1], got {gate}")
-        factors = {"extra": extra, "alpha": alpha, "negatives": negatives}
-        for option, value in factors.items():
-            if value < 0:
-                raise ValueError(f"MultiboxLoss {option}: wanted 0 or more, got {value}")
         self.config = config
         self.options = {
             "gate": gate,
-            **factors,
+            "extra": extra,
+            "alpha": alpha,
+            "negatives": negatives,
             "least_negatives": least_negatives,
+            "focal": focal,
         }
+        if not 0 < gate <= 1:
+            raise ValueError(f"MultiboxLoss gate: wanted a confidence in (0, 1], got {gate}")
+        for option, value in self.options.items():
+            if value is not None and value < 0:
+                raise ValueError(f"MultiboxLoss {option}: wanted 0 or more, got {value}")
         self.grid = ops.convert_to_numpy(anchors.grid(config.feature_shapes, config.anchor_shapes))
 
     def call(self, labels, predictions):
@@ -119,15 +126,20 @@ class MultiboxLoss(keras.losses.Loss):
         log_shares = ops.log_softmax(logits, axis=-1)
         target = ops.one_hot(ops.cast(own_class, "int32"), 1 + len(self.config.classes))
         cross_entropy = -ops.sum(target * log_shares, axis=-1)  # [batch, anchors]
-        mined = hardest(
-            cross_entropy,
-            negative,
-            ops.maximum(
-                self.options["negatives"] * ops.sum(positive, axis=-1),
-                self.options["least_negatives"],
-            ),
-        )
-        charged = positive + ops.cast(mined, "float32")
+        if self.options["focal"] is None:
+            mined = hardest(
+                cross_entropy,
+                negative,
+                ops.maximum(
+                    self.options["negatives"] * ops.sum(positive, axis=-1),
+                    self.options["least_negatives"],
+                ),
+            )
+            weight = positive + ops.cast(mined, "float32")
+        else:
+            doubt = 1 - ops.exp(-cross_entropy)
+            weight = 0.25 * positive + 0.75 * ops.cast(negative, "float32")
+            weight = weight * ops.power(doubt, self.options["focal"])
 
         # L_loc = smooth L1(offsets - encode(box))
         difference = smooth_l1(offsets - anchors.encode(own_box, self.grid))
@@ -138,7 +150,7 @@ class MultiboxLoss(keras.losses.Loss):
 
         matched = ops.maximum(ops.sum(positive), 1.0)
         return LossTerms(
-            confidence=ops.sum(charged * cross_entropy) / matched,
+            confidence=ops.sum(weight * cross_entropy) / matched,
             location=ops.sum(fit) / matched,
             extra=ops.sum(ops.cast(sure, "float32") * fit) / matched,
             positives=ops.mean(ops.sum(positive, axis=-1)),

@@ -1,42 +1,8 @@
-"""Photos as arrays: from a file upright, into the model's input, and back into a file."""
+"""A photo as an array: checked, and put into the model's input."""
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from ssd.resizing import resize
-
-
-def read_photo(path):
-    """A photo file as it was meant to be seen: upright, in colour, one byte a channel.
-
-    Gray, palette, CMYK and 16-bit files become RGB; of an animation the first frame is taken.
-
-    Args:
-        path: A JPEG, PNG, or any other file that Pillow reads.
-
-    Returns:
-        uint8 [height, width, 3].
-
-    Raises:
-        OSError: If there is no such file or it may not be read.
-        ValueError: If the file holds no photo, or only part of one.
-    """
-    with open(path, "rb") as file:
-        try:
-            image = ImageOps.exif_transpose(Image.open(file))
-            if image.mode.startswith("I"):
-                # Pillow would clip 16 bits to 8; the upper eight are the photo.
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            return np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            # Pillow names the open file by its repr, which says nothing.
-            reason = "no image format known" if "identify" in str(error) else error
-            raise ValueError(f"{path}: wanted a photo ({reason})") from None
-
-
-def write_photo(path, photo):
-    """Write uint8 [height, width, 3] as an image file; the name's ending says which format."""
-    Image.fromarray(photo).save(path)
 
 
 def check_photo(photo):

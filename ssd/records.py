@@ -252,6 +252,39 @@ def read_dataset(folder):
     return about
 
 
+def claim(folder, about):
+    """Makes sure that a folder is free for a dataset, or holds an earlier run of the same one.
+
+    Args:
+        folder: Where labels are to be written; need not exist.
+        about: What decides the labels, as `write_dataset` takes it.
+
+    Returns:
+        What the earlier run wrote to `dataset.json`, or None if the folder is free.
+
+    Raises:
+        ValueError: If the folder holds other labels, or is a file; the message names the first
+            difference.
+    """
+    folder = pathlib.Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: wanted a folder for the labels, it is a file")
+    if not (folder / "dataset.json").exists():
+        if any(folder.glob("shard-*.tfrecord")):
+            raise ValueError(
+                f"{folder}: wanted a new folder, it holds shards without a dataset.json"
+            )
+        return None
+    earlier = read_dataset(folder)
+    for field, value in about.items():
+        if earlier.get(field) != value:
+            raise ValueError(
+                f"{folder} holds another dataset: its {field} is {earlier.get(field)!r}, "
+                f"wanted {value!r}; name another folder"
+            )
+    return earlier
+
+
 def write_whole(path, text):
     """Writes a text file that appears whole or not at all.
 

@@ -6,6 +6,8 @@ fills the cell; where only the red is lit, of a red lamp. All other cells are ba
 
 import io
 import json
+import os
+import pathlib
 import tempfile
 import zipfile
 
@@ -58,6 +60,17 @@ def write_model(path, *, classes=("lamp",), precision="float32", offset=(0.0, 0.
 
 
 def flatbuffer(classes, precision, offset):
+    """The model alone; from the folder SSD_LAMPS if it was made before, with TensorFlow."""
+    if "SSD_LAMPS" not in os.environ:
+        return convert(classes, precision, offset)
+    name = f"{classes}-{precision}-{'-'.join(f'{each:.4f}' for each in offset)}.tflite"
+    kept = pathlib.Path(os.environ["SSD_LAMPS"]) / name
+    if not kept.exists():
+        kept.write_bytes(convert(classes, precision, offset))
+    return kept.read_bytes()
+
+
+def convert(classes, precision, offset):
     import tensorflow as tf
 
     # Mean red and green of a cell in [0, 1], as logits: background 0, lamp 20 green - 10,

@@ -61,7 +61,11 @@ def road(disc_labels, tiny, tmp_path_factory):
         for ymin, xmin, ymax, xmax in boxes.tolist():
             box = [xmin, ymin, xmax - xmin, ymax - ymin]
             annotations.append({"image_id": index, "category_id": 1, "bbox": box})
-    truth = {"images": images, "annotations": annotations, "categories": [{"id": 1}]}
+    truth = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "face"}],
+    }
     (folder / "truth.json").write_text(json.dumps(truth))
     return folder
 
@@ -101,10 +105,9 @@ def test_detect_goes_on_after_a_photo_that_is_none(road, tmp_path):
     )
     assert status == 1
     assert out
-    assert len(err) == 3
+    assert len(err) == 2
     assert "wrong.jpg: wanted a photo" in err[0]
     assert "nowhere.jpg" in err[1]
-    assert err[2] == "ssd detect: 2 of 3 photos could not be read"
 
 
 def test_models_that_are_none_are_refused(road, tmp_path):
@@ -148,6 +151,30 @@ def test_train_refuses_what_it_cannot_do(road, disc_labels, tmp_path):
     assert (road / "run" / "model.keras").read_bytes() == before
 
 
+def test_labels_go_out_as_coco_and_come_in_again(disc_labels, road, tmp_path):
+    status, out, _ = command("coco", disc_labels, tmp_path / "out.json")
+    assert status == 0
+    assert out[0].startswith(f"{tmp_path / 'out.json'}: 48 photos")
+
+    status, out, err = command("import", "coco", road / "truth.json", road, tmp_path / "labels")
+    assert (status, err) == (0, [])
+    assert out[0].startswith("20 photos of 20 taken over")
+    assert command("coco", tmp_path / "labels", tmp_path / "again.json")[0] == 0
+    before = json.loads((road / "truth.json").read_text())["annotations"]
+    after = json.loads((tmp_path / "again.json").read_text())["annotations"]
+    boxes = [sorted(each["bbox"] for each in side) for side in (before, after)]
+    np.testing.assert_allclose(*boxes, atol=0.01)
+
+
+def test_import_refuses_what_it_cannot_read(road, tmp_path):
+    out = tmp_path / "labels"
+    assert "got 'pascal'" in refused("import", "pascal", road / "truth.json", road, out)
+    assert "nowhere" in refused("import", "coco", road / "truth.json", tmp_path / "nowhere", out)
+    assert "wrong.json" in refused("import", "coco", tmp_path / "wrong.json", road, out)
+    assert "nowhere" in refused("coco", tmp_path / "nowhere", tmp_path / "out.json")
+    assert not out.exists()
+
+
 def test_evaluate_refuses_a_truth_that_is_none(road):
     assert "wanted a COCO JSON file" in refused(
         "evaluate", road / "int8.tflite", road, road / "nowhere.json"
@@ -157,7 +184,7 @@ def test_evaluate_refuses_a_truth_that_is_none(road):
     )
 
 
-@pytest.mark.parametrize("name", ["", "train", "evaluate", "export", "detect"])
+@pytest.mark.parametrize("name", ["", "train", "evaluate", "export", "detect", "import", "coco"])
 def test_help_is_there(name):
     arguments = [name, "--help"] if name else ["--help"]
     done = subprocess.run(
@@ -165,3 +192,11 @@ def test_help_is_there(name):
     )
     assert done.returncode == 0
     assert "usage: python -m ssd" in done.stdout
+
+
+def test_an_error_is_the_only_line_even_where_tensorflow_is_loaded(tmp_path):
+    command = [sys.executable, "-m", "ssd", "train", tmp_path / "nowhere", tmp_path / "run"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "nowhere: wanted a folder of labels" in done.stderr

@@ -12,7 +12,8 @@ from PIL import Image
 import ssd
 from ssd import data
 from ssd.config import Config
-from ssd.photo import letterbox, read_photo
+from ssd.photo import letterbox
+from ssd.photo_files import read_photo
 
 PORTRAIT = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
 

@@ -1,6 +1,7 @@
 import concurrent.futures
 import copy
 import itertools
+import os
 import pathlib
 import pickle
 import subprocess
@@ -285,3 +286,21 @@ def test_detecting_imports_nothing_of_training(models):
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_example_draws_what_it_finds(models, tmp_path):
+    from ssd.photo_files import read_photo, write_photo
+
+    photo = photo_with((1, 2, WHITE), (5, 7, RED))
+    write_photo(tmp_path / "lamps.png", photo)
+    done = subprocess.run(
+        [sys.executable, "examples/detect.py", models["int8"], tmp_path / "lamps.png"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 found in" in done.stdout
+    assert "red 1.00  rows 40 to 48, columns 56 to 64" in done.stdout
+    assert (read_photo(tmp_path / "lamps-found.png") != photo).any()

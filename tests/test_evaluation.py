@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ssd.detector import Detections
-from ssd.evaluation import evaluate, judge, precision_recall, read_truth
+from ssd.evaluation import by_size, evaluate, judge, look, precision_recall, read_truth
 
 NONE_IGNORED = np.array([False])
 
@@ -16,7 +16,7 @@ def test_judge_gives_each_face_to_one_box():
     found = np.array([[0, 0, 10, 9], [0, 0, 10, 10], [50, 50, 60, 60]], float)
     judged = judge(found, np.array([0.9, 0.8, 0.7]), found[1:2].copy(), NONE_IGNORED, overlap=0.5)
     # The better scored box takes the face although the other one fits better.
-    np.testing.assert_allclose(judged, [[0.9, 0.9], [0.8, 0], [0.7, 0]])
+    np.testing.assert_allclose(judged, [[0.9, 0.9, 0], [0.8, 0, 1], [0.7, 0, 2]])
 
 
 def test_judge_drops_what_lies_in_a_region_to_ignore():
@@ -24,14 +24,14 @@ def test_judge_drops_what_lies_in_a_region_to_ignore():
     found = np.array([[10, 10, 20, 20], [95, 95, 115, 115]], float)
     judged = judge(found, np.array([0.9, 0.8]), truth, np.array([True]), overlap=0.5)
     # The first lies inside; of the second only a sixteenth does.
-    np.testing.assert_allclose(judged, [[0.8, 0]])
+    np.testing.assert_allclose(judged, [[0.8, 0, 1]])
 
 
 def test_judge_of_nothing():
     nothing, face = np.zeros((0, 4)), np.array([[0, 0, 10, 10]], float)
-    assert judge(nothing, np.zeros(0), face, NONE_IGNORED, overlap=0.5).shape == (0, 2)
+    assert judge(nothing, np.zeros(0), face, NONE_IGNORED, overlap=0.5).shape == (0, 3)
     got = judge(face, np.array([0.5]), nothing, np.zeros(0, bool), overlap=0.5)
-    np.testing.assert_allclose(got, [[0.5, 0]])
+    np.testing.assert_allclose(got, [[0.5, 0, 0]])
 
 
 def test_average_precision_on_hand_worked_numbers():
@@ -100,12 +100,10 @@ def scene(tmp_path):
     return detector, tmp_path, truth, answers
 
 
-def test_figures_agree_with_pycocotools(scene):
+def coco_evaluation(truth, answers, area=(0, 1e10)):
+    """The same figures by pycocotools, at IoU 0.5 to 0.95 and (nearly) every recall."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
-
-    detector, photos, truth, answers = scene
-    result = evaluate(detector, photos, truth)
 
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(truth))
@@ -121,13 +119,23 @@ def test_figures_agree_with_pycocotools(scene):
         ]
         theirs = COCOeval(coco, coco.loadRes(found), "bbox")
         theirs.params.recThrs = np.linspace(0, 1, 10001)
+        theirs.params.areaRng, theirs.params.areaRngLbl = [list(area)], ["all"]
         theirs.evaluate()
         theirs.accumulate()
+    return theirs
+
+
+def test_figures_agree_with_pycocotools(scene):
+    detector, photos, truth, answers = scene
+    result, theirs = evaluate(detector, photos, truth), coco_evaluation(truth, answers)
     precision = theirs.eval["precision"][:, :, 0, 0, -1]
     assert result.ap50 == pytest.approx(precision[0].mean(), abs=2e-3)
     assert result.ap75 == pytest.approx(precision[5].mean(), abs=2e-3)
     assert 0.05 < result.ap75 < result.ap50 < 0.95
     assert result.recalls[-1] == pytest.approx(theirs.eval["recall"][0, 0, 0, -1], abs=1e-6)
+    # FDDB's curve: hits over false alarms, at each score.
+    hits = result.recalls * result.faces
+    np.testing.assert_allclose(result.precision, hits / (hits + result.alarms))
 
 
 def test_recall_is_read_where_the_false_alarms_allow_it(scene):
@@ -150,6 +158,40 @@ def test_small_faces_can_be_left_out(scene):
     ]
     assert everything.faces == len(heights)
     assert large.faces == sum(height >= 0.2 * 120 for height in heights)
+
+
+def test_by_size_agrees_with_pycocotools(scene):
+    detector, photos, truth, answers = scene
+    rows = by_size(look(detector, photos, truth))
+    assert sum(faces for _, _, faces, _ in rows) == evaluate(detector, photos, truth).faces
+    # Their ranges are areas. With square faces in them a range of heights is one of areas.
+    squares = json.loads(truth.read_text())
+    for each in squares["annotations"]:
+        each["bbox"][2] = each["bbox"][3]
+        each["area"] = each["bbox"][3] ** 2
+    truth.write_text(json.dumps(squares))
+    for index, answer in enumerate(answers):
+        tall = answer.boxes[:, 2] - answer.boxes[:, 0]
+        boxes = np.stack([*answer.boxes.T[:3], answer.boxes[:, 1] + tall], axis=1)
+        answers[index] = Detections(boxes, answer.scores, answer.classes)
+    low, high = 0.2 * 120, 0.4 * 120
+    theirs = coco_evaluation(truth, answers, area=(low**2, high**2 - 1e-3))
+    ours = by_size(look(lambda photo, *, threshold: answers[photo[0, 0, 0]], photos, truth))[3]
+    assert ours[:2] == (0.2, 0.4)
+    assert ours[3] == pytest.approx(theirs.eval["precision"][0, :, 0, 0, -1].mean(), abs=2e-3)
+    assert ours[2] > 10
+
+
+def test_truth_of_a_photo_stored_smaller_is_scaled_to_it(scene):
+    detector, photos, truth, _ = scene
+    halved = json.loads(truth.read_text())
+    for each in halved["images"]:
+        each["height"], each["width"] = 50, 60
+    for each in halved["annotations"]:
+        each["bbox"] = [side / 2 for side in each["bbox"]]
+    (photos / "halved.json").write_text(json.dumps(halved))
+    result = evaluate(detector, photos, photos / "halved.json")
+    assert result.ap50 == evaluate(detector, photos, truth).ap50 > 0
 
 
 def test_a_detector_that_finds_nothing(scene):

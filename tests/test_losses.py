@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -36,9 +38,7 @@ def values(terms):
 
 def test_terms_on_hand_worked_numbers(tiny):
     # positive=1: only the anchor that is the face itself answers for it.
-    from dataclasses import replace
-
-    config = replace(tiny, positive=1.0, negative=1.0)
+    config = dataclasses.replace(tiny, positive=1.0, negative=1.0)
     loss = MultiboxLoss(config, negatives=3, least_negatives=0)
     terms = values(loss.terms(one_face(tiny), predictions(tiny, offsets=2.0)))
     # Equal logits: every anchor costs log 2; one positive and three negatives are charged.
@@ -126,6 +126,23 @@ def test_half_precision_predictions_are_computed_in_float32(tiny):
     )
 
 
+def test_focal_loss_on_hand_worked_numbers(tiny):
+    config = dataclasses.replace(tiny, positive=1.0, negative=1.0)
+    loss = MultiboxLoss(config, focal=2.0)
+    terms = values(loss.terms(one_face(tiny), predictions(tiny, face=np.log(3.0))))
+    # The face is at 3/4, so its anchor is in doubt by 1/4 and each background anchor by 3/4.
+    positive = 0.25 * (1 / 4) ** 2 * -np.log(3 / 4)
+    background = 0.75 * (3 / 4) ** 2 * -np.log(1 / 4)
+    expected = positive + (len(grid(tiny)) - 1) * background
+    assert terms["confidence"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_focal_loss_has_a_finite_gradient_where_nothing_is_in_doubt(tiny):
+    rows = predictions(tiny, background=200.0)
+    slope = gradient(MultiboxLoss(tiny, focal=2.0), NO_FACE, rows)
+    assert np.isfinite(slope).all()
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 5, 9])
 def test_hardest_is_a_sort(count):
     random = np.random.default_rng(count)
@@ -143,14 +160,16 @@ def test_smooth_l1():
 
 
 def test_the_loss_survives_saving(tiny):
-    loss = MultiboxLoss(tiny, gate=0.9, extra=2.0, alpha=0.5, negatives=5, least_negatives=1)
+    loss = MultiboxLoss(
+        tiny, gate=0.9, extra=2.0, alpha=0.5, negatives=5, least_negatives=1, focal=1.5
+    )
     again = MultiboxLoss.from_config(loss.get_config())
     assert again.config == tiny
     assert again.options == loss.options
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("gate", 0), ("gate", 1.5), ("extra", -1), ("alpha", -1)]
+    ("option", "value"), [("gate", 0), ("gate", 1.5), ("extra", -1), ("alpha", -1), ("focal", -1)]
 )
 def test_options_out_of_range_are_refused(tiny, option, value):
     with pytest.raises(ValueError, match=option):

@@ -1,34 +1,330 @@
-"""`anchors.match` does what the plain loops do."""
+"""`anchors.match` does what the plain loops do, in every mode, and keeps its promise.
 
+Most cases lie on a coarse binary grid (multiples of 1/64): areas are then exact, so that no
+compiler rounds differently and a tie is a real tie.
+"""
+
+import functools
+
+import keras
+import ml_dtypes
 import numpy as np
 import pytest
 import reference
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 import anchors
 
 pytestmark = pytest.mark.device
 
+PHOTOS = 128  # cases in one call
+# A failing call already names its photos, and making 128 of them simpler together takes minutes.
+DRAWN = {"deadline": None, "derandomize": True, "database": None, "phases": [Phase.generate]}
 
-def draw(seed, photos=4, boxes=6, count=30):
-    """Anchors and boxes on a coarse binary grid, where areas are exact and ties are ties."""
-    random = np.random.default_rng(seed)
+
+@functools.cache
+def modes():
+    """Ways to run `anchors.match`: name -> function of (anchors, boxes, ignore)."""
+
+    def match(grid, boxes, ignore=None):
+        return anchors.match(grid, boxes, ignore=ignore)
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return {"eager": match, "jit": jax.jit(match)}
+
+    import tensorflow as tf
+
+    @functools.cache
+    def unknown_dimensions(count, dtype):
+        return tf.function(
+            match,
+            input_signature=[
+                tf.TensorSpec([count, 4], dtype),
+                tf.TensorSpec([None, None, 4], dtype),
+                tf.TensorSpec([None, None], "bool"),
+            ],
+        )
+
+    return {
+        "eager": match,
+        "graph": lambda grid, *rest: unknown_dimensions(len(grid), grid.dtype.name)(grid, *rest),
+        "xla": tf.function(match, jit_compile=True, autograph=False),
+    }
+
+
+def run(mode, grid, boxes, ignore=None):
+    """The match as NumPy arrays."""
+    if ignore is None:
+        ignore = np.zeros(boxes.shape[:-1], bool)
+    tensors = [keras.ops.convert_to_tensor(value) for value in (grid, boxes, ignore)]
+    return anchors.Match(*map(keras.ops.convert_to_numpy, modes()[mode](*tensors)))
+
+
+def expected(grid, boxes, ignore):
+    """The same from the loops, photo by photo."""
+    photos = [
+        reference.match(grid.tolist(), rows.tolist(), ignore=regions.tolist())
+        for rows, regions in zip(boxes, ignore, strict=True)
+    ]
+    return anchors.Match(*(np.array(field) for field in zip(*_columns(photos), strict=True)))
+
+
+def _columns(photos):
+    return [list(zip(*photo, strict=True)) for photo in photos]
+
+
+def draw(random, photos, rows, count, *, step=1, reach=63, dtype="float32"):
+    """Anchors, boxes and regions to ignore, on a grid of `step` / 64.
+
+    Photos differ in kind: some without boxes, some where every box is the same, some of few
+    different boxes; rows of padding stand anywhere.
+    """
 
     def some(*shape):
         low = random.integers(-16, 64, (*shape, 2))
-        return np.concatenate([low, low + random.integers(0, 48, (*shape, 2))], -1) / 64
+        high = low + random.integers(-1, reach + 1, (*shape, 2))
+        return np.concatenate([low, high], -1) // step * step / 64
 
-    rows = some(photos, boxes).astype("float32")
-    rows[random.random((photos, boxes)) < 0.2] = 0
-    return some(count).astype("float32"), rows, random.random((photos, boxes)) < 0.2
+    boxes = some(photos, rows)
+    kind = random.integers(0, 8, photos)
+    boxes[kind == 0] = 0
+    boxes[kind == 1] = boxes[kind == 1, :1]
+    pick = random.integers(0, min(2, rows), (photos, rows))
+    few = np.take_along_axis(boxes, pick[..., None], axis=1)
+    boxes = np.where((kind == 2)[:, None, None], few, boxes)
+    boxes[random.random((photos, rows)) < 0.2] = 0
+    ignore = (random.random((photos, rows)) < 0.2) & (kind > 4)[:, None]
+    return some(count).astype(dtype), boxes.astype(dtype), ignore
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_agrees_with_the_loops(seed):
-    grid, boxes, ignore = draw(seed)
-    found = [np.asarray(field) for field in anchors.match(grid, boxes, ignore=ignore)]
-    for photo in range(len(boxes)):
-        wanted = reference.match(
-            grid.tolist(), boxes[photo].tolist(), ignore=ignore[photo].tolist()
+def check_promise(grid, boxes, ignore, found):
+    """Every box has an anchor of its own, or all it overlaps are held by boxes with more right."""
+    grid, boxes = grid.astype("float32"), boxes.astype("float32")
+    overlaps = keras.ops.convert_to_numpy(anchors.iou(boxes, grid))  # [photos, boxes, anchors]
+    overlaps = np.where(ignore[..., None], 0, overlaps)
+    assert np.isfinite(found.overlap).all()
+    assert found.box.min(initial=0) >= 0
+    assert found.box.max(initial=0) < max(boxes.shape[1], 1)
+    assert not (found.positive & found.ignored).any()
+    assert (found.box[found.overlap == 0] == 0).all()
+    assert not found.positive[found.overlap == 0].any()  # padding and regions match nothing
+
+    mine = found.box[:, None, :] == np.arange(boxes.shape[1])[:, None]  # [photos, boxes, anchors]
+    mine &= found.positive[:, None, :]
+    has_one = mine.any(-1)
+    taken = found.positive[:, None, :] & ~mine & (found.overlap[:, None, :] >= overlaps - 1e-6)
+    blocked = (taken | (overlaps == 0)).all(-1)
+    assert (has_one | blocked).all()
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "dtype"),
+    [
+        (1, 3, "float32"),
+        (5, 9, "float32"),
+        (40, 4, "float16"),
+        (65, 6, ml_dtypes.bfloat16),
+        (70, 8, "float32"),
+        (200, 12, "float32"),
+    ],
+)
+@settings(max_examples=3, **DRAWN)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    step=st.sampled_from([1, 4, 16]),
+    reach=st.sampled_from([12, 63]),
+)
+def test_agrees_with_the_loops(count, rows, dtype, seed, step, reach):
+    # 6 shapes x 3 draws x 128 photos are 2,304 cases in every mode.
+    case = draw(
+        np.random.default_rng(seed), PHOTOS, rows, count, step=step, reach=reach, dtype=dtype
+    )
+    wanted = expected(*(np.asarray(value, "float32") for value in case[:2]), case[2])
+    for mode in modes():
+        found = run(mode, *case)
+        for field, got, want in zip(found._fields, found, wanted, strict=True):
+            np.testing.assert_array_equal(got, want, err_msg=f"{field}, {mode}")
+        check_promise(*case, found)
+
+
+@settings(max_examples=4, **DRAWN)
+@given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([0.05, 0.4]))
+def test_free_coordinates(seed, size):
+    random = np.random.default_rng(seed)
+
+    def some(*shape):
+        low = random.random((*shape, 2))
+        return np.concatenate([low, low + random.random((*shape, 2)) * size], -1).astype("float32")
+
+    grid, boxes = some(150), some(32, 10)
+    ignore = random.random((32, 10)) < 0.1
+    wanted = expected(grid, boxes, ignore)
+    each = {mode: run(mode, grid, boxes, ignore) for mode in modes()}
+    for found in each.values():
+        check_promise(grid, boxes, ignore, found)
+        np.testing.assert_allclose(found.overlap, wanted.overlap, atol=1e-6)
+        # Two boxes may change places only where they overlap the anchor alike.
+        assert (found.box == wanted.box).mean() > 0.999
+    first, *others = each.values()
+    for other in others:
+        for a, b in zip(first, other, strict=True):
+            np.testing.assert_array_equal(a, b)  # compilers agree to the last bit
+
+
+def test_a_crowd():
+    # Many boxes on few tiles of anchors: long chains of refusals, more boxes than anchors.
+    random = np.random.default_rng(5)
+    grid, boxes, ignore = draw(random, 4, 90, 80, step=8)
+    boxes[0] = boxes[0, 1] = [0.25, 0.25, 0.75, 0.75]
+    wanted = expected(grid, boxes, ignore)
+    for mode in modes():
+        for got, want in zip(run(mode, grid, boxes, ignore), wanted, strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+def test_many_anchors():
+    random = np.random.default_rng(6)
+    grid, boxes, ignore = draw(random, 2, 10, 3000)
+    wanted = expected(grid, boxes, ignore)
+    for mode in modes():
+        for got, want in zip(run(mode, grid, boxes, ignore), wanted, strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 4), (0, 3, 4), (0, 0, 4)])
+def test_nothing_to_match(shape):
+    grid = draw(np.random.default_rng(0), 1, 1, 7)[0]
+    for mode in modes():
+        found = run(mode, grid, np.zeros(shape, "float32"))
+        assert found.box.shape == (shape[0], 7)
+        assert not found.positive.any()
+        assert not found.ignored.any()
+        assert not found.overlap.any()
+
+
+def test_any_batch_axes():
+    random = np.random.default_rng(1)
+    grid, boxes, ignore = draw(random, 6, 5, 33)
+    wanted = anchors.match(grid, boxes, ignore=ignore)
+    nested = anchors.match(grid, boxes.reshape(2, 3, 5, 4), ignore=ignore.reshape(2, 3, 5))
+    single = anchors.match(grid, boxes[4], ignore=ignore[4])
+    for want, many, one in zip(wanted, nested, single, strict=True):
+        want = keras.ops.convert_to_numpy(want)
+        np.testing.assert_array_equal(np.asarray(many), want.reshape(2, 3, 33))
+        np.testing.assert_array_equal(np.asarray(one), want[4])
+
+
+def test_padding_rows_change_nothing():
+    random = np.random.default_rng(2)
+    grid, boxes, _ = draw(random, 8, 5, 60)
+    padded = np.concatenate([boxes, np.zeros((8, 95, 4), "float32")], axis=1)
+    for got, want in zip(anchors.match(grid, padded), anchors.match(grid, boxes), strict=True):
+        np.testing.assert_array_equal(np.asarray(got), np.asarray(want))
+
+
+def test_degenerate_boxes_match_nothing():
+    grid = np.array([[0, 0, 1, 1], [0, 0, 0, 0], [0.5, 0.5, 0.5, 1]], "float32")
+    boxes = np.array(
+        [[[0, 0, 0, 0], [0.5, 0, 0.5, 1], [1, 1, 0, 0], [np.nan, 0, 1, 1], [2, 2, 3, 3]]], "float32"
+    )
+    for mode in modes():
+        found = run(mode, grid, boxes)
+        assert not found.positive.any()
+        assert not found.overlap.any()
+
+
+def test_thresholds():
+    # Overlaps with the box: 1/2 (its own by the lowest index), 1/2, 1/4, 0.
+    box = [[0.0, 0.0, 1.0, 0.5]]
+    grid = [
+        [0.0, 0.0, 1.0, 1.0],
+        [0.0, 0.0, 1.0, 0.25],
+        [0.0, 0.0, 1.0, 0.125],
+        [0.0, 0.5, 1.0, 1.0],
+    ]
+
+    def kinds(**thresholds):
+        found = anchors.match(grid, box, **thresholds)
+        pairs = zip(np.asarray(found.positive), np.asarray(found.ignored), strict=True)
+        return ["positive" if p else "ignored" if i else "background" for p, i in pairs]
+
+    assert kinds() == ["positive", "positive", "background", "background"]
+    assert kinds(positive=0.75, negative=0.25) == ["positive", "ignored", "ignored", "background"]
+    assert kinds(positive=0.75, negative=0.5) == ["positive", "ignored", "background", "background"]
+    # A region on the same place covers all but half of the first and none of the last.
+    found = anchors.match(grid, box, ignore=[True])
+    assert np.asarray(found.positive).tolist() == [False] * 4
+    assert np.asarray(found.ignored).tolist() == [True, True, True, False]
+
+
+def test_no_gradient_and_no_nan():
+    """An image without boxes: no positive, and a loss whose value and gradient are finite."""
+    grid = draw(np.random.default_rng(3), 1, 1, 20)[0]
+    offsets = keras.ops.convert_to_tensor(np.full((2, 20, 4), 0.5, "float32"))
+    boxes = keras.ops.convert_to_tensor(np.zeros((2, 3, 4), "float32"))
+
+    def loss(offsets, boxes):
+        found = anchors.match(grid, boxes)
+        targets = anchors.encode(
+            keras.ops.take_along_axis(boxes, found.box[..., None], axis=1), grid
         )
-        for got, want in zip(found, zip(*wanted, strict=True), strict=True):
-            np.testing.assert_array_equal(got[photo], want)
+        wrong = keras.ops.sum(keras.ops.square(offsets - targets), axis=-1)
+        weight = keras.ops.cast(found.positive, "float32")
+        return keras.ops.sum(wrong * weight) + keras.ops.sum(found.overlap)
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        value, gradients = jax.value_and_grad(loss, argnums=(0, 1))(offsets, boxes)
+    else:
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch([offsets, boxes])
+            value = loss(offsets, boxes)
+        gradients = tape.gradient(value, [offsets, boxes])
+    assert float(value) == 0
+    for gradient in gradients:
+        assert (keras.ops.convert_to_numpy(gradient) == 0).all()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="reads JAX's intermediate code")
+def test_memory_never_holds_all_pairs():
+    import jax
+
+    photos, rows, count = 4, 64, 2048
+    boxes, grid = np.zeros((photos, rows, 4), "float32"), np.zeros((count, 4), "float32")
+    code = jax.make_jaxpr(lambda grid, boxes: anchors.match(grid, boxes))(grid, boxes)
+    assert _largest(code.jaxpr) <= photos * rows * count / 8
+
+
+def _largest(code):
+    """Elements in the largest value anywhere in JAX's intermediate code."""
+    sizes = [value.aval.size for step in code.eqns for value in step.outvars]
+    for step in code.eqns:
+        for inner in step.params.values():
+            if hasattr(inner, "jaxpr"):
+                sizes.append(_largest(inner.jaxpr))
+    return max(sizes, default=0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"anchors": np.zeros((2, 5))}, r"anchors of shape \[anchors, 4\].*\(2, 5\)"),
+        ({"anchors": np.zeros((0, 4))}, "one or more"),
+        ({"boxes": np.zeros(4)}, r"boxes of shape \[..., boxes, 4\].*\(4,\)"),
+        ({"boxes": np.zeros((2, 5))}, r"got \(2, 5\)"),
+        ({"positive": 0.3}, "negative 0.4 and positive 0.3"),
+        ({"positive": 0, "negative": 0}, "positive above 0"),
+        ({"positive": float("nan")}, "nan"),
+        ({"ignore": [True]}, r"ignore of shape \(3,\).*\(1,\)"),
+    ],
+)
+def test_bad_input(changed, message):
+    good = {"anchors": np.zeros((2, 4)), "boxes": np.zeros((3, 4))}
+    with pytest.raises(ValueError, match=message):
+        anchors.match(**{**good, **changed})

@@ -24,7 +24,9 @@ TRAINING = {"keras", "mtcnn", "matplotlib", "tqdm"}
 def metadata(tmp_path_factory):
     """The folder of metadata that pip gets to see."""
     folder = tmp_path_factory.mktemp("metadata")
-    build = "import setuptools.build_meta as b, sys; b.prepare_metadata_for_build_wheel(sys.argv[1])"
+    build = (
+        "import setuptools.build_meta as b, sys; b.prepare_metadata_for_build_wheel(sys.argv[1])"
+    )
     command = [sys.executable, "-c", build, folder]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (made,) = folder.glob("*.dist-info")

@@ -1,4 +1,4 @@
-"""Any photo file, read upright, as it is stored beside its labels."""
+"""Photo files of any format: read upright, for detecting and for storing beside labels."""
 
 import io
 import os
@@ -11,6 +11,9 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 100_000_000
 QUALITY = 95  # of a JPEG that has to be encoded anew; its traces stay below those of a resize
+# Sizes are checked here, and flaws in metadata do no harm to pixels. (A filter set for each photo
+# would not do: photos are read by threads, which share the filters.)
+warnings.filterwarnings("ignore", module=r"PIL\.")
 _ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
 
 
@@ -20,10 +23,12 @@ class Photo(NamedTuple):
     Args:
         pixels: uint8 [height, width, 3], RGB.
         encoded: The same photo as a JPEG file: upright, colour or gray.
+        full_size: (height, width) that the upright photo had before it was scaled down.
     """
 
     pixels: np.ndarray
     encoded: bytes
+    full_size: tuple[int, int]
 
 
 def read(path, *, max_side=None, max_pixels=MAX_PIXELS):
@@ -52,6 +57,48 @@ def read(path, *, max_side=None, max_pixels=MAX_PIXELS):
         ...     read(file.name, max_side=50).pixels.shape
         (25, 50, 3)
     """
+    image, encoded, full_size = _open(path, max_side, max_pixels)
+    if encoded is None:
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=QUALITY, subsampling=0)
+        encoded = file.getvalue()
+    return Photo(np.asarray(image), encoded, full_size)
+
+
+def read_photo(path):
+    """A photo file as it was meant to be seen: upright, in colour, one byte a channel.
+
+    What `read` says of formats holds here, too.
+
+    Args:
+        path: A JPEG, PNG, or any other file that Pillow reads.
+
+    Returns:
+        uint8 [height, width, 3], RGB.
+
+    Raises:
+        ValueError: If there is no such file, or it holds no photo or only part of one.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        ...     write_photo(file.name, np.zeros((25, 50, 3), np.uint8))
+        ...     read_photo(file.name).shape
+        (25, 50, 3)
+    """
+    try:
+        return np.asarray(_open(path, None, MAX_PIXELS)[0])
+    except ValueError as reason:
+        raise ValueError(f"{path}: wanted a photo ({reason})") from None
+
+
+def write_photo(path, photo):
+    """Write uint8 [height, width, 3] as an image file; the name's ending says which format."""
+    Image.fromarray(photo).save(path)
+
+
+def _open(path, max_side, max_pixels):
+    """The photo as a PIL image, upright RGB; its bytes if they are that very photo; full size."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
@@ -62,13 +109,12 @@ def read(path, *, max_side=None, max_pixels=MAX_PIXELS):
         raise ValueError(error.strerror or str(error)) from None
     if not original:
         raise ValueError("empty file")
-    with warnings.catch_warnings():
-        # The size is checked here, and flaws in metadata do no harm to pixels.
-        warnings.simplefilter("ignore")
-        return _decode(original, max_side, max_pixels)
+    return _decode(original, max_side, max_pixels)
 
 
 def _decode(original, max_side, max_pixels):
+    if max_pixels > Image.MAX_IMAGE_PIXELS:  # asked for: Pillow's own limit is in the way
+        Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         image = Image.open(io.BytesIO(original))
     except Image.DecompressionBombError:  # Pillow's own limit, at twice 89 million pixels
@@ -88,24 +134,24 @@ def _decode(original, max_side, max_pixels):
         try:
             if scale < 1 and image.format == "JPEG":
                 # The decoder halves for free, down to no less than the size wanted.
-                image.draft(image.mode, (round(width * scale), round(height * scale)))
+                image.draft(image.mode, _scaled(width, height, scale))
             image.load()
             if not upright:
                 image = ImageOps.exif_transpose(image)
                 width, height = image.size if scale == 1 else _turned(image, width, height)
             pixels = _to_rgb(image)
             if scale < 1:
-                size = max(1, round(width * scale)), max(1, round(height * scale))
-                pixels = pixels.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+                size = _scaled(width, height, scale)
+                pixels = pixels.resize(size, Image.Resampling.BILINEAR)
         except MemoryError:
             raise ValueError("not enough memory to decode") from None
         except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, ...
             raise ValueError(f"damaged: {error}".replace("\n", " ")) from None
-    if kept:
-        return Photo(np.asarray(pixels), original)
-    encoded = io.BytesIO()
-    pixels.save(encoded, "JPEG", quality=QUALITY, subsampling=0)
-    return Photo(np.asarray(pixels), encoded.getvalue())
+    return pixels, original if kept else None, (height, width)
+
+
+def _scaled(width, height, scale):
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _turned(image, width, height):

@@ -1,0 +1,198 @@
+"""`python -m benchmarks.labeling PHOTOS...`: how fast the teacher labels, and whether rightly.
+
+The same photos go through `distill.teacher.mtcnn` and through the `mtcnn` package photo by photo,
+turn about in one process, so that a machine that slows down slows both.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import time
+
+import numpy as np
+
+from distill.agreement import overlaps
+from ssd import photo_files
+from ssd.quiet import import_tensorflow
+
+TURN = 32  # photos one teacher sees before it is the other's turn
+SURE, TIGHT = 0.9, 0.9  # faces compared score at least this; a face is found at this IoU
+
+
+def agreement(sought, found, *, least=SURE, overlap=TIGHT):
+    """How many faces of one teacher the other finds.
+
+    Args:
+        sought: A list with (boxes [faces, 4], scores [faces]) for each photo.
+        found: The other's list for the same photos.
+        least: Least score of a face that is sought.
+        overlap: Least IoU at which it is found.
+
+    Returns:
+        (faces found, faces sought).
+
+    Example:
+        >>> one = [(np.array([[0, 0, 9, 9], [0, 0, 2, 2]]), np.array([0.95, 0.5]))]
+        >>> agreement(one, [(np.array([[0, 0, 9, 9]]), np.array([0.7]))])
+        (1, 1)
+    """
+    hits = total = 0
+    for (boxes, scores), (others, _) in zip(sought, found, strict=True):
+        boxes = np.asarray(boxes)[np.asarray(scores) >= least]
+        total += len(boxes)
+        hits += int(np.sum(overlaps(boxes, others).max(axis=1, initial=0) >= overlap))
+    return hits, total
+
+
+def resident_megabytes():
+    """Memory of this process in MiB; None where the system does not say.
+
+    Example:
+        >>> resident_megabytes() is None or resident_megabytes() > 1
+        True
+    """
+    try:
+        pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def measure(photos, *, min_face=20, floor=0.8, report=lambda done: None):
+    """Times both teachers on the same photos and compares their faces.
+
+    Args:
+        photos: A list of uint8 [height, width, 3].
+        min_face: Side of the smallest face, in pixels.
+        floor: Least score of a face; the package's own default.
+        report: Called with the number of photos done.
+
+    Returns:
+        A dictionary: `photos`; photos per second of each, `teacher` and `package`; `times`, how
+        many times faster; `found_by_teacher` and `found_by_package`, (found, sought);
+        `memory_mb`, what the process held after each turn.
+    """
+    from distill import teacher
+
+    raters = {"teacher": teacher.mtcnn, "package": teacher.package}
+    for rater in raters.values():
+        rater(photos[:2], min_face=min_face, floor=floor)  # graphs are traced, kernels warm
+    seconds = dict.fromkeys(raters, 0.0)
+    faces = {name: [] for name in raters}
+    memory = []
+    for start in range(0, len(photos), TURN):
+        turn = photos[start : start + TURN]
+        for name, rater in raters.items():
+            begin = time.perf_counter()
+            faces[name] += rater(turn, min_face=min_face, floor=floor)
+            seconds[name] += time.perf_counter() - begin
+        memory.append(resident_megabytes())
+        report(start + len(turn))
+    return {
+        "photos": len(photos),
+        "teacher": len(photos) / seconds["teacher"],
+        "package": len(photos) / seconds["package"],
+        "times": seconds["package"] / seconds["teacher"],
+        "found_by_teacher": agreement(faces["package"], faces["teacher"]),
+        "found_by_package": agreement(faces["teacher"], faces["package"]),
+        "memory_mb": memory,
+    }
+
+
+def table(results):
+    """The results as lines to read.
+
+    Args:
+        results: A dictionary from the name of a folder to what `measure` gave.
+
+    Returns:
+        str.
+    """
+    lines = [
+        "| photos | number | teacher, photos/s | package, photos/s | times faster "
+        "| package's faces found | teacher's faces found | 100,000 photos take |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, result in results.items():
+        cells = (
+            name,
+            result["photos"],
+            f"{result['teacher']:.1f}",
+            f"{result['package']:.1f}",
+            f"{result['times']:.1f}",
+            "{} of {}".format(*result["found_by_teacher"]),
+            "{} of {}".format(*result["found_by_package"]),
+            f"{100_000 / result['teacher'] / 3600:.1f} h",
+        )
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def main(arguments=None):
+    """Runs the command line; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.labeling",
+        description="Photos per second of the labelling teacher and of the mtcnn package on the "
+        "same photos, and how far their faces agree.",
+    )
+    parser.add_argument("folders", metavar="PHOTOS", nargs="+", help="folders of photos")
+    parser.add_argument("--limit", type=int, metavar="N", help="no more photos of each folder")
+    parser.add_argument("--min-face", type=int, default=20, metavar="PX", help="smallest face")
+    parser.add_argument("--json", metavar="FILE", help="write the figures for machines")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw memory over photos")
+    options = parser.parse_args(arguments)
+    import_tensorflow()
+    results = {}
+    try:
+        for folder in options.folders:
+            photos = _load(folder, options.limit)
+            results[folder] = measure(
+                photos,
+                min_face=options.min_face,
+                report=lambda done: print(f"{done} photos", file=sys.stderr, flush=True),
+            )
+    except ValueError as error:
+        print(f"benchmarks.labeling: {error}", file=sys.stderr)
+        return 1
+    print(table(results))
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+    if options.plot:
+        _plot(options.plot, results)
+    return 0
+
+
+def _load(folder, limit):
+    if not os.path.isdir(folder):
+        raise ValueError(f"{folder}: wanted a folder of photos, there is no such folder")
+    from distill.labeling import find_photos
+
+    names, _ = find_photos(folder)
+    if not names:
+        raise ValueError(f"{folder}: wanted a folder of photos, found none")
+    # Spread over the folder, whose first photos may all be of one kind.
+    step = max(1, len(names) // limit) if limit else 1
+    names = names[::step][:limit]
+    return [photo_files.read(os.path.join(folder, name), max_side=640).pixels for name in names]
+
+
+def _plot(path, results):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    for name, result in results.items():
+        memory = [np.nan if mb is None else mb for mb in result["memory_mb"]]
+        axes.plot(np.arange(1, len(memory) + 1) * TURN, memory, label=name)
+    axes.set(xlabel="photos", ylabel="memory, MiB", ylim=(0, None))
+    axes.legend()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""One labelled photo on disk: written, read, and never half there."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ssd import coco, records
+
+
+def photo(filename="a.jpg", boxes=((0.1, 0.2, 0.5, 0.8),), classes=(1,), scores=(0.9,)):
+    pixels = np.random.default_rng(0).integers(0, 255, [20, 30, 3], np.uint8)
+    return records.LabelledPhoto(
+        encoded=tf.io.encode_jpeg(pixels).numpy(),
+        filename=filename,
+        height=20,
+        width=30,
+        boxes=np.float32(boxes).reshape(-1, 4),
+        classes=np.int32(classes),
+        scores=np.float32(scores),
+    )
+
+
+def write(folder, photos, names=("face",)):
+    records.write_dataset(folder, {"classes": list(names)})
+    records.write_shard(records.shard_path(folder, 0), photos, names=names)
+
+
+def same(a, b):
+    for field in ("encoded", "filename", "height", "width"):
+        assert getattr(a, field) == getattr(b, field)
+    for field in ("boxes", "classes", "scores"):
+        np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
+
+
+AWKWARD = [
+    photo(),
+    photo("no faces.jpg", [], [], []),
+    photo(
+        "été/newline\n,\udcff.jpg", [[0, 0, 1, 1], [0, 0, 0.5, 0.25]], [records.IGNORE, 1], [0.7, 1]
+    ),
+]
+
+
+def test_what_is_written_is_read(tmp_path):
+    write(tmp_path, AWKWARD)
+    for wrote, read in zip(AWKWARD, records.read(tmp_path), strict=True):
+        same(wrote, read)
+        assert read.boxes.dtype == np.float32
+        assert read.boxes.shape == (len(wrote.boxes), 4)
+
+
+def test_parse_gives_the_same_in_tf_data_and_outside(tmp_path):
+    write(tmp_path, AWKWARD)
+    data = tf.data.TFRecordDataset([str(path) for path in records.shards(tmp_path)])
+    for wrote, read in zip(AWKWARD, data.map(records.parse), strict=True):
+        eager = records.parse(records.serialize(wrote))
+        for tensors in (read, eager):
+            np.testing.assert_array_equal(tensors["boxes"], wrote.boxes)
+            np.testing.assert_array_equal(tensors["classes"], wrote.classes)
+            np.testing.assert_array_equal(tensors["scores"], wrote.scores)
+            assert tensors["encoded"].numpy() == wrote.encoded
+            assert os.fsdecode(tensors["filename"].numpy()) == wrote.filename
+
+
+def test_fields_have_the_names_other_tools_know():
+    feature = tf.train.Example.FromString(records.serialize(photo())).features.feature
+    assert feature["image/object/class/text"].bytes_list.value[0] == b"face"
+    assert feature["image/object/bbox/xmax"].float_list.value[0] == np.float32(0.8)
+    assert feature["image/format"].bytes_list.value[0] == b"jpeg"
+    assert feature["image/height"].int64_list.value[0] == 20
+
+
+@pytest.mark.parametrize(
+    ("wrong", "wanted"),
+    [
+        (photo(boxes=[[0, 0, 1.1, 1]]), "unit square"),
+        (photo(boxes=[[0, 0, np.nan, 1]]), "unit square"),
+        (photo(classes=[2]), "classes from 1 to 1"),
+        (photo(classes=[0]), "classes from 1 to 1"),
+        (photo(scores=[]), "a class and a score for each box"),
+    ],
+)
+def test_labels_that_do_not_hold_together_are_refused(tmp_path, wrong, wanted):
+    path = records.shard_path(tmp_path, 0)
+    records.write_shard(path, [photo()])
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=wanted):
+        records.write_shard(path, [photo(), wrong])
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_shard_that_stops_halfway_is_not_there(tmp_path):
+    def stopped():
+        yield photo()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        records.write_shard(records.shard_path(tmp_path, 0), stopped())
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_disk_that_takes_no_more_is_an_oserror_and_harms_nothing(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = records.shard_path(tmp_path, 0)
+    records.write_shard(path, [photo()])
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="shard-00000"):
+            records.write_shard(path, [photo()] * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_folder_without_shards_is_named(tmp_path):
+    with pytest.raises(ValueError, match="no such folder"):
+        records.shards(tmp_path / "missing")
+    with pytest.raises(ValueError, match=r"found no shard-\*\.tfrecord"):
+        next(records.read(tmp_path))
+    with pytest.raises(ValueError, match=r"no dataset\.json"):
+        records.read_dataset(tmp_path)
+
+
+def test_a_damaged_shard_is_named(tmp_path):
+    write(tmp_path, [photo()])
+    path = records.shard_path(tmp_path, 0)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"shard-00000\.tfrecord: damaged"):
+        list(records.read(tmp_path))
+
+
+def test_dataset_json_round_trip_and_refusals(tmp_path):
+    records.write_dataset(tmp_path, {"classes": ["face"], "teacher": "t"})
+    assert records.read_dataset(tmp_path) == {"classes": ["face"], "teacher": "t"}
+    assert records.claim(tmp_path, {"teacher": "t"})["classes"] == ["face"]
+    with pytest.raises(ValueError, match="its teacher is 't', wanted 'u'"):
+        records.claim(tmp_path, {"teacher": "u"})
+    (tmp_path / "dataset.json").write_text('{"schema": 99}')
+    with pytest.raises(ValueError, match="schema 1"):
+        records.read_dataset(tmp_path)
+    (tmp_path / "dataset.json").write_text("{")
+    with pytest.raises(ValueError, match="wanted JSON"):
+        records.read_dataset(tmp_path)
+
+
+def test_shards_of_unknown_origin_are_not_claimed(tmp_path):
+    records.write_shard(records.shard_path(tmp_path, 0), [photo()])
+    with pytest.raises(ValueError, match=r"without a dataset\.json"):
+        records.claim(tmp_path, {})
+
+
+def test_coco_passes_pycocotools(tmp_path):
+    pycocotools_coco = pytest.importorskip("pycocotools.coco")
+    cocoeval = pytest.importorskip("pycocotools.cocoeval")
+    write(
+        tmp_path,
+        [photo("a.jpg"), photo("b.jpg", [[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]], [2, -1], [1, 1])],
+        names=("face", "hand"),
+    )
+    assert coco.write(tmp_path, tmp_path / "truth.json") == (2, 4)  # the region, per category
+    truth = pycocotools_coco.COCO(str(tmp_path / "truth.json"))
+    found = json.loads((tmp_path / "truth.json").read_text())["annotations"]
+    results = truth.loadRes([row for row in found if not row["iscrowd"]])
+    scored = cocoeval.COCOeval(truth, results, "bbox")
+    scored.evaluate()
+    scored.accumulate()
+    scored.summarize()
+    assert scored.stats[0] == pytest.approx(1)
+    boxes = [row["bbox"] for row in truth.loadAnns(truth.getAnnIds(imgIds=[1]))]
+    np.testing.assert_allclose(boxes, [[6, 2, 18, 8]], atol=1e-3)
