@@ -130,3 +130,24 @@ def test_training_and_serving_see_the_same_photo(tmp_path, name, image_size):
 def test_a_missing_folder_of_labels_is_named(tmp_path, tiny):
     with pytest.raises(ValueError, match="nowhere"):
         ssd.dataset(tmp_path / "nowhere", tiny)
+
+
+def test_a_data_service_makes_the_batches(disc_labels, tiny):
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer(service.DispatcherConfig(port=0))
+    target = dispatcher.target.partition("://")[2]
+    workers = [service.WorkerServer(service.WorkerConfig(target)) for _ in range(2)]
+    made = ssd.dataset(disc_labels, tiny, batch_size=16, training=True, service=f"grpc://{target}")
+    batches = list(made.repeat().take(8).as_numpy_iterator())
+    assert len(workers) == 2
+    assert len(batches) == 8
+    for images, labels in batches:
+        assert images.shape == (16, 64, 96, 3)
+        assert labels.shape == (16, 6, 5)
+        assert (labels[..., 4] == 1).any()
+
+
+@pytest.mark.parametrize("options", [{"training": False}, {"training": True, "seed": 1}])
+def test_a_service_has_no_order_to_keep(disc_labels, tiny, options):
+    with pytest.raises(ValueError, match="service: wanted training=True and no seed"):
+        ssd.dataset(disc_labels, tiny, service="grpc://localhost:1", **options)
