@@ -127,7 +127,7 @@ def check_promise(grid, boxes, ignore, found):
         (5, 9, "float32"),
         (40, 4, "float16"),
         (65, 6, ml_dtypes.bfloat16),
-        (70, 8, "float32"),
+        (129, 8, "float32"),
         (200, 12, "float32"),
     ],
 )
