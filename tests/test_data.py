@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 import ssd
-from ssd import data
+from ssd import augment, data
 from ssd.config import Config
 from ssd.photo import letterbox
 from ssd.photo_files import read_photo
@@ -115,12 +115,18 @@ def test_training_and_serving_see_the_same_photo(tmp_path, name, image_size):
     path.write_bytes(encoded)
 
     decoded = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-    training, _ = data.letterbox(decoded, tf.zeros([0, 4]), config)
+    whole, _ = data.letterbox(decoded, tf.zeros([0, 4]), config)
     serving = letterbox(read_photo(path), config)
+    # In training, a window that shows the whole photo, cut from the file.
+    scale = max(np.divide(decoded.shape[:2], image_size))
+    window = tf.constant([0, 0, *np.multiply(image_size, scale)], tf.float32)
+    nothing = tf.zeros([0, 4]), tf.zeros([0], tf.int32)
+    cut, _, _ = augment.crop(tf.constant(encoded), *nothing, window, image_size)
 
-    assert training.shape == serving.shape == (*image_size, 3)
-    difference = np.abs(training.numpy().astype(float) - serving)
-    assert difference.mean() < 1  # of 255
+    for training in (whole, cut):
+        assert training.shape == serving.shape == (*image_size, 3)
+        difference = np.abs(training.numpy().astype(float) - serving)
+        assert difference.mean() < 1  # of 255
     height, width = config.fit(*decoded.shape[:2])
     assert not serving[height:].any()
     assert not serving[:, width:].any()
