@@ -38,6 +38,7 @@ def _train(options):
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         seed=options.seed,
+        cache=options.cache,
     )
     print(f"model: {options.out / 'model.keras'}\ncurves: {options.out / 'curves.png'}")
 
@@ -152,6 +153,7 @@ def _parser():
     made.add_argument("--batch-size", type=int, default=32, help="photos in a step (32)")
     made.add_argument("--learning-rate", type=float, default=2e-3, help="its peak (0.002)")
     made.add_argument("--seed", type=int, help="makes the run repeatable")
+    made.add_argument("--cache", type=pathlib.Path, help="folder to keep decoded photos in")
 
     made = command("evaluate", _evaluate, "Measure a model against labels in COCO format.")
     made.add_argument("model", type=pathlib.Path, help=".tflite file")

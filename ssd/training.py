@@ -26,6 +26,7 @@ def train(
     seed=None,
     gate=0.999,
     extra=1.0,
+    cache=None,
 ):
     """Train a detector on a folder of shards.
 
@@ -42,6 +43,7 @@ def train(
             to zero.
         seed: Makes the run repeatable.
         gate, extra: As in `ssd.MultiboxLoss`.
+        cache: As in `ssd.dataset`.
 
     Returns:
         The trained `ssd.SSD`, as saved in `out/model.keras`.
@@ -72,7 +74,9 @@ def train(
         keras.utils.set_random_seed(seed)
     steps = photos // batch_size
     # Repeated, so that the next epoch's photos are on their way before this one ends.
-    data = dataset(labels, config, batch_size=batch_size, training=True, seed=seed).repeat()
+    data = dataset(
+        labels, config, batch_size=batch_size, training=True, seed=seed, cache=cache
+    ).repeat()
     saved = out / "model.keras"
     if saved.exists():
         model = load(saved)

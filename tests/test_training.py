@@ -27,7 +27,9 @@ def rows(out):
 
 
 def test_a_run_learns_and_leaves_model_history_and_curves(disc_labels, tiny, tmp_path):
-    model = ssd.train(disc_labels, tmp_path / "run", tiny, epochs=6, batch_size=16, seed=0)
+    options = {"epochs": 6, "batch_size": 16, "seed": 0, "cache": tmp_path / "cache"}
+    model = ssd.train(disc_labels, tmp_path / "run", tiny, **options)
+    assert len(list((tmp_path / "cache").iterdir())) == 2  # one file for each shard
     history = rows(tmp_path / "run")
     assert [int(row["epoch"]) for row in history] == list(range(6))
     assert float(history[-1]["loss"]) < 0.8 * float(history[0]["loss"])
