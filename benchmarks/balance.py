@@ -194,12 +194,13 @@ def on_cores(count):
 def imitate(labels, config, options):
     """The real pipeline against a step that only waits, on one core, two, and so on.
 
-    The time of an example is measured here once more, by the clock and between the rows: what
-    else the machine does then disturbs prediction and measurement alike.
+    The time of an example is measured here once more, by the clock and just before each row:
+    what else the machine does then disturbs prediction and measurement alike.
 
     Returns:
         A list of dictionaries, one for each number of cores and each step: "cores",
-        "device_seconds", "predicted" and "measured" (photos a second), "utilization".
+        "device_seconds", "example_seconds" (T_g), "predicted" and "measured" (photos a second),
+        "utilization".
     """
     kind = {"batch_size": options.batch_size, "training": True}
     pipelines = {
@@ -208,22 +209,24 @@ def imitate(labels, config, options):
     }
     loops = {cores: iter(pipeline) for cores, pipeline in pipelines.items()}
     rows = [(cores, step) for cores in loops for step in options.device_step]
-    rates = {row: [] for row in [(1, 0.0), *rows]}
+    seen = {row: [] for row in rows}
     for turn in range(options.repeats):
-        for cores, step in rates:
+        for cores, step in rows:
             _say(f"round {turn + 1} of {options.repeats}: {cores} cores, step of {step * 1e3:g} ms")
-            seconds = run(loops[cores], lambda batch, step=step: time.sleep(step), options.seconds)
-            rates[cores, step].append(options.batch_size / seconds)
-    example_seconds = 1 / np.median(rates.pop((1, 0.0)))
+            alone = run(loops[1], lambda batch: None, options.seconds / 2)
+            loop = run(loops[cores], lambda batch, step=step: time.sleep(step), options.seconds)
+            seen[cores, step].append((alone / options.batch_size, loop))
     found = []
     for cores, step in rows:
+        example_seconds, loop = np.median(seen[cores, step], axis=0)
         data = equation.data_seconds_per_batch(example_seconds, options.batch_size, cores)
         found.append(
             {
                 "cores": cores,
                 "device_seconds": step,
+                "example_seconds": float(example_seconds),
                 "predicted": equation.photos_per_second(data, step, options.batch_size),
-                "measured": float(np.median(rates[cores, step])),
+                "measured": options.batch_size / float(loop),
                 "utilization": equation.utilization(data, step),
             }
         )
@@ -233,10 +236,15 @@ def imitate(labels, config, options):
 def run(batches, step, seconds):
     """Seconds between two steps of a loop, measured for so many seconds.
 
-    What lies ready when the loop starts would make it look fast: as many batches as the
-    pipeline may hold go first and are not counted.
+    What lies ready when the loop starts would make it look fast, so it is taken out first,
+    until a batch has to be waited for; and two steps go before, in which a model is traced.
     """
-    for _ in range(4):
+    for _ in range(64):
+        begun = time.perf_counter()
+        next(batches)
+        if time.perf_counter() - begun > 0.002:
+            break
+    for _ in range(2):
         step(next(batches))
     begun, count = time.perf_counter(), 0
     while (passed := time.perf_counter() - begun) < seconds or count < 4:
@@ -575,15 +583,10 @@ def plot(result, path):
     batch_size, example = result["batch_size"], result["stages"]["example"]
     steps = np.geomspace(1e-3, 0.5, 200)
     if "imitated" in result:
-        # The balance line as the rows were predicted, from an example timed between them.
-        slowest = [row for row in result["imitated"] if row["cores"] == 1]
-        bound = [row["predicted"] for row in slowest if row["utilization"] < 1]
-        example = 1 / max(bound) if bound else example
-        steps = np.geomspace(
-            min(row["device_seconds"] for row in slowest) / 2,
-            max(row["device_seconds"] for row in slowest) * 2,
-            200,
-        )
+        # T_g as the rows were predicted with, by the clock.
+        example = float(np.median([row["example_seconds"] for row in result["imitated"]]))
+        slowest = [row["device_seconds"] for row in result["imitated"]]
+        steps = np.geomspace(min(slowest) / 2, max(slowest) * 2, 200)
     for cores in range(1, result["cores"] + 1):
         data = equation.data_seconds_per_batch(example, batch_size, cores)
         line = [equation.photos_per_second(data, step, batch_size) for step in steps]
@@ -629,7 +632,8 @@ def plot_ladder(rows, device_seconds, path):
     for number, row in enumerate(rows, 1):
         point = row["data_seconds"] * 1e3, row["utilization"]
         axes.plot(*point, "o", color="k", label="measured" if number == 1 else None)
-        axes.annotate(str(number), point, xytext=(6, 4), textcoords="offset points")
+        beside = (6, 4) if number % 2 else (-12, -14)
+        axes.annotate(str(number), point, xytext=beside, textcoords="offset points")
     names = "\n".join(f"{number}  {row['rung']}" for number, row in enumerate(rows, 1))
     axes.text(0.98, 0.72, names, transform=axes.transAxes, ha="right", va="top", fontsize=9)
     axes.set(xscale="log", ylim=(0, 1.08), ylabel="share of the time in which the device works")

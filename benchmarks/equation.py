@@ -244,19 +244,18 @@ def photos_per_second_needed(batch_size, device_seconds, *, target=0.95):
     return target * batch_size / device_seconds
 
 
-def run_seconds(data_seconds, device_seconds, steps, *, buffer_batches=1, filled_batches=0):
-    """Seconds of a run of so many steps, with a buffer of so many batches between the two sides.
+def run_seconds(data_seconds, device_seconds, steps, *, buffer_batches=0):
+    """Seconds of a run of so many steps that starts with a full buffer between the two sides.
 
-    A buffer that was filled before the start lets an input-bound device run at its own pace for
-    a while, then it is empty: it delays the bound and does not lift it. Per step the time goes
-    to max(data, device), whatever the buffer.
+    The buffer lets an input-bound device run at its own pace until it is empty: it delays the
+    bound and does not lift it. Over a long run each step takes max(data, device), however large
+    the buffer; and since each batch takes as long as the next, room for more is never used.
 
     Args:
         data_seconds: Seconds to make a batch, each time the same.
         device_seconds: Seconds of the device for a batch, each time the same.
         steps: Steps of the run.
-        buffer_batches: Batches that may lie ready while the device works, 1 or more.
-        filled_batches: Batches that lie ready at the start, up to `buffer_batches`.
+        buffer_batches: Batches that lie ready at the start.
 
     Returns:
         Seconds from the start until the last step is done.
@@ -268,7 +267,7 @@ def run_seconds(data_seconds, device_seconds, steps, *, buffer_batches=1, filled
         Data takes 4 s and the device 1 s. Ten batches ready make ten steps short, and no more.
 
         >>> for steps in (10, 100, 1000):
-        ...     with_it = run_seconds(4.0, 1.0, steps, buffer_batches=10, filled_batches=10)
+        ...     with_it = run_seconds(4.0, 1.0, steps, buffer_batches=10)
         ...     print(with_it / steps, run_seconds(4.0, 1.0, steps) / steps)
         1.0 4.1
         3.61 4.01
@@ -277,18 +276,16 @@ def run_seconds(data_seconds, device_seconds, steps, *, buffer_batches=1, filled
     _check("data_seconds", data_seconds, at_least=0)
     _check("device_seconds", device_seconds, at_least=0)
     _check("steps", steps, at_least=1)
-    _check("buffer_batches", buffer_batches, at_least=1)
-    _check("filled_batches", filled_batches, at_least=0, at_most=buffer_batches)
-    taken = []  # when the device took each batch out of the buffer
-    made = done = 0.0
-    for step in range(steps):
-        if step >= filled_batches:
-            # A batch is begun once there is room: when the one that filled the buffer was taken.
-            room = taken[step - buffer_batches] if step >= buffer_batches else 0.0
-            made = max(made, room) + data_seconds
-        taken.append(max(done, made))
-        done = taken[-1] + device_seconds
-    return done
+    _check("buffer_batches", buffer_batches, at_least=0)
+    left = steps - buffer_batches  # batches that are made during the run
+    if left <= 0:
+        return steps * device_seconds
+    # The device never waits, or waits for the first batch made, or for each up to the last.
+    return max(
+        steps * device_seconds,
+        data_seconds + left * device_seconds,
+        left * data_seconds + device_seconds,
+    )
 
 
 def _check(name, value, *, at_least=None, above=None, at_most=None):

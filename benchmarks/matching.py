@@ -435,7 +435,7 @@ def plot(rows, file):
 
 
 def arguments(words=None):
-    """The words of the command line, checked."""
+    """The options of the command line, or of a list of words."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.matching",
         description="Time the matching of boxes to anchors: this package, plain Python loops, and "

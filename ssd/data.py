@@ -89,7 +89,7 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
 def letterbox(photo, boxes, config):
     """A photo as the model takes it: scaled to fit the top left corner, the rest black.
 
-    This is what `ssd.Detector` does with Pillow when serving; a test holds the two together.
+    This is what `ssd.Detector` does in NumPy when serving; a test holds the two together.
 
     Args:
         photo: uint8 [height, width, 3].
@@ -101,7 +101,7 @@ def letterbox(photo, boxes, config):
     """
     rows, columns = config.image_size
     inner = fit(photo, config.image_size)
-    image = tf.image.pad_to_bounding_box(resize(photo, inner), 0, 0, rows, columns)
+    image = tf.image.pad_to_bounding_box(augment.resize(photo, inner), 0, 0, rows, columns)
     share = tf.cast(inner, tf.float32) / (rows, columns)
     return image, boxes * tf.tile(share, [2])
 
@@ -117,7 +117,7 @@ def shrink(photo, size):
         uint8 [height, width, 3], of at least one side as given or as before.
     """
     larger = tf.reduce_any(tf.shape(photo)[:2] > size)
-    return tf.cond(larger, lambda: resize(photo, fit(photo, size)), lambda: photo)
+    return tf.cond(larger, lambda: augment.resize(photo, fit(photo, size)), lambda: photo)
 
 
 def fit(photo, size):
@@ -132,26 +132,6 @@ def fit(photo, size):
     inner_height = (2 * height * columns + width) // (2 * width)
     inner_width = (2 * width * rows + height) // (2 * height)
     return tf.clip_by_value(tf.stack([inner_height, inner_width]), 1, [rows, columns])
-
-
-def resize(photo, size):
-    """A photo at another size, resized as serving does it.
-
-    Args:
-        photo: uint8 [height, width, 3].
-        size: (height, width) int32 [2].
-
-    Returns:
-        uint8 [*size, 3].
-    """
-
-    def resized():
-        image = tf.image.resize(photo, size, antialias=True)
-        return tf.saturate_cast(tf.round(image), tf.uint8)
-
-    # What already has the size (a cached photo has) need not go through the filter.
-    same = tf.reduce_all(tf.shape(photo)[:2] == size)
-    return tf.cond(same, lambda: photo, resized)
 
 
 def rows(boxes, classes, config):

@@ -61,7 +61,8 @@ def export(model, path, *, precision="int8", calibration=None):
         flatbuffer = _convert_elsewhere(model, precision, images)
 
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(flatbuffer + _archive(model, precision))
+    partial.write_bytes(flatbuffer)
+    _append_archive(partial, model, precision)
     os.replace(partial, path)
     return path
 
@@ -144,8 +145,8 @@ def _convert_elsewhere(model, precision, images):
         return (folder / "model.tflite").read_bytes()
 
 
-def _archive(model, precision):
-    """The ZIP that travels at the end of the file: what a runtime must know and cannot see."""
+def _append_archive(path, model, precision):
+    """Add the ZIP that travels at the end of the file: what a runtime must know and cannot see."""
     config = model.config
     grid = anchors.grid(config.feature_shapes, config.anchor_shapes)
     about = {
@@ -156,8 +157,7 @@ def _archive(model, precision):
     }
     rows = io.BytesIO()
     np.save(rows, keras.ops.convert_to_numpy(grid).astype(np.float32))
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("model.json", json.dumps(about, indent=2))
-        file.writestr("anchors.npy", rows.getvalue())
-    return archive.getvalue()
+    # Appending counts offsets from the start of the file, as `unzip` expects them.
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.json", json.dumps(about, indent=2))
+        archive.writestr("anchors.npy", rows.getvalue())

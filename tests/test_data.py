@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 import ssd
-from ssd import data
+from ssd import augment, data
 from ssd.config import Config
 from ssd.photo import letterbox
 from ssd.photo_files import read_photo
@@ -115,12 +115,18 @@ def test_training_and_serving_see_the_same_photo(tmp_path, name, image_size):
     path.write_bytes(encoded)
 
     decoded = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-    training, _ = data.letterbox(decoded, tf.zeros([0, 4]), config)
+    whole, _ = data.letterbox(decoded, tf.zeros([0, 4]), config)
     serving = letterbox(read_photo(path), config)
+    # In training, a window that shows the whole photo, cut from the file.
+    scale = max(np.divide(decoded.shape[:2], image_size))
+    window = tf.constant([0, 0, *np.multiply(image_size, scale)], tf.float32)
+    nothing = tf.zeros([0, 4]), tf.zeros([0], tf.int32)
+    cut, _, _ = augment.crop(tf.constant(encoded), *nothing, window, image_size)
 
-    assert training.shape == serving.shape == (*image_size, 3)
-    difference = np.abs(training.numpy().astype(float) - serving)
-    assert difference.mean() < 1  # of 255
+    for training in (whole, cut):
+        assert training.shape == serving.shape == (*image_size, 3)
+        difference = np.abs(training.numpy().astype(float) - serving)
+        assert difference.mean() < 1  # of 255
     height, width = config.fit(*decoded.shape[:2])
     assert not serving[height:].any()
     assert not serving[:, width:].any()
@@ -130,3 +136,24 @@ def test_training_and_serving_see_the_same_photo(tmp_path, name, image_size):
 def test_a_missing_folder_of_labels_is_named(tmp_path, tiny):
     with pytest.raises(ValueError, match="nowhere"):
         ssd.dataset(tmp_path / "nowhere", tiny)
+
+
+def test_a_data_service_makes_the_batches(disc_labels, tiny):
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer(service.DispatcherConfig(port=0))
+    target = dispatcher.target.partition("://")[2]
+    workers = [service.WorkerServer(service.WorkerConfig(target)) for _ in range(2)]
+    made = ssd.dataset(disc_labels, tiny, batch_size=16, training=True, service=f"grpc://{target}")
+    batches = list(made.repeat().take(8).as_numpy_iterator())
+    assert len(workers) == 2
+    assert len(batches) == 8
+    for images, labels in batches:
+        assert images.shape == (16, 64, 96, 3)
+        assert labels.shape == (16, 6, 5)
+        assert (labels[..., 4] == 1).any()
+
+
+@pytest.mark.parametrize("options", [{"training": False}, {"training": True, "seed": 1}])
+def test_a_service_has_no_order_to_keep(disc_labels, tiny, options):
+    with pytest.raises(ValueError, match="service: wanted training=True and no seed"):
+        ssd.dataset(disc_labels, tiny, service="grpc://localhost:1", **options)

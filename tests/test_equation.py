@@ -70,18 +70,19 @@ def loop(data, device, steps, buffer, filled):
     filled=st.integers(0, 6),
 )
 def test_a_run_takes_as_long_as_its_two_workers(data, device, steps, buffer, filled):
+    """Room in the buffer beyond what lies in it at the start changes nothing."""
     filled = min(filled, buffer, steps)
-    found = equation.run_seconds(data, device, steps, buffer_batches=buffer, filled_batches=filled)
+    found = equation.run_seconds(data, device, steps, buffer_batches=filled)
     assert found == loop(data, device, steps, buffer, filled)
 
 
 def test_a_buffer_delays_and_does_not_help():
     """However large it is: each step of a long input-bound run costs as much as its data."""
     for buffer in (1, 10, 100):
-        full = equation.run_seconds(4, 1, 20_000, buffer_batches=buffer, filled_batches=buffer)
+        full = equation.run_seconds(4, 1, 20_000, buffer_batches=buffer)
         assert full / 20_000 == pytest.approx(4, rel=0.02)
     # A short run ends before it is found out.
-    assert equation.run_seconds(4, 1, 100, buffer_batches=100, filled_batches=100) == 100
+    assert equation.run_seconds(4, 1, 100, buffer_batches=100) == 100
 
 
 @pytest.mark.parametrize(
@@ -92,9 +93,15 @@ def test_a_buffer_delays_and_does_not_help():
         (lambda: equation.device_seconds_per_batch(float("nan"), 32), "forward_seconds"),
         (lambda: equation.utilization(0, 0), "0 for both"),
         (lambda: equation.cores_needed(0.1, 32, 0.1, target=1.5), "target.*at most 1"),
-        (lambda: equation.run_seconds(1, 1, 5, buffer_batches=2, filled_batches=3), "at most 2"),
+        (lambda: equation.run_seconds(1, 1, 0), "steps: wanted 1 or more"),
     ],
 )
 def test_what_makes_no_sense_is_named(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+def test_a_shared_processor_adds_up():
+    """Ten seconds of one core are five of two; but a step is never faster than it is alone."""
+    assert equation.shared_seconds_per_step(4, 6, 3.5, 2) == 5
+    assert equation.shared_seconds_per_step(0.1, 6, 3.5, 2) == 3.5

@@ -92,6 +92,7 @@ def test_unzip_reads_it(model, tmp_path):
     path = ssd.export(model, tmp_path / "f.tflite", precision="float32")
     done = subprocess.run(["unzip", "-p", path, "model.json"], capture_output=True, text=True)
     assert json.loads(done.stdout)["precision"] == "float32"
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_bad_wishes_are_refused_and_nothing_is_written(model, tmp_path):

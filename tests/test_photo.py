@@ -59,9 +59,7 @@ def test_what_is_no_photo(photo, tmp_path):
     Image.fromarray(photo).resize((300, 300)).save(tmp_path / "a.jpg")
     half = (tmp_path / "a.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(half[: len(half) // 2])
-    with pytest.raises(
-        ValueError, match=r"a\.jpg: wanted a photo \(damaged: image file"
-    ):
+    with pytest.raises(ValueError, match=r"a\.jpg: wanted a photo \(damaged: image file"):
         read_photo(tmp_path / "a.jpg")
 
 

@@ -1,0 +1,165 @@
+"""The balance command: what it measures adds up, and what it says follows from it."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import ssd
+from benchmarks import balance, equation, first_trainer, ladder, utilization
+from ssd import records
+
+
+def run(*arguments, **options):
+    return balance.main([str(each) for each in arguments], **options)
+
+
+def test_an_imitated_device_is_reported_row_by_row(disc_labels, tiny, tmp_path, capsys):
+    config, out, picture = tmp_path / "c.json", tmp_path / "b.json", tmp_path / "b.png"
+    config.write_text(tiny.to_json())
+    steps = ["--device-step", 0.05, 0.2, "--cores", 1, "--seconds", 0.4, "--repeats", 1]
+    code = run(
+        disc_labels, "--config", config, "--batch-size", 8, *steps, "--json", out, "--plot", picture
+    )
+    assert code == 0
+    result = json.loads(out.read_text())
+    stages = result["stages"]
+    assert sum(stages[name] for name in balance.STAGES) >= 0.99 * stages["example"] > 0
+    assert [(row["cores"], row["device_seconds"]) for row in result["imitated"]] == [
+        (1, 0.05),
+        (1, 0.2),
+    ]
+    for row in result["imitated"]:
+        # A step this long waits for nothing: the loop is as fast as the device, and no faster.
+        assert row["predicted"] == pytest.approx(8 / row["device_seconds"])
+        assert row["measured"] == pytest.approx(row["predicted"], rel=0.2)
+        assert row["measured"] < 1.01 * row["predicted"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    said = capsys.readouterr().out
+    assert "T_g, all together" in said
+    assert "the device binds" in said
+
+
+def test_the_train_step_is_reported_without_a_gpu(disc_labels, tiny, tmp_path, capsys):
+    config, out = tmp_path / "c.json", tmp_path / "b.json"
+    config.write_text(tiny.to_json())
+    options = ["--config", config, "--batch-size", 8, "--seconds", 0.3, "--json", out]
+    assert run(disc_labels, *options) == 0
+    model = json.loads(out.read_text())["model"]
+    assert model["forward"] + model["backward"] + model["update"] >= 0.99 * model["step"] > 0
+    assert model["predicted"] >= model["step"]
+    if model["device"] == "CPU":
+        assert "No GPU here" in capsys.readouterr().out
+
+
+def test_a_loop_is_timed_without_what_lay_ready():
+    """Batches that are there at the start would make a slow source look fast."""
+
+    def slow():
+        for index in range(1000):
+            time.sleep(0 if index < 4 else 0.02)
+            yield index
+
+    assert balance.run(slow(), lambda batch: None, 0.3) == pytest.approx(0.02, rel=0.3)
+    assert balance.run(slow(), lambda batch: time.sleep(0.03), 0.3) == pytest.approx(0.05, rel=0.3)
+
+
+def test_portraits_stand_in_for_labels(tmp_path):
+    balance.write_portraits(tmp_path, count=5)
+    photos = list(records.read(tmp_path))
+    assert [len(photo.boxes) for photo in photos] == [1] * 5
+    for photo in photos:
+        ymin, xmin, ymax, xmax = photo.boxes[0]
+        assert 0 <= ymin < ymax <= 1
+        assert 0 <= xmin < xmax <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "nowhere: wanted a folder of labels"),
+        (["nowhere", "--json", "no/such/folder.json"], "wanted a file in a folder that exists"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, said, capsys):
+    assert run(*arguments) == 1
+    error = capsys.readouterr().err.strip()
+    assert said in error
+    assert "\n" not in error
+
+
+def test_a_step_of_no_time_is_no_device(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run("--device-step", "0")
+    assert stopped.value.code == 2
+    assert "number of seconds" in capsys.readouterr().err
+
+
+def test_help_speaks_to_a_newcomer():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.balance", "--help"],
+        cwd=pathlib.Path(ssd.__file__).parent.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert "keeps up with the device" in done.stdout
+
+
+def test_the_first_trainer_matches_by_overlap(tiny):
+    boxes, classes = [[0.1, 0.1, 0.5, 0.4], [0.5, 0.5, 0.9, 0.9]], [1, 1]
+    found = first_trainer.match(boxes, classes, tiny)
+    import anchors
+
+    grid = np.asarray(anchors.grid(tiny.feature_shapes, tiny.anchor_shapes))
+    overlap = np.asarray(anchors.iou(np.float32(boxes), grid))  # [boxes, anchors]
+    positive = overlap.max(axis=0) >= tiny.positive
+    assert positive.any()
+    np.testing.assert_array_equal(found[:, 4] == 1, positive)
+    np.testing.assert_allclose(
+        found[positive, :4], np.float32(boxes)[overlap.argmax(axis=0)[positive]]
+    )
+
+
+def test_rungs_one_and_two_find_the_same_matches(disc_labels, tiny):
+    """One in Python loops, one in tensors: each hands on what the other would."""
+    for batches in (
+        ladder.python_loop(disc_labels, tiny, 8),
+        ladder.matched_on_cpu(disc_labels, tiny, 8),
+    ):
+        images, labels, matches = next(batches)
+        assert images.shape == (8, 64, 96, 3)
+        assert labels.shape == (8, 6, 5)
+        for label, match in zip(labels, matches, strict=True):
+            real = label[label[:, 4] == 1]
+            wanted = first_trainer.match(real[:, :4].tolist(), [1] * len(real), tiny)
+            # What is an anchor's best box is a matter of rounding where two are as good.
+            assert (match[:, 4] == wanted[:, 4]).mean() > 0.98
+
+
+@pytest.mark.slow
+def test_the_ladder_is_climbed_to_its_end(disc_labels, tiny):
+    rows = ladder.climb(
+        disc_labels,
+        tiny,
+        lambda batch: time.sleep(0.02),
+        0.02,
+        balance.run,
+        batch_size=8,
+        seconds=0.5,
+    )
+    assert [row["rung"] for row in rows] == list(ladder.RUNGS)
+    assert all(row["measured"] >= 0.02 for row in rows)
+    assert rows[0]["predicted"] == pytest.approx(
+        equation.seconds_per_step(rows[0]["data_seconds"], 0.02, prefetch=False)
+    )
+
+
+def test_without_a_gpu_utilization_says_why():
+    with utilization.watch() as seen:
+        time.sleep(0.01)
+    assert (seen.mean is None) == bool(seen.why_none)
