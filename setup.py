@@ -58,6 +58,7 @@ setup(
         "jax": ["jax"],
         "cuda": ["jax[cuda12]"],
         "demo": ["scikit-image", "scikit-learn"],
+        "peers": ["keras-hub", "tf-models-official"],  # that benchmarks.matching compares with
         "dev": [
             "gpiozero",
             "hypothesis",

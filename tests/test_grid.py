@@ -5,6 +5,7 @@ import pytest
 import reference
 
 import anchors
+from ssd.config import Config
 
 
 def test_agrees_with_the_loops():
@@ -17,8 +18,7 @@ def test_agrees_with_the_loops():
 
 
 def test_takes_what_config_gives():
-    ssd = pytest.importorskip("ssd.config")
-    config = ssd.Config()
+    config = Config()
     found = anchors.grid(config.feature_shapes, config.anchor_shapes)
     assert found.shape == (32 * 32 * 3 + 16 * 16 * 2 + 8 * 8 * 4, 4)
     height, width = (found[:, 2:] - found[:, :2]).T * 256

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from benchmarks import labeling as benchmark
@@ -11,18 +12,16 @@ from distill import agreement, teacher
 from distill.labeling import find_photos
 from ssd import photo_files
 
-astronaut = pytest.importorskip("skimage.data").astronaut
-
 
 def scenes():
     """Photos of several sizes: one face, three faces, none, noise, and none that could hold one."""
-    face = Image.fromarray(astronaut()[:256, 96:352])
+    face = Image.fromarray(skimage.data.astronaut()[:256, 96:352])
     crowd = Image.new("RGB", (333, 190), (90, 120, 90))
     for x, side in ((5, 150), (160, 80), (250, 60)):
         crowd.paste(face.resize((side, side), Image.Resampling.BILINEAR), (x, 20))
     noise = np.random.default_rng(0).integers(0, 255, [120, 161, 3], np.uint8)
     return [
-        astronaut(),
+        skimage.data.astronaut(),
         np.asarray(crowd),
         np.zeros([64, 48, 3], np.uint8),
         noise,
@@ -72,7 +71,7 @@ def test_nothing_is_traced_twice():
 
 def test_large_faces_only():
     """The package fails here: its pyramid goes on below what its first network takes."""
-    (faces,) = teacher.mtcnn([astronaut()], min_face=60)
+    (faces,) = teacher.mtcnn([skimage.data.astronaut()], min_face=60)
     assert len(faces.boxes) == 1
 
 
