@@ -26,21 +26,31 @@ def main(arguments=None):
 def _train(options):
     from ssd.config import Config
 
-    config = Config.from_json(options.config.read_text()) if options.config else Config()
+    config = Config.from_json(options.config.read_text()) if options.config else None
     import_tensorflow()
+    import keras
+
     from ssd.training import train
+
+    keras.config.set_dtype_policy(options.policy)
 
     train(
         options.labels,
         options.out,
         config,
+        start=options.start,
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         seed=options.seed,
+        alpha=options.alpha,
+        validation=options.validation,
+        patience=options.patience,
+        tensorboard=options.tensorboard,
         cache=options.cache,
     )
-    print(f"model: {options.out / 'model.keras'}\ncurves: {options.out / 'curves.png'}")
+    kept = "best.keras" if options.validation else "model.keras"
+    print(f"model: {options.out / kept}\ncurves: {options.out / 'curves.png'}")
 
 
 def _evaluate(options):
@@ -146,13 +156,32 @@ def _parser():
     made = command(
         "train", _train, "Train a detector on labels. Stopped, the same command goes on."
     )
-    made.add_argument("labels", type=pathlib.Path, help="folder that python -m distill wrote")
+    made.add_argument(
+        "labels",
+        type=pathlib.Path,
+        nargs="+",
+        help="folders that python -m distill or import wrote; one named twice is seen twice",
+    )
     made.add_argument("out", type=pathlib.Path, help="folder for the model and its curves")
+    made.add_argument("--start", type=pathlib.Path, help=".keras file whose weights to begin with")
     made.add_argument("--config", type=pathlib.Path, help="JSON file with the words of ssd.Config")
     made.add_argument("--epochs", type=int, default=30, help="passes over the photos (30)")
     made.add_argument("--batch-size", type=int, default=32, help="photos in a step (32)")
     made.add_argument("--learning-rate", type=float, default=2e-3, help="its peak (0.002)")
     made.add_argument("--seed", type=int, help="makes the run repeatable")
+    made.add_argument("--alpha", type=float, default=1.0, help="weight of the offset loss (1)")
+    made.add_argument(
+        "--validation",
+        type=pathlib.Path,
+        help="folder of labels to measure the loss on; the best epoch is kept as best.keras",
+    )
+    made.add_argument(
+        "--patience", type=int, help="epochs without a new best after which to stop (none)"
+    )
+    made.add_argument("--tensorboard", action="store_true", help="write OUT/tensorboard as well")
+    made.add_argument(
+        "--policy", default="float32", help="Keras dtype policy (float32); GPUs: mixed_bfloat16"
+    )
     made.add_argument("--cache", type=pathlib.Path, help="folder to keep decoded photos in")
 
     made = command("evaluate", _evaluate, "Measure a model against labels in COCO format.")

@@ -24,7 +24,7 @@ def fill(labels, folder, size, fit):
     Two runs may fill the same cache at once: each file is replaced by its equal.
 
     Args:
-        labels: Folder of labels.
+        labels: Folder of labels, or a list of several.
         folder: Folder of the cache; made if there is none.
         size: (height, width) that `fit` scales to: part of the key.
         fit: A function of uint8 [height, width, 3] that says how the photo is to be stored,
@@ -38,7 +38,7 @@ def fill(labels, folder, size, fit):
         OSError: If the disk is full or cannot be written to.
     """
     folder, shards = pathlib.Path(folder), records.shards(labels)
-    if folder.resolve() == pathlib.Path(labels).resolve():
+    if folder.resolve() in [each.resolve() for each in records.folders(labels)]:
         raise ValueError(f"{folder}: wanted a folder for the cache apart from the labels")
     folder.mkdir(parents=True, exist_ok=True)
     kind = f"{size[0]}x{size[1]}"

@@ -13,7 +13,8 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
     """Batches of photos and labels from a folder of shards.
 
     Args:
-        labels: Folder that `python -m distill` or `ssd.records` wrote.
+        labels: Folder that `python -m distill` or `ssd.records` wrote, or a list of several; a
+            folder that is named twice is seen twice.
         config: The `ssd.Config` of the model the batches are for.
         batch_size: Photos in a batch.
         training: Whether photos are shuffled and augmented, and an incomplete last batch is

@@ -1,6 +1,7 @@
 """Backbone, context, heads: photos in, offsets and logits for every anchor out."""
 
 import dataclasses
+import json
 import pathlib
 import zipfile
 
@@ -31,6 +32,11 @@ class SSD(keras.Model):
         [batch, anchors, 4 + 1 + classes]: offsets from the anchor as `anchors.encode` makes
         them, then logits, background first. Anchors are in the order of `anchors.grid`.
 
+    Attributes:
+        config: As given.
+        training: How the model was trained: a dictionary that JSON can hold, which `ssd.train`
+            fills and every file the model is saved to keeps. Empty for a fresh model.
+
     Example:
         >>> import ssd
         >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width=0.1))
@@ -46,6 +52,7 @@ class SSD(keras.Model):
         images = keras.Input((*config.image_size, 3), name="images")
         super().__init__(inputs=images, outputs=_network(images, config), **kwargs)
         self.config = config
+        self.training = {}
         self.term_means = {name: keras.metrics.Mean(name=name) for name in LossTerms._fields}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -58,13 +65,19 @@ class SSD(keras.Model):
         return self.loss.total(terms) + sum(self.losses)
 
     def get_config(self):
-        """The Config as plain values, from which `from_config` builds the model again."""
-        return {"config": dataclasses.asdict(self.config), "name": self.name}
+        """Config and training as plain values, from which `from_config` builds the model again."""
+        return {
+            "config": dataclasses.asdict(self.config),
+            "name": self.name,
+            "training": json.loads(json.dumps(self.training)),
+        }
 
     @classmethod
     def from_config(cls, config):
         """The untrained model that `get_config` described."""
-        return cls(Config.from_dict(config["config"]), name=config["name"])
+        model = cls(Config.from_dict(config["config"]), name=config["name"])
+        model.training = config.get("training", {})
+        return model
 
 
 def load(path):

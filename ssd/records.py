@@ -171,13 +171,43 @@ def write_shard(path, photos, *, names=("face",)):
             writer.write(serialize(photo, names=names))
 
 
-def shards(folder):
-    """The shards of a folder of labels, in order.
+def folders(labels):
+    """The folders of labels that an argument names.
+
+    Args:
+        labels: A folder, or a list of folders.
+
+    Returns:
+        A list of paths.
+
+    Raises:
+        ValueError: If the list is empty.
+
+    Example:
+        >>> [path.name for path in folders(["human", "human", "mtcnn"])]
+        ['human', 'human', 'mtcnn']
+    """
+    paths = [
+        pathlib.Path(each) for each in (labels if isinstance(labels, list | tuple) else [labels])
+    ]
+    if not paths:
+        raise ValueError("labels: wanted a folder of labels or several, got none")
+    return paths
+
+
+def shards(labels):
+    """The shards of a folder of labels, or of several, in order.
+
+    Args:
+        labels: A folder, or a list of folders; one that is named twice counts twice.
 
     Raises:
         ValueError: If there is no such folder, or no shard in it.
     """
-    folder = pathlib.Path(folder)
+    return [path for folder in folders(labels) for path in _shards(folder)]
+
+
+def _shards(folder):
     if not folder.is_dir():
         raise ValueError(f"{folder}: wanted a folder of labels, there is no such folder")
     paths = sorted(folder.glob("shard-*.tfrecord"))
@@ -186,15 +216,18 @@ def shards(folder):
     return paths
 
 
-def count(folder):
-    """How many photos the shards of a folder hold, without reading them.
+def count(labels):
+    """How many photos the shards of a folder hold, or of several, without reading them.
+
+    Args:
+        labels: As for `shards`.
 
     Raises:
         ValueError: If there is no such folder, or no shard in it.
     """
     # A record is its length (8 bytes), a checksum (4), the data and another checksum (4).
     found = 0
-    for path in shards(folder):
+    for path in shards(labels):
         with open(path, "rb") as shard:
             while header := shard.read(12):
                 shard.seek(int.from_bytes(header[:8], "little") + 4, os.SEEK_CUR)

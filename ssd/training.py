@@ -4,7 +4,9 @@ import csv
 import json
 import os
 import pathlib
+import shutil
 import sys
+from importlib import metadata
 
 import keras
 
@@ -20,53 +22,85 @@ def train(
     out,
     config=None,
     *,
+    start=None,
     epochs=30,
     batch_size=32,
     learning_rate=2e-3,
     seed=None,
+    alpha=1.0,
     gate=0.999,
     extra=1.0,
+    validation=None,
+    patience=None,
+    tensorboard=False,
     cache=None,
 ):
-    """Train a detector on a folder of shards.
+    """Train a detector on labels.
 
     After each epoch the run is saved, whole or not at all. The same call in the same folder
-    goes on after the last epoch saved there, however the run was stopped.
+    goes on after the last epoch saved there, however the run was stopped. How the model was
+    trained stands in its `training`, and in every file it is saved to.
+
+    Half precision and several devices are Keras's to set, before the call: see docs/training.md.
 
     Args:
-        labels: Folder that `python -m distill` wrote.
+        labels: Folder that `python -m distill` wrote, or a list of several. A folder that is
+            named twice is seen twice in an epoch, which is how labels are weighed.
         out: Folder for `model.keras`, `history.csv` and `curves.png`.
-        config: The `ssd.Config` of the model; the default one if left out.
+        config: The `ssd.Config` of the model. If left out, that of `start`, or the default one.
+        start: A `.keras` file whose weights to begin with. Its Config must have the same
+            backbone, width and anchors; a head for other classes begins afresh.
         epochs: Passes over all photos.
         batch_size: Photos in a step.
         learning_rate: Its peak, reached after a twentieth of the steps; a cosine from there
             to zero.
         seed: Makes the run repeatable.
-        gate, extra: As in `ssd.MultiboxLoss`.
+        alpha, gate, extra: As in `ssd.MultiboxLoss`.
+        validation: Folder of labels, or a list, to measure the loss on after each epoch. The
+            model of the epoch where it was least is kept in `best.keras`.
+        patience: Epochs without a new best after which to stop; None trains to the end.
+        tensorboard: Whether to write the terms of the loss to `out/tensorboard` as well.
         cache: As in `ssd.dataset`.
 
     Returns:
-        The trained `ssd.SSD`, as saved in `out/model.keras`.
+        The trained `ssd.SSD`: that of `out/best.keras` if there is a validation, or else that
+        of `out/model.keras`.
 
     Raises:
-        ValueError: If there are fewer photos than a batch, or `out` holds another run.
+        ValueError: If there are fewer photos than a batch, `out` holds another run, `start`
+            does not fit, or there is patience without a validation.
     """
-    out, config = pathlib.Path(out), config or Config()
+    out = pathlib.Path(out)
     for option, value in {"epochs": epochs, "batch_size": batch_size}.items():
         if value < 1:
             raise ValueError(f"{option}: wanted 1 or more, got {value}")
+    if patience is not None and (patience < 1 or validation is None):
+        raise ValueError(f"patience: wanted 1 or more and a validation, got {patience}")
     photos = records.count(labels)
     if photos < batch_size:
-        raise ValueError(f"{labels}: wanted at least a batch of {batch_size} photos, got {photos}")
-    run = {
-        "labels": str(pathlib.Path(labels).resolve()),
-        "config": json.loads(config.to_json()),
+        named = ", ".join(map(str, records.folders(labels)))
+        raise ValueError(f"{named}: wanted at least a batch of {batch_size} photos, got {photos}")
+    first = None if start is None else load(start)
+    config = config or (first.config if first else Config())
+    if first:
+        _check_fit(first.config, config, start)
+    options = {
+        "photos": photos,
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "seed": seed,
+        "alpha": alpha,
         "gate": gate,
         "extra": extra,
+        "patience": patience,
+    }
+    run = {
+        "labels": _resolved(labels),
+        "config": json.loads(config.to_json()),
+        "start": start and str(pathlib.Path(start).resolve()),
+        "validation": validation and _resolved(validation),
+        **options,
     }
     _claim(out, run)
 
@@ -77,12 +111,21 @@ def train(
     data = dataset(
         labels, config, batch_size=batch_size, training=True, seed=seed, cache=cache
     ).repeat()
-    saved = out / "model.keras"
+    judge = validation and dataset(validation, config, batch_size=batch_size)
+    saved, best, history = out / "model.keras", out / "best.keras", out / "history.csv"
     if saved.exists():
         model = load(saved)
         done = int(model.optimizer.iterations) // steps
     else:
         model, done = SSD(config), 0
+        if first:
+            _take_over(model, first)
+        model.training = {
+            **options,
+            "start": first and first.training,
+            "version": metadata.version("ssd-faces"),
+            "backend": keras.backend.backend(),
+        }
         schedule = keras.optimizers.schedules.CosineDecay(
             0.0,
             epochs * steps,
@@ -90,26 +133,32 @@ def train(
             warmup_steps=max(1, epochs * steps // 20),
         )
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=10.0)
-        model.compile(optimizer, MultiboxLoss(config, gate=gate, extra=extra))
+        model.compile(optimizer, MultiboxLoss(config, alpha=alpha, gate=gate, extra=extra))
 
-    history = out / "history.csv"
     _keep_epochs(history, done)
-    model.fit(
-        data,
-        epochs=epochs,
-        initial_epoch=done,
-        steps_per_epoch=steps,
-        shuffle=False,  # the data does that
-        verbose=1 if sys.stdout.isatty() else 2,
-        # In this order: a row too many can be dropped, a missing one could not be made up.
-        callbacks=[keras.callbacks.CSVLogger(history, append=done > 0), _Save(saved)],
-    )
+    # In this order: a row too many can be dropped, a missing one could not be made up.
+    callbacks = [keras.callbacks.CSVLogger(history, append=done > 0), _Save(saved)]
+    if validation:
+        callbacks.append(_Best(history, saved, best, patience))
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
+    if not (validation and done and _choose_best(history, saved, best, patience)):
+        model.fit(
+            data,
+            validation_data=judge,
+            epochs=epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            shuffle=False,  # the data does that
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=callbacks,
+        )
     plot(history, out / "curves.png")
-    return model
+    return load(best) if validation else model
 
 
 def plot(history, path):
-    """Draw each term of the loss over the epochs of a run.
+    """Draw each term of the loss over the epochs of a run, and of its validation.
 
     Args:
         history: The `history.csv` of a run.
@@ -121,13 +170,18 @@ def plot(history, path):
         rows = list(csv.DictReader(file))
     epochs = [int(row["epoch"]) + 1 for row in rows]
     names = ["loss", *LossTerms._fields]
+    judged = "val_loss" in rows[0]
     figure = Figure(figsize=(10, 5.5), layout="constrained")
     for axes, name in zip(figure.subplots(2, 3).flat, names, strict=True):
-        axes.plot(epochs, [float(row[name]) for row in rows])
+        axes.plot(epochs, [float(row[name]) for row in rows], label="training")
+        if judged:
+            axes.plot(epochs, [float(row[f"val_{name}"]) for row in rows], label="validation")
         axes.set_title(name, loc="left")
         axes.set_xlabel("epoch")
         axes.set_ylim(bottom=0)
         axes.spines[["top", "right"]].set_visible(False)
+    if judged:
+        figure.axes[0].legend(frameon=False)
     figure.savefig(path, dpi=120)
 
 
@@ -139,9 +193,60 @@ class _Save(keras.callbacks.Callback):
         self.path = path
 
     def on_epoch_end(self, epoch, logs=None):
+        terms = {name: float(value) for name, value in logs.items()}
+        self.model.training = {**self.model.training, "epochs_done": epoch + 1, "terms": terms}
         partial = self.path.with_name("partial.keras")
         self.model.save(partial)
         os.replace(partial, self.path)
+
+
+class _Best(keras.callbacks.Callback):
+    """Keeps the model of the best epoch, and stops where it is long past."""
+
+    def __init__(self, *choice):
+        super().__init__()
+        self.choice = choice
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = _choose_best(*self.choice)
+
+
+def _choose_best(history, saved, best, patience):
+    """Keep the last epoch's model if it is the best; whether to stop.
+
+    What decides is on the disk, so that a resumed run decides as an undisturbed one.
+    """
+    with open(history, newline="") as file:
+        losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
+    since = len(losses) - 1 - losses.index(min(losses))
+    if since == 0:
+        partial = best.with_name("partial.keras")
+        shutil.copyfile(saved, partial)
+        os.replace(partial, best)
+    return patience is not None and since >= patience
+
+
+def _resolved(labels):
+    return [str(folder.resolve()) for folder in records.folders(labels)]
+
+
+def _check_fit(first, config, start):
+    """See that weights made under one Config mean something under another."""
+    for word in ("backbone", "width", "anchor_sizes", "anchor_aspect"):
+        if getattr(first, word) != getattr(config, word):
+            raise ValueError(
+                f"{start}: wanted a model with the Config's {word}, {getattr(config, word)!r}, "
+                f"got one with {getattr(first, word)!r}"
+            )
+
+
+def _take_over(model, first):
+    """The weights of another model, where they have the same shape."""
+    for layer in model.layers:
+        before = first.get_layer(layer.name).weights
+        for weight, other in zip(layer.weights, before, strict=True):
+            if weight.shape == other.shape:
+                weight.assign(other)
 
 
 def _claim(out, run):

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import ssd
+from ssd import records, training
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCRIPT = """
@@ -93,6 +95,169 @@ def test_too_few_photos_are_refused(disc_labels, tiny, tmp_path):
 def test_options_out_of_range_are_refused(disc_labels, tiny, tmp_path, option):
     with pytest.raises(ValueError, match=f"{option}: wanted 1 or more, got 0"):
         ssd.train(disc_labels, tmp_path / "run", tiny, **{option: 0})
+
+
+def test_a_folder_named_twice_is_seen_twice(disc_labels, tiny, tmp_path):
+    assert records.count([disc_labels, disc_labels]) == 96
+    images = 0
+    data = ssd.dataset([disc_labels, disc_labels], tiny, batch_size=16, cache=tmp_path / "cache")
+    for batch, _ in data:
+        images += len(batch)
+    assert images == 96
+    assert len(list((tmp_path / "cache").iterdir())) == 2  # kept once all the same
+    model = ssd.train([disc_labels, disc_labels], tmp_path / "run", tiny, epochs=1, batch_size=16)
+    assert model.training["photos"] == 96
+    assert int(model.optimizer.iterations) == 6
+    with pytest.raises(ValueError, match="wanted a folder of labels or several, got none"):
+        records.count([])
+
+
+@pytest.fixture(scope="module")
+def trained(disc_labels, tiny, tmp_path_factory):
+    out = tmp_path_factory.mktemp("first") / "run"
+    ssd.train(disc_labels, out, tiny, epochs=2, batch_size=16, seed=0)
+    return out / "model.keras"
+
+
+def test_a_run_begins_with_the_weights_of_another(disc_labels, trained, tmp_path):
+    first = ssd.load(trained)
+    # A learning rate of zero leaves the weights where they began.
+    still = {"epochs": 1, "batch_size": 16, "learning_rate": 0.0, "start": trained}
+    model = ssd.train(disc_labels, tmp_path / "same", **still)
+    assert model.config == first.config
+    assert model.training["start"]["epochs"] == 2
+    for own, other in zip(model.trainable_weights, first.trainable_weights, strict=True):
+        np.testing.assert_array_equal(own, other)
+
+    wider = dataclasses.replace(first.config, classes=("face", "smile"), image_size=(96, 96))
+    model = ssd.train(disc_labels, tmp_path / "wider", wider, **still)
+    fresh = [
+        own.path
+        for own, other in zip(model.trainable_weights, first.trainable_weights, strict=True)
+        if own.shape != other.shape or (np.asarray(own) != np.asarray(other)).any()
+    ]
+    assert len(fresh) == 6  # kernel and bias at three levels
+    assert all("logits" in path for path in fresh)
+
+
+def test_a_start_that_does_not_fit_is_refused(disc_labels, tiny, trained, tmp_path):
+    other = dataclasses.replace(tiny, width=0.1)
+    with pytest.raises(ValueError, match="with the Config's width, 0.1, got one with 0.05"):
+        ssd.train(disc_labels, tmp_path / "run", other, start=trained, batch_size=16)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_best_epoch_is_kept_beside_the_last(disc_labels, tiny, tmp_path):
+    options = {"epochs": 3, "batch_size": 16, "seed": 0, "validation": disc_labels}
+    model = ssd.train(disc_labels, tmp_path / "run", tiny, tensorboard=True, **options)
+    losses = [float(row["val_loss"]) for row in rows(tmp_path / "run")]
+    assert len(losses) == 3
+    assert model.training["terms"]["val_loss"] == pytest.approx(min(losses))
+    assert ssd.load(tmp_path / "run" / "model.keras").training["epochs_done"] == 3
+    assert list((tmp_path / "run" / "tensorboard").rglob("events*"))
+
+
+def test_what_is_best_and_when_to_stop_is_read_from_the_history(tmp_path):
+    history, saved, best = (tmp_path / name for name in ("history.csv", "a.keras", "b.keras"))
+
+    def choose(*losses, patience=2):
+        history.write_text("epoch,val_loss\n" + "".join(f"0,{loss}\n" for loss in losses))
+        saved.write_text(str(len(losses)))
+        return training._choose_best(history, saved, best, patience)
+
+    assert not choose(3)
+    assert not choose(3, 2)
+    assert not choose(3, 2, 2.5)
+    assert best.read_text() == "2"
+    assert choose(3, 2, 2.5, 2.1)
+    assert not choose(3, 2, 2.5, 2.1, patience=None)
+    assert not choose(3, 2, 2.5, 1.9)
+    assert best.read_text() == "4"
+
+
+def test_a_run_that_was_stopped_early_stays_stopped(disc_labels, tiny, tmp_path):
+    options = {"epochs": 9, "batch_size": 16, "seed": 0, "validation": disc_labels, "patience": 1}
+    out = tmp_path / "run"
+    ssd.train(disc_labels, out, tiny, **options | {"learning_rate": 1e-9})
+    before = rows(out)
+    if len(before) == 9:  # it never got worse: say that it did
+        (out / "history.csv").unlink()
+        pytest.skip("no early stop to look at")
+    ssd.train(disc_labels, out, tiny, **options | {"learning_rate": 1e-9})
+    assert rows(out) == before
+
+
+def test_patience_wants_a_validation(disc_labels, tiny, tmp_path):
+    with pytest.raises(ValueError, match="wanted 1 or more and a validation, got 3"):
+        ssd.train(disc_labels, tmp_path / "run", tiny, patience=3)
+
+
+def test_how_it_was_trained_stands_in_the_model_file(trained):
+    about = ssd.load(trained).training
+    assert json.loads(json.dumps(about)) == about
+    assert about["epochs_done"] == about["epochs"] == 2
+    assert about["batch_size"] == 16
+    assert about["backend"] == keras.backend.backend()
+    assert about["terms"]["loss"] > 0
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_trains_to_a_finite_loss(disc_labels, tiny, tmp_path, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = ssd.train(disc_labels, tmp_path / "run", tiny, epochs=2, batch_size=16, seed=0)
+        assert model.get_layer("lateral0_relu").compute_dtype == policy.removeprefix("mixed_")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert all(np.isfinite(float(row["loss"])) for row in rows(tmp_path / "run"))
+    # What comes out of it is an ordinary model.
+    again = ssd.load(tmp_path / "run" / "model.keras")
+    assert {weight.dtype for weight in again.trainable_weights} == {"float32"}
+    assert again.training["epochs_done"] == 2
+
+
+DEVICES = {
+    "jax": """
+import keras
+devices = keras.distribution.list_devices()
+keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+import contextlib
+scope = contextlib.nullcontext()
+""",
+    "tensorflow": """
+import tensorflow as tf
+cpu, = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+devices = [device.name for device in tf.config.list_logical_devices("CPU")]
+scope = tf.distribute.MirroredStrategy(devices).scope()
+""",
+}
+DISTRIBUTED = """
+import sys, ssd
+assert len(devices) == 2, devices
+labels, out, config = sys.argv[1:]
+with scope:
+    ssd.train(labels, out, ssd.Config.from_json(config), epochs=3, batch_size=16, seed=1)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", DEVICES)
+def test_two_devices_reach_what_one_does(disc_labels, tiny, tmp_path, backend):
+    losses = {}
+    for name, script in {"two": DEVICES[backend] + DISTRIBUTED, "one": SCRIPT}.items():
+        arguments = [disc_labels, tmp_path / name, tiny.to_json()] + ["3"] * (name == "one")
+        flags = f"--xla_force_host_platform_device_count={2 if name == 'two' else 1}"
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags},
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        losses[name] = [float(row["loss"]) for row in rows(tmp_path / name)]
+    np.testing.assert_allclose(losses["two"], losses["one"], rtol=0.15)
 
 
 def test_the_backend_is_the_one_asked_for():
