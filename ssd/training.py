@@ -170,7 +170,7 @@ def plot(history, path):
         rows = list(csv.DictReader(file))
     epochs = [int(row["epoch"]) + 1 for row in rows]
     names = ["loss", *LossTerms._fields]
-    judged = "val_loss" in rows[0]
+    judged = rows[0].get("val_loss", "NA") != "NA"  # Keras writes the column in any case
     figure = Figure(figsize=(10, 5.5), layout="constrained")
     for axes, name in zip(figure.subplots(2, 3).flat, names, strict=True):
         axes.plot(epochs, [float(row[name]) for row in rows], label="training")

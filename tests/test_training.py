@@ -142,7 +142,7 @@ def test_a_run_begins_with_the_weights_of_another(disc_labels, trained, tmp_path
 
 def test_a_start_that_does_not_fit_is_refused(disc_labels, tiny, trained, tmp_path):
     other = dataclasses.replace(tiny, width=0.1)
-    with pytest.raises(ValueError, match="with the Config's width, 0.1, got one with 0.05"):
+    with pytest.raises(ValueError, match=r"with the Config.s width, 0\.1, got one with 0\.05"):
         ssd.train(disc_labels, tmp_path / "run", other, start=trained, batch_size=16)
     assert not (tmp_path / "run").exists()
 
