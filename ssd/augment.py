@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from ssd.jpeg import damage
+
 # A face is shown at a size between these shares of its anchors' whole range, so that every
 # level has something to learn, and never enlarged beyond what a resize can invent.
 _ENLARGE = 2.0
@@ -15,7 +17,9 @@ _VISIBLE = 0.6
 
 
 def augment(photo, boxes, classes, config, *, seed):
-    """A training example: a random crop of the photo, perhaps mirrored, in other light.
+    """A training example: a random crop of the photo, perhaps mirrored, perhaps compressed.
+
+    Its light changes later, on the device (`ssd/light.py`).
 
     Args:
         photo: uint8 [height, width, 3], or string []: a JPEG file, of which only what shows is
@@ -32,7 +36,7 @@ def augment(photo, boxes, classes, config, *, seed):
     window = choose_window(size_of(photo), boxes, classes, config, seed=seeds[0])
     image, boxes, classes = crop(photo, boxes, classes, window, config.image_size)
     image, boxes = flip(image, boxes, seed=seeds[1])
-    return relight(image, seed=seeds[2]), boxes, classes
+    return damage(image, seed=seeds[2]), boxes, classes
 
 
 def choose_window(shape, boxes, classes, config, *, seed):
@@ -294,33 +298,6 @@ def flip(image, boxes, *, seed):
         lambda: (tf.reverse(image, axis=[1]), mirrored),
         lambda: (image, boxes),
     )
-
-
-def relight(image, *, seed):
-    """Other brightness, contrast, saturation and gamma.
-
-    Args:
-        image: uint8 [height, width, 3].
-        seed: Two integers.
-
-    Returns:
-        uint8 [height, width, 3]. Black stays black, so that padding does.
-    """
-    draw = tf.random.stateless_uniform([4], seed, minval=-1.0)
-    # A gamma above 1 crushes the shadows, as a camera against the light does.
-    gamma, saturation = tf.exp(0.5 * draw[0]), 1 + 0.5 * draw[1]
-    contrast, gain = 1 + 0.3 * draw[2], 1 + 0.3 * draw[3]
-    # (x / 255) ** gamma; exp and log use the processor's vector units, pow does not.
-    light = tf.math.log(tf.cast(image, tf.float32))
-    light = tf.exp(gamma * light - gamma * math.log(255))
-    # What follows is linear: grey + (light - grey) * saturation, then
-    # middle + (light - middle) * contrast, then gain. One 3 x 3 matrix and a constant.
-    grey = tf.fill([3, 3], 1 / 3)
-    mix = 255 * gain * contrast * (grey + (tf.eye(3) - grey) * saturation)
-    shift = 255 * gain * (1 - contrast) * tf.reduce_mean(light) + 0.5
-    light = tf.reshape(tf.matmul(tf.reshape(light, [-1, 3]), mix), tf.shape(image))
-    light += shift * tf.cast(image > 0, tf.float32)
-    return tf.saturate_cast(light, tf.uint8)
 
 
 def area(boxes):

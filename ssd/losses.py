@@ -43,6 +43,7 @@ class MultiboxLoss(keras.losses.Loss):
         extra: Factor of that charge; 0 leaves it out. 1 doubles the offset loss of a confident
             anchor; 10 was unstable.
         alpha: Factor of the offset loss.
+        larger: Charge only the larger of L_conf and alpha · L_loc instead of their sum.
         negatives: Background anchors that count per positive: the hardest of each photo.
         least_negatives: Background anchors that count in a photo without a face.
         focal: If given, nothing is mined: every anchor that is not ignored counts, weighed by
@@ -69,6 +70,7 @@ class MultiboxLoss(keras.losses.Loss):
         gate=0.999,
         extra=1.0,
         alpha=1.0,
+        larger=False,
         negatives=3,
         least_negatives=8,
         focal=None,
@@ -80,6 +82,7 @@ class MultiboxLoss(keras.losses.Loss):
             "gate": gate,
             "extra": extra,
             "alpha": alpha,
+            "larger": larger,
             "negatives": negatives,
             "least_negatives": least_negatives,
             "focal": focal,
@@ -97,11 +100,9 @@ class MultiboxLoss(keras.losses.Loss):
 
     def total(self, terms):
         """The loss that these terms add up to."""
-        return (
-            terms.confidence
-            + self.options["alpha"] * terms.location
-            + self.options["extra"] * terms.extra
-        )
+        join = ops.maximum if self.options["larger"] else ops.add
+        both = join(terms.confidence, self.options["alpha"] * terms.location)
+        return both + self.options["extra"] * terms.extra
 
     def terms(self, labels, predictions):
         """Each term of the loss of a batch by itself, as `LossTerms`."""

@@ -11,6 +11,7 @@ from keras import layers, ops
 from ssd import backbones
 from ssd.backbones.layers import channels, convolution
 from ssd.config import Config
+from ssd.light import Light
 from ssd.losses import LossTerms, MultiboxLoss
 
 # A fresh model calls an anchor background with this confidence. It mostly is, and starting
@@ -108,8 +109,10 @@ def load(path):
 
 
 def _network(images, config):
-    # Scaling is the model's first layer: photos travel as bytes, and no caller can forget it.
-    x = layers.Rescaling(1 / 255, name="scale")(images)
+    # Light changes while training only. Scaling is in the model, too: photos travel as bytes, and
+    # no caller can forget it.
+    x = Light(name="light")(images)
+    x = layers.Rescaling(1 / 255, name="scale")(x)
     maps = getattr(backbones, config.backbone)(x, config.width)
     maps = _context(maps, channels(256, config.width))
     heads = [

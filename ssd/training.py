@@ -30,6 +30,7 @@ def train(
     alpha=1.0,
     gate=0.999,
     extra=1.0,
+    larger=False,
     validation=None,
     patience=None,
     tensorboard=False,
@@ -55,7 +56,7 @@ def train(
         learning_rate: Its peak, reached after a twentieth of the steps; a cosine from there
             to zero.
         seed: Makes the run repeatable.
-        alpha, gate, extra: As in `ssd.MultiboxLoss`.
+        alpha, gate, extra, larger: As in `ssd.MultiboxLoss`.
         validation: Folder of labels, or a list, to measure the loss on after each epoch. The
             model of the epoch where it was least is kept in `best.keras`.
         patience: Epochs without a new best after which to stop; None trains to the end.
@@ -93,6 +94,7 @@ def train(
         "alpha": alpha,
         "gate": gate,
         "extra": extra,
+        "larger": larger,
         "patience": patience,
     }
     run = {
@@ -133,7 +135,8 @@ def train(
             warmup_steps=max(1, epochs * steps // 20),
         )
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=10.0)
-        model.compile(optimizer, MultiboxLoss(config, alpha=alpha, gate=gate, extra=extra))
+        loss = MultiboxLoss(config, alpha=alpha, gate=gate, extra=extra, larger=larger)
+        model.compile(optimizer, loss)
 
     _keep_epochs(history, done)
     # In this order: a row too many can be dropped, a missing one could not be made up.

@@ -109,35 +109,6 @@ def test_flip_mirrors_half_of_the_time_and_boxes_with_it():
     assert 70 < mirrored < 130
 
 
-def test_relight_keeps_black_black_and_changes_the_rest():
-    image = np.random.default_rng(0).integers(1, 255, (16, 16, 3), dtype=np.uint8)
-    image[8:] = 0
-    changed = augment.relight(image, seed=(1, 2)).numpy()
-    assert changed.dtype == np.uint8
-    assert not changed[8:].any()
-    assert (changed[:8] != image[:8]).mean() > 0.5
-
-
-def slow_relight(image, seed):
-    """What `relight` says, step by step."""
-    draw = tf.random.stateless_uniform([4], seed, minval=-1.0).numpy()
-    light = (image / 255.0) ** np.exp(0.5 * draw[0])
-    grey = light.mean(axis=2, keepdims=True)
-    light = grey + (light - grey) * (1 + 0.5 * draw[1])
-    middle = light.mean()
-    light = middle + (light - middle) * (1 + 0.3 * draw[2])
-    light = light * (1 + 0.3 * draw[3]) * 255
-    return np.where(image > 0, light.clip(0, 255), 0)
-
-
-def test_relight_is_gamma_saturation_contrast_and_gain():
-    image = np.random.default_rng(0).integers(1, 256, (16, 16, 3), dtype=np.uint8)
-    image[12:] = 0
-    for index in range(20):
-        changed = augment.relight(image, seed=(index, 7)).numpy()
-        np.testing.assert_allclose(changed, slow_relight(image, (index, 7)), atol=0.51)
-
-
 def smooth_photo(height, width, slow):
     """Slow waves, so that a shift of some pixels shows and rounding one does not."""
     y, x = np.mgrid[:height, :width] / slow

@@ -50,6 +50,15 @@ def test_terms_on_hand_worked_numbers(tiny):
     assert terms["unmatched"] == 0
 
 
+def test_the_larger_of_two_terms_is_charged_alone(tiny):
+    label, guess = one_face(tiny), predictions(tiny, offsets=2.0)
+    terms = values(MultiboxLoss(tiny).terms(label, guess))
+    for alpha in (0.01, 10.0):
+        loss = MultiboxLoss(tiny, alpha=alpha, extra=0.0, larger=True)
+        wanted = max(terms["confidence"], alpha * terms["location"])
+        assert float(loss(label, guess)) == pytest.approx(wanted, rel=1e-5)
+
+
 def test_the_gate_opens_above_its_confidence(tiny):
     label, sure = one_face(tiny), np.log(0.9995 / 0.0005)
     loss = MultiboxLoss(tiny, gate=0.999, extra=1.0)

@@ -1,0 +1,165 @@
+"""Does the extra offset loss earn its place? Four losses, a few seeds each, the same budget.
+
+    python examples/extra_offset.py LABELS PHOTOS TRUTH OUT [--epochs 12] [--seeds 3]
+
+Trains on LABELS; measures on PHOTOS, whose faces the COCO file TRUTH tells; writes
+`OUT/extra_offset.json` and `OUT/extra_offset.png`. Stopped, the same command goes on.
+
+Greedy suppression keeps the most confident box of a face, however it fits. The extra term charges
+the offsets of confident boxes again, so that this box fits better. Whether it does is what the
+first two figures say, which look at the boxes before suppression.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import textwrap
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import ssd
+from distill.agreement import overlaps
+from ssd.evaluation import Seen, measure, read_truth
+
+LOSSES = {
+    "extra 0": {"extra": 0.0},
+    "extra 1": {"extra": 1.0},
+    "extra 10": {"extra": 10.0},
+    "max(loc, conf)": {"extra": 0.0, "larger": True},
+}
+FIGURES = {
+    "iou": "mean IoU of a face's most confident box",
+    "agree": "share of faces whose most confident box fits best",
+    "ap50": "average precision at IoU 0.5",
+    "ap75": "average precision at IoU 0.75",
+}
+CONFIG = ssd.Config(image_size=(224, 288), positive=0.4, negative=0.3)
+BATCH = 32
+SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
+FLOOR = 0.02  # least score of a box that is looked at
+OF_FACE = 0.5  # least overlap (IoU) of a box that is of a face
+
+
+def main():
+    """Train what is not trained yet, measure what is not measured yet, draw."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("labels", type=pathlib.Path, help="folder of labels to train on")
+    parser.add_argument("photos", type=pathlib.Path, help="folder of photos to measure on")
+    parser.add_argument("truth", type=pathlib.Path, help="COCO JSON with their faces")
+    parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
+    parser.add_argument("--epochs", type=int, default=12, help="passes over the photos (12)")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each loss (3)")
+    parser.add_argument("--config", type=pathlib.Path, help="JSON file with another ssd.Config")
+    parser.add_argument("--batch-size", type=int, default=BATCH, help=f"photos in a step ({BATCH})")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    runs = []
+    for seed in range(options.seeds):  # every loss once before any twice
+        for name in LOSSES:
+            runs.append({"loss": name, "seed": seed, **run(name, seed, options)})
+            print(json.dumps(runs[-1]), flush=True)
+    write(options.out / "extra_offset.json", json.dumps(runs, indent=2) + "\n")
+    draw(runs, options.out / "extra_offset.png")
+    for name in LOSSES:
+        means = {each: spread(runs, name, each) for each in FIGURES}
+        print(f"{name:15}", *(f"{each} {m:.3f} ± {s:.3f}" for each, (m, s) in means.items()))
+
+
+def run(name, seed, options):
+    """The figures of one run; trained and measured only if that is not done yet."""
+    folder = options.out / f"{name.replace(' ', '_')}-{seed}"
+    figures = folder.with_suffix(".json")
+    if not figures.exists():
+        config = ssd.Config.from_json(options.config.read_text()) if options.config else CONFIG
+        model = ssd.train(
+            options.labels,
+            folder,
+            config,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            seed=seed,
+            alpha=1.0,
+            cache=options.out / "cache",
+            **LOSSES[name],
+        )
+        file = ssd.export(model, folder.with_suffix(".tflite"), precision="float32")
+        write(figures, json.dumps(look(ssd.Detector(file), options.photos, options.truth)))
+    return json.loads(figures.read_text())
+
+
+def look(detector, photos, truth):
+    """How well boxes fit, before and after suppression.
+
+    Args:
+        detector: An `ssd.Detector`.
+        photos: Folder of photos.
+        truth: COCO JSON file.
+
+    Returns:
+        A dictionary with the words of `FIGURES`, the `best` IoU that any box of a face has on
+        average, and the number of `faces` that had a box at all.
+    """
+    seen, chosen, best = [], [], []
+    for path, shape, boxes, classes, ignored in read_truth(truth, photos):
+        photo = ssd.read_photo(path)
+        boxes = boxes * np.tile(np.divide(photo.shape[:2], shape), 2)
+        raw = detector.decode(
+            *detector.forward(detector.prepare(photo)), photo.shape, threshold=FLOOR
+        )
+        seen.append(Seen(path, photo.shape[:2], boxes, classes, ignored, detector.suppress(raw)))
+        large = boxes[:, 2] - boxes[:, 0] >= SMALLEST * max(photo.shape[:2])
+        if not len(raw.boxes) or not len(boxes):
+            continue
+        table = overlaps(raw.boxes, boxes)  # [raw, boxes]
+        whose = table.argmax(axis=1)
+        for index in np.flatnonzero(large & ~ignored):
+            own = np.flatnonzero((whose == index) & (table[:, index] >= OF_FACE))
+            if len(own):
+                chosen.append(table[own[raw.scores[own].argmax()], index])
+                best.append(table[own, index].max())
+    chosen, best = np.array(chosen), np.array(best)
+    measured = measure(seen, smallest=SMALLEST)
+    return {
+        "iou": float(chosen.mean()) if len(chosen) else 0.0,
+        "best": float(best.mean()) if len(best) else 0.0,
+        "agree": float((chosen == best).mean()) if len(chosen) else 0.0,
+        "faces": len(chosen),
+        "ap50": measured.ap50,
+        "ap75": measured.ap75,
+        "recall": measured.recall,
+    }
+
+
+def spread(runs, name, figure):
+    """Mean and standard deviation of a figure over the seeds of one loss."""
+    values = [run[figure] for run in runs if run["loss"] == name]
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def draw(runs, path):
+    """Each figure of each run as a dot, the mean of each loss as a line."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    for axes, (word, title) in zip(figure.subplots(1, len(FIGURES)), FIGURES.items(), strict=True):
+        for place, name in enumerate(LOSSES):
+            values = [run[word] for run in runs if run["loss"] == name]
+            axes.plot([place] * len(values), values, "o", color="#1f5fa8", alpha=0.6)
+            axes.hlines(np.mean(values), place - 0.3, place + 0.3, color="#c0392b")
+        axes.set_xticks(range(len(LOSSES)), LOSSES, rotation=30, ha="right")
+        axes.set_xlim(-0.6, len(LOSSES) - 0.4)
+        axes.set_title(textwrap.fill(title, 28), loc="left", fontsize=10)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
+def write(path, text):
+    """A file that appears whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
+if __name__ == "__main__":
+    main()

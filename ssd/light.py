@@ -1,0 +1,234 @@
+"""Photos in other light, out of focus, grainy: changed on the device, while training only.
+
+Each change is a pure function of images, float [batch, height, width, 3] with values in
+[0, 255], and of numbers drawn for each photo, [batch]. None moves a pixel's content, so boxes
+stay right; what is black stays black (but for a blur's edge), so that padding does.
+`Light` draws the numbers.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+# Shares of the photos that a change falls upon. Tone changes on all of them.
+_CRUSHED = 0.15
+_BACKLIT = 0.2
+_BLURRED = 0.25
+_GRAINY = 0.3
+# Reach of the blur in pixels to either side; two standard deviations at its strongest.
+_REACH = 3
+
+
+def tone(images, gamma, saturation, contrast, gain):
+    """Gamma, then saturation, contrast and brightness; all 1 changes nothing.
+
+    Args:
+        images: float [batch, height, width, 3] in [0, 255].
+        gamma: [batch], above 0; above 1 darkens the middle, as a camera against the light does.
+        saturation: [batch], 0 or more; 0 is grey.
+        contrast: [batch], 0 or more, about the mean of the photo.
+        gain: [batch], 0 or more.
+
+    Returns:
+        Images of the same shape, in [0, 255]. Black stays black.
+
+    Example:
+        >>> grey = ops.full([1, 1, 1, 3], 255 / 4)
+        >>> one = ops.ones([1])
+        >>> float(ops.round(tone(grey, 0.5 * one, one, one, one))[0, 0, 0, 0])  # 255 / 2
+        128.0
+    """
+    batch, height, width, _ = ops.shape(images)
+    draws = (gamma, saturation, contrast, gain)
+    gamma, saturation, contrast, gain = (draw[:, None, None] for draw in draws)
+    # (x / 255) ** gamma; exp and log use the processor's vector units, a power may not.
+    light = ops.reshape(ops.log(images / 255 + 1e-6), [batch, height * width, 3])
+    light = ops.exp(gamma * light)
+    # What follows is linear: grey + (light - grey) * saturation, then
+    # middle + (light - middle) * contrast, then gain. One 3 x 3 matrix and a constant.
+    mix = (1 - saturation) / 3 + saturation * ops.eye(3)
+    middle = ops.mean(light, axis=[1, 2], keepdims=True)
+    light = 255 * gain * (contrast * ops.matmul(light, mix) + (1 - contrast) * middle)
+    light = ops.reshape(light, [batch, height, width, 3])
+    return ops.clip(ops.where(images > 0, light, 0.0), 0.0, 255.0)
+
+
+def crush(images, strength):
+    """Shadows crushed: what is darker than a level becomes black, the rest is spread out.
+
+    Args:
+        images: float [batch, height, width, 3] in [0, 255].
+        strength: [batch] in [0, 1]; 0 changes nothing, at 1 the level is 60.
+
+    Returns:
+        Images of the same shape, in [0, 255].
+
+    Example:
+        >>> ops.convert_to_numpy(crush(ops.full([1, 1, 1, 3], 60.0), ops.ones([1]))).tolist()
+        [[[[0.0, 0.0, 0.0]]]]
+    """
+    level = 60 * strength[:, None, None, None]
+    return ops.relu(images - level) * (255 / (255 - level))
+
+
+def backlight(images, strength, centre, size):
+    """A dark subject before a bright background: a smooth field of light over the photo.
+
+    Args:
+        images: float [batch, height, width, 3] in [0, 255].
+        strength: [batch] in [0, 1]. 0 changes nothing; at 1 the middle of the subject keeps
+            0.3 of its light, and the background far from it has 1.8 times its own.
+        centre: [batch, 2], (y, x) of the subject on the unit square.
+        size: [batch], standard deviation of the subject's bell on the unit square.
+
+    Returns:
+        Images of the same shape, in [0, 255]. What gets too bright is blown out.
+
+    Example:
+        >>> grey, one = ops.full([1, 9, 9, 3], 100.0), ops.ones([1])
+        >>> lit = backlight(grey, one, [[0.5, 0.5]], 0.1 * one)
+        >>> [round(float(lit[0, row, row, 0])) for row in (0, 4)]
+        [180, 30]
+    """
+    _, height, width, _ = ops.shape(images)
+    centre = ops.convert_to_tensor(centre)
+
+    def bell(count, middle):
+        place = (ops.arange(count, dtype="float32") + 0.5) / count
+        return ops.exp(-0.5 * ops.square((place - middle[:, None]) / size[:, None]))
+
+    subject = bell(height, centre[:, 0])[:, :, None] * bell(width, centre[:, 1])[:, None, :]
+    light = 1 + strength[:, None, None] * (0.8 - 1.5 * subject)
+    return ops.minimum(images * light[..., None], 255.0)
+
+
+def blur(images, down, across):
+    """Out of focus, or moved: a Gaussian down the photo and one across it.
+
+    Equal widths are defocus, one of them alone is the camera or the subject moving. Kernels
+    reach 3 pixels; each photo has its own.
+
+    Args:
+        images: float [batch, height, width, 3] in [0, 255].
+        down: [batch], standard deviation in pixels, 0 to 1.5; 0 changes nothing.
+        across: [batch], likewise.
+
+    Returns:
+        Images of the same shape, in [0, 255]. The edge's pixels are repeated beyond it.
+
+    Example:
+        >>> line = 99 * ops.one_hot([[[3]]], 7)  # one bright column, [1, 1, 1, 7]
+        >>> line = ops.tile(ops.transpose(line, [0, 1, 3, 2]), [1, 7, 1, 3])
+        >>> blurred = blur(line, ops.ones([1]), ops.ones([1]))
+        >>> [round(float(x)) for x in blurred[0, 3, :, 0]]
+        [0, 5, 24, 40, 24, 5, 0]
+    """
+    offsets = ops.arange(-_REACH, _REACH + 1, dtype="float32")
+
+    def along(images, axis, width):
+        # At width 0 all weight is on the middle.
+        weights = ops.exp(-0.5 * ops.square(offsets / ops.maximum(width, 1e-2)[:, None]))
+        weights = weights / ops.sum(weights, axis=-1, keepdims=True)
+        pads = [[0, 0]] * 4
+        pads[axis] = [_REACH, _REACH]
+        padded, count = ops.pad(images, pads, mode="edge"), ops.shape(images)[axis]
+        total = 0.0
+        for index in range(2 * _REACH + 1):
+            window = [slice(None)] * 4
+            window[axis] = slice(index, index + count)
+            total = total + weights[:, index, None, None, None] * padded[tuple(window)]
+        return total
+
+    return along(along(images, 1, down), 2, across)
+
+
+def grain(images, read, shot, noise):
+    """A sensor's noise: the same everywhere (read), and more where there is more light (shot).
+
+    Args:
+        images: float [batch, height, width, 3] in [0, 255].
+        read: [batch], standard deviation of the noise in black, in [0, 255].
+        shot: [batch], variance of the noise per unit of light.
+        noise: [batch or 1, height, width, 3], standard normal.
+
+    Returns:
+        Images of the same shape, in [0, 255]. Black stays black.
+
+    Example:
+        >>> grey, one = ops.full([1, 1, 1, 3], 100.0), ops.ones([1])
+        >>> float(grain(grey, 3 * one, 0.16 * one, ops.ones([1, 1, 1, 3]))[0, 0, 0, 0])
+        105.0
+    """
+    read, shot = read[:, None, None, None], shot[:, None, None, None]
+    noisy = images + noise * ops.sqrt(ops.square(read) + shot * images)
+    return ops.clip(ops.where(images > 0, noisy, 0.0), 0.0, 255.0)
+
+
+@keras.saving.register_keras_serializable("ssd")
+class Light(keras.layers.Layer):
+    """Draws other light, blur and noise for each photo of a batch; serving passes through it.
+
+    Args:
+        seed: Of the draws. If left out, `keras.utils.set_random_seed` decides.
+
+    Call arguments:
+        images: [batch, height, width, 3], values in [0, 255].
+        training: Whether to change them.
+
+    Returns:
+        Images of the same shape and range; while not training, the very same.
+    """
+
+    def __init__(self, seed=None, dtype="float32", **kwargs):
+        # In half precision a photo would lose its finer steps here.
+        super().__init__(dtype=dtype, **kwargs)
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images, training=False):
+        """The images, changed if training."""
+        if not training:
+            return images
+        batch, rows, columns, _ = ops.shape(images)
+        draws = keras.random.uniform([16, batch], seed=self.seed_generator)
+
+        def some(index, share):
+            """In [0, 1] for a share of the photos, 0 for the others."""
+            return draws[index] * ops.cast(draws[index + 1] < share, "float32")
+
+        def about_one(index, least):
+            return least ** (2 * draws[index] - 1)
+
+        images = tone(
+            images,
+            gamma=about_one(0, math.exp(0.5)),
+            saturation=0.5 + draws[1],
+            contrast=0.7 + 0.6 * draws[2],
+            gain=0.7 + 0.6 * draws[3],
+        )
+        images = crush(images, some(4, _CRUSHED))
+        images = backlight(
+            images,
+            some(6, _BACKLIT),
+            centre=0.2 + 0.6 * ops.stack([draws[8], draws[9]], axis=-1),
+            size=0.15 + 0.25 * draws[10],
+        )
+        # Of the blurred, a third each: down alone, across alone, both.
+        width, way = 1.5 * some(11, _BLURRED), draws[13]
+        images = blur(
+            images,
+            down=width * ops.cast(way < 2 / 3, "float32"),
+            across=width * ops.cast(way > 1 / 3, "float32"),
+        )
+        # One field for the whole batch: no photo can tell that another has the same grain.
+        noise = keras.random.normal([1, rows, columns, 3], seed=self.seed_generator)
+        amount = some(14, _GRAINY)
+        return grain(images, read=6 * amount, shot=0.4 * amount, noise=noise)
+
+    def compute_output_shape(self, input_shape):
+        """The same."""
+        return input_shape
+
+    def get_config(self):
+        """What `__init__` takes."""
+        return {**super().get_config(), "seed": self.seed_generator.get_config()["seed"]}

@@ -1,0 +1,187 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+import ssd
+from ssd import jpeg, light
+
+pytestmark = pytest.mark.device
+BATCH = 8
+
+
+def photos(batch=BATCH):
+    """Smooth colours, with a black bar such as padding is."""
+    y, x = np.mgrid[:40, :48]
+    waves = [np.sin(y / 7) + np.cos(x / 5), np.sin(x / 6 + y / 9), np.cos(y / 8)]
+    photo = (127 + 60 * np.stack(waves, axis=2)).clip(1, 255).round()
+    photo[32:] = 0
+    return np.tile(np.float32(photo), [batch, 1, 1, 1])
+
+
+def full(value, batch=BATCH):
+    return ops.full([batch], float(value))
+
+
+STILL = {
+    "tone": lambda x: light.tone(x, full(1), full(1), full(1), full(1)),
+    "crush": lambda x: light.crush(x, full(0)),
+    "backlight": lambda x: light.backlight(x, full(0), ops.full([BATCH, 2], 0.5), full(0.3)),
+    "blur": lambda x: light.blur(x, full(0), full(0)),
+    "grain": lambda x: light.grain(x, full(0), full(0), ops.ones([1, 40, 48, 3])),
+}
+STRONG = {
+    "tone": lambda x: light.tone(x, full(1.6), full(1.5), full(1.3), full(1.3)),
+    "crush": lambda x: light.crush(x, full(1)),
+    "backlight": lambda x: light.backlight(x, full(1), ops.full([BATCH, 2], 0.5), full(0.3)),
+    "blur": lambda x: light.blur(x, full(1.5), full(1.5)),
+    "grain": lambda x: light.grain(x, full(6), full(0.4), keras.random.normal([1, 40, 48, 3])),
+}
+
+
+def numpy(x):
+    return ops.convert_to_numpy(x)
+
+
+@pytest.mark.parametrize("name", STILL)
+def test_without_strength_nothing_changes(name):
+    np.testing.assert_allclose(numpy(STILL[name](photos())), photos(), atol=0.02)
+
+
+@pytest.mark.parametrize("name", STRONG)
+def test_strength_changes_and_keeps_range_shape_and_black(name):
+    changed = numpy(STRONG[name](photos()))
+    assert changed.shape == photos().shape
+    assert changed.dtype == np.float32
+    assert changed.min() >= 0
+    assert changed.max() <= 255
+    assert np.abs(changed - photos())[:, :32].mean() > 2
+    assert not changed[:, 32 + 3 * (name == "blur") :].any()
+
+
+def test_tone_is_gamma_saturation_contrast_and_gain():
+    """Step by step, in the words of its docstring."""
+    random, images = np.random.default_rng(0), photos()
+    draws = [random.uniform(0.6, 1.5, BATCH).astype(np.float32) for _ in range(4)]
+    gamma, saturation, contrast, gain = (draw[:, None, None, None] for draw in draws)
+    slow = (images / 255) ** gamma
+    grey = slow.mean(axis=3, keepdims=True)
+    slow = grey + (slow - grey) * saturation
+    middle = slow.mean(axis=(1, 2, 3), keepdims=True)
+    slow = ((middle + (slow - middle) * contrast) * gain * 255).clip(0, 255)
+    changed = light.tone(images, *map(ops.convert_to_tensor, draws))
+    np.testing.assert_allclose(numpy(changed), np.where(images > 0, slow, 0), atol=0.05)
+
+
+def test_blur_spreads_one_way_or_both_and_each_photo_its_own():
+    images = np.zeros((3, 15, 15, 3), np.float32)
+    images[:, 7, 7] = 255
+    down, across = ops.convert_to_tensor([1.0, 0.0, 1.0]), ops.convert_to_tensor([0.0, 1.0, 1.0])
+    blurred = numpy(light.blur(images, down, across))[..., 0]
+    np.testing.assert_allclose(blurred.sum(axis=(1, 2)), 255, rtol=1e-4)
+    assert [int((photo > 0.5).any(axis=1).sum()) for photo in blurred] == [7, 1, 7]
+    assert [int((photo > 0.5).any(axis=0).sum()) for photo in blurred] == [1, 7, 7]
+
+
+def test_the_subject_is_dark_where_it_is_said_to_be():
+    grey = ops.full([2, 40, 40, 3], 100.0)
+    centres = ops.convert_to_tensor([[0.25, 0.25], [0.75, 0.5]])
+    lit = numpy(light.backlight(grey, full(1, 2), centres, full(0.1, 2)))[..., 0]
+    darkest = [np.unravel_index(photo.argmin(), photo.shape) for photo in lit]
+    np.testing.assert_allclose(darkest, [(10, 10), (30, 20)], atol=1)
+
+
+def eager(layer, images):
+    return numpy(layer(images, training=True))
+
+
+def compiled(layer, images):
+    """As a train step runs it: one compiled function, twice."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        state = layer.seed_generator.state
+
+        @jax.jit
+        def step(images, seed):
+            with keras.StatelessScope(state_mapping=[(state, seed)]) as scope:
+                changed = layer(images, training=True)
+            return changed, scope.get_current_value(state)
+
+        changed, state.value = step(images, state.value)
+    else:
+        changed = tf.function(lambda x: layer(x, training=True), jit_compile=True)(images)
+    return numpy(changed)
+
+
+def graph(layer, images):
+    if keras.backend.backend() == "jax":
+        pytest.skip("TensorFlow's graphs")
+    unknown = tf.TensorSpec([None, None, None, 3])
+    step = tf.function(lambda x: layer(x, training=True), input_signature=[unknown])
+    return numpy(step(images))
+
+
+@pytest.mark.parametrize("way", [eager, compiled, graph])
+def test_the_layer_repeats_under_a_seed_however_it_runs(way):
+    expected = eager(light.Light(seed=3), photos())
+    np.testing.assert_allclose(way(light.Light(seed=3), photos()), expected, atol=0.1)
+    layer = light.Light(seed=3)
+    first, second = way(layer, photos()), way(layer, photos())
+    assert np.abs(first - second).mean() > 5
+    assert np.abs(eager(light.Light(seed=4), photos()) - expected).mean() > 5
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31 - 1))
+def test_what_the_layer_draws_stays_a_photo(seed):
+    layer, images = light.Light(seed=seed), photos(32)
+    changed = numpy(layer(images, training=True))
+    assert np.isfinite(changed).all()
+    assert changed.min() >= 0
+    assert changed.max() <= 255
+    # Nothing is so dark or so flat that what was there cannot be seen.
+    assert (changed[:, :32].std(axis=(1, 2, 3)) > 4).all()
+    assert not changed[:, 35:].any()
+
+
+def test_serving_passes_through_the_layer(tiny):
+    model = ssd.SSD(tiny)
+    images = np.random.default_rng(0).integers(0, 256, (2, *tiny.image_size, 3), np.uint8)
+    without = keras.Model(model.get_layer("light").output, model.output)
+    np.testing.assert_array_equal(
+        numpy(model(images, training=False)), numpy(without(images, training=False))
+    )
+    one, other = (numpy(model(images, training=True)) for _ in range(2))
+    assert np.abs(one - other).max() > 0
+
+
+def test_the_exported_file_knows_nothing_of_it(tiny, tmp_path):
+    model = ssd.SSD(tiny)
+    ssd.export(model, tmp_path / "model.tflite", precision="float32")
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(tmp_path / "model.tflite"))
+    interpreter.allocate_tensors()
+    images = np.random.default_rng(0).integers(0, 256, (1, *tiny.image_size, 3), np.uint8)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], np.float32(images))
+    interpreter.invoke()
+    found = [interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]
+    predictions = np.concatenate(sorted(found, key=lambda x: -x.shape[-1]), axis=-1)
+    np.testing.assert_allclose(predictions, numpy(model(images, training=False)), atol=1e-3)
+    names = [each["name"] for each in interpreter.get_tensor_details()]
+    assert not [name for name in names if "random" in name.lower() or "normal" in name.lower()]
+
+
+def test_jpeg_damage_falls_on_its_share_and_repeats():
+    image = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    changed = [jpeg.damage(image, seed=(index, 0)).numpy() for index in range(200)]
+    assert {each.dtype for each in changed} == {np.dtype("uint8")}
+    assert {each.shape for each in changed} == {image.shape}
+    count = sum(bool((each != image).any()) for each in changed)
+    assert 12 <= count <= 50
+    np.testing.assert_array_equal(jpeg.damage(image, seed=(7, 0)), changed[7])
+    np.testing.assert_array_equal(jpeg.damage(image, seed=(1, 1), share=0.0), image)
