@@ -1,5 +1,6 @@
 """The scripts in examples/, run as a user runs them."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -12,6 +13,8 @@ import skimage.data
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "examples"))
 import compose
+
+from ssd.detector import Detections
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -61,3 +64,112 @@ def test_composed_photos_are_the_same_every_time_and_differ_from_each_other(tmp_
     assert ones == [path.read_bytes() for path in sorted((tmp_path / "other").iterdir())]
     assert len(set(ones)) == 6
     assert len({np.asarray(iio.imread(path)).shape for path in (tmp_path / "one").iterdir()}) > 1
+
+
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory):
+    """40 composed photos, and a COCO file for half of them: what MTCNN would say there."""
+    from distill.teacher import mtcnn
+
+    folder = tmp_path_factory.mktemp("composed")
+    compose.write_photos(folder, 40, seed=11)
+    images, annotations = [], []
+    for number, path in enumerate(sorted(folder.iterdir())[:20]):
+        photo = iio.imread(path)
+        images.append(
+            {"id": number, "file_name": path.name, "height": len(photo), "width": len(photo[0])}
+        )
+        for ymin, xmin, ymax, xmax in mtcnn([photo])[0].boxes.tolist():
+            box = [max(xmin, 0), max(ymin, 0), xmax - max(xmin, 0), ymax - max(ymin, 0)]
+            annotations.append(
+                {"id": len(annotations), "image_id": number, "category_id": 1, "bbox": box}
+            )
+    coco = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "face"}],
+    }
+    truth = tmp_path_factory.mktemp("truth") / "human.json"
+    truth.write_text(json.dumps(coco))
+    return folder, truth
+
+
+@pytest.fixture(scope="module")
+def tiny_json(tiny, tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "tiny.json"
+    path.write_text(tiny.to_json())
+    return path
+
+
+@pytest.mark.slow
+def test_the_recipe_makes_what_ships_and_is_walked_once(composed, tiny_json, tmp_path):
+    photos, human = composed
+    command = ["examples/recipe.py", photos, tmp_path, "--human", human, "--validation", photos]
+    command += [human, "--config", tiny_json, "--epochs", 2, 2, "--batch-size", 8, "--seed", 1]
+    run(*command)
+    for name in ("face.tflite", "face_float32.tflite", "face.keras"):
+        assert (tmp_path / name).stat().st_size > 10_000
+    card = (tmp_path / "face.md").read_text()
+    assert "| int8 | 20 |" in card
+    # 20 photos by people, four times, and 20 by MTCNN and the student.
+    assert "1. 20 photos (repeats counted), 2 epochs" in card
+    assert "2. 100 photos (repeats counted), 2 epochs" in card
+    assert "| labels_agreed | 20 |" in card
+    assert len(list((tmp_path / "photos_without_labels").iterdir())) == 20
+    again = run(*command)
+    assert "Epoch" not in again
+    assert "of 20 photos" not in again
+
+
+@pytest.mark.slow
+def test_the_study_compares_four_losses_and_is_walked_once(
+    composed, disc_labels, tiny_json, tmp_path
+):
+    command = ["examples/extra_offset.py", disc_labels, *composed, tmp_path, "--epochs", 1]
+    command += ["--seeds", 2, "--config", tiny_json, "--batch-size", 16]
+    run(*command)
+    runs = json.loads((tmp_path / "extra_offset.json").read_text())
+    assert len(runs) == 8
+    assert {each["seed"] for each in runs} == {0, 1}
+    assert all(each["best"] >= each["iou"] for each in runs)
+    assert iio.imread(tmp_path / "extra_offset.png").shape[1] > 1000
+    assert "Epoch" not in run(*command)
+
+
+def test_the_study_looks_at_boxes_before_suppression(tmp_path):
+    """Two boxes of one face: the surer one overlaps it by 0.6, the other fits it exactly."""
+    import extra_offset
+
+    iio.imwrite(tmp_path / "photo.png", np.zeros((100, 100, 3), np.uint8))
+    coco = {
+        "images": [{"id": 1, "file_name": "photo.png", "height": 100, "width": 100}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [20, 20, 50, 50]}],
+        "categories": [{"id": 1, "name": "face"}],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(coco))
+
+    class Stand:
+        """Answers as an `ssd.Detector` does, whatever the photo."""
+
+        def __init__(self, boxes, scores):
+            self.raw = Detections(np.float32(boxes), np.float32(scores), np.ones(2, int))
+
+        def prepare(self, photo):
+            return photo
+
+        def forward(self, tensor):
+            return tensor, tensor
+
+        def decode(self, offsets, logits, shape, threshold):
+            return self.raw
+
+        def suppress(self, found):
+            return Detections(*(values[:1] for values in found))
+
+    boxes = [[20, 20, 50, 70], [20, 20, 70, 70]]
+    found = extra_offset.look(Stand(boxes, [0.9, 0.8]), tmp_path, tmp_path / "truth.json")
+    assert found["iou"] == pytest.approx(0.6)
+    assert found["best"] == 1
+    assert found["agree"] == 0
+    found = extra_offset.look(Stand(boxes, [0.8, 0.9]), tmp_path, tmp_path / "truth.json")
+    assert found["iou"] == found["agree"] == found["faces"] == 1

@@ -1,0 +1,213 @@
+"""The recipe of the face model: photos and some human labels in, a model to ship out.
+
+    python examples/recipe.py PHOTOS OUT --human HUMAN.json [--validation PHOTOS TRUTH.json]
+
+PHOTOS is a folder, HUMAN.json says in COCO format where faces are on some of its photos.
+Stopped at any point, the same command goes on where it was. In OUT then lie `face.tflite` (int8),
+`face_float32.tflite`, `face.keras` to fine-tune from, and the model card `face.md`.
+
+1. People's labels are taken over.
+2. MTCNN labels the other photos, looking twice.
+3. Round 1: a student learns from the people's labels alone.
+4. The student labels the other photos, too. What it and MTCNN both see is a face; what only one
+   of them sees is a region to ignore.
+5. Round 2: the student goes on with people's labels, seen several times each, and with those.
+6. It is exported and measured.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+
+import ssd
+from distill.combining import combine
+from distill.labeling import Options, find_photos, label
+from ssd.importing import import_labels
+from ssd.records import read_dataset
+
+CONFIG = ssd.Config(image_size=(224, 288), positive=0.4, negative=0.3)
+ALPHA = 2.0  # weight of the offset loss
+BATCH = 32
+EPOCHS = (26, 12)  # of either round
+HUMAN_TIMES = 4  # how often round 2 sees a photo with people's labels for one of the others
+SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
+
+
+def main():
+    """Walk the six steps; each is skipped if its work is done."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("photos", type=pathlib.Path, help="folder of photos")
+    parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
+    parser.add_argument("--human", type=pathlib.Path, required=True, help="COCO JSON")
+    parser.add_argument(
+        "--validation",
+        type=pathlib.Path,
+        nargs=2,
+        metavar=("PHOTOS", "TRUTH"),
+        help="folder of photos and COCO JSON to measure on",
+    )
+    parser.add_argument("--config", type=pathlib.Path, help="JSON file with another ssd.Config")
+    parser.add_argument("--alpha", type=float, default=ALPHA, help=f"offset loss ({ALPHA:g})")
+    parser.add_argument("--batch-size", type=int, default=BATCH, help=f"photos a step ({BATCH})")
+    parser.add_argument(
+        "--epochs", type=int, nargs=2, default=EPOCHS, metavar="N", help="of the rounds (26 12)"
+    )
+    parser.add_argument(
+        "--human-times", type=int, default=HUMAN_TIMES, help=f"weight of labels ({HUMAN_TIMES})"
+    )
+    parser.add_argument("--seed", type=int, help="makes the training repeatable")
+    options = parser.parse_args()
+    photos, out = options.photos, options.out
+    out.mkdir(parents=True, exist_ok=True)
+
+    step(1, "people's labels")
+    human = out / "labels_human"
+    if not complete(human):
+        import_labels("coco", options.human, photos, human, max_side=640)
+
+    step(2, "MTCNN labels the other photos")
+    others = without_labels(photos, options.human, out / "photos_without_labels")
+    by_mtcnn = out / "labels_mtcnn"
+    if not complete(by_mtcnn):
+        label(others, by_mtcnn, Options(second_opinion="mirror"), progress=say)
+
+    step(3, "round 1 learns from people's labels")
+    training = {
+        "batch_size": options.batch_size,
+        "alpha": options.alpha,
+        "seed": options.seed,
+        "cache": out / "cache",
+    }
+    config = ssd.Config.from_json(options.config.read_text()) if options.config else CONFIG
+    first = ssd.train(human, out / "round1", config, epochs=options.epochs[0], **training)
+    student = out / "student.tflite"
+    if not student.exists():
+        ssd.export(first, student, precision="float32")
+
+    step(4, "the student labels the other photos, too")
+    by_student = out / "labels_student"
+    if not complete(by_student):
+        os.environ["SSD_STUDENT"] = str(student.resolve())
+        # Its word counts from 0.3 where MTCNN agrees; alone it must be surer (distill/combining).
+        looks = Options(teacher="student:look", label=0.5, ignore=0.3, second_opinion="mirror")
+        label(others, by_student, looks, progress=say)
+    agreed = out / "labels_agreed"
+    print(combine(by_mtcnn, by_student, agreed))
+
+    step(5, "round 2 learns from both")
+    labels = [human] * options.human_times + [agreed]
+    model = ssd.train(
+        labels,
+        out / "round2",
+        config,
+        start=out / "round1" / "model.keras",
+        epochs=options.epochs[1],
+        **training,
+    )
+
+    step(6, "the files, and what they are worth")
+    shutil.copyfile(out / "round2" / "model.keras", out / "face.keras")
+    seen = ssd.dataset(human, config, batch_size=options.batch_size, training=True, seed=0)
+    files = {"int8": out / "face.tflite", "float32": out / "face_float32.tflite"}
+    for precision, file in files.items():
+        if not file.exists():
+            ssd.export(model, file, precision=precision, calibration=seen)
+    figures = {}
+    if options.validation:
+        for precision, file in files.items():
+            detector = ssd.Detector(file, threads=os.cpu_count() or 1)
+            figures[precision] = ssd.evaluate(detector, *options.validation, smallest=SMALLEST)
+            print(f"{precision}: {figures[precision]}")
+    counts = {folder.name: read_dataset(folder)["counts"] for folder in (human, by_mtcnn, agreed)}
+    (out / "face.md").write_text(card(model, files, figures, counts))
+    print(f"model card: {out / 'face.md'}")
+
+
+def without_labels(photos, human, folder):
+    """A folder of links to the photos that a COCO file does not name."""
+    named = {image["file_name"] for image in json.loads(human.read_text())["images"]}
+    names = [name for name in find_photos(photos)[0] if name not in named]
+    for name in names:
+        link = folder / name
+        if not link.exists():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to((photos / name).resolve())
+    return folder
+
+
+def complete(folder):
+    """Whether a folder of labels is there and finished."""
+    return (folder / "dataset.json").exists() and read_dataset(folder).get("complete", False)
+
+
+def card(model, files, figures, counts):
+    """The model card: what the model is, what it was made of, how good it is."""
+    config, about = model.config, model.training
+    lines = [
+        "# Face model",
+        "",
+        f"An SSD with {model.count_params():,} parameters for photos of {config.image_size[0]}×"
+        f"{config.image_size[1]} pixels. Research use: it carries the terms of the photos it was "
+        "trained on.",
+        "",
+        "| file | KB |",
+        "|---|---|",
+        *(f"| `{file.name}` | {file.stat().st_size / 1000:.0f} |" for file in files.values()),
+        "",
+        "## Labels",
+        "",
+        "| labels | photos | faces | regions ignored |",
+        "|---|---|---|---|",
+        *(
+            f"| {name} | {each['photos']} | {each.get('faces', each.get('boxes'))} | "
+            f"{each['ignored']} |"
+            for name, each in counts.items()
+        ),
+        "",
+        "## Training",
+        "",
+        *(training_lines(about)),
+        "",
+    ]
+    if figures:
+        lines += [
+            f"## Figures, faces of {SMALLEST:.0%} of the photo's long side or more, IoU 0.5",
+            "",
+            "| file | photos | faces | AP50 | AP75 | recall at 0.1 false alarms a photo |",
+            "|---|---|---|---|---|---|",
+            *(
+                f"| {name} | {each.photos} | {each.faces} | {each.ap50:.3f} | {each.ap75:.3f} | "
+                f"{each.recall:.3f} |"
+                for name, each in figures.items()
+            ),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def training_lines(about):
+    """One line for each round, the first round first."""
+    before = training_lines(about["start"]) if about["start"] else []
+    return [
+        *before,
+        f"{len(before) + 1}. {about['photos']} photos (repeats counted), {about['epochs']} epochs, "
+        f"batch {about['batch_size']}, learning rate {about['learning_rate']:g}, alpha "
+        f"{about['alpha']:g}, seed {about['seed']}, final loss {about['terms']['loss']:.3f}; "
+        f"ssd-faces {about['version']} on {about['backend']}.",
+    ]
+
+
+def step(number, what):
+    """Say where we are."""
+    print(f"{number}. {what}", flush=True)
+
+
+def say(state):
+    """How far the labelling is."""
+    print(f"   {state['done']} of {state['total']} photos, {state['faces']} faces", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""A trained model as a teacher: what `distill --teacher student:look` calls.
+
+SSD_STUDENT=face.tflite PYTHONPATH=examples python -m distill PHOTOS OUT --teacher student:look
+"""
+
+import functools
+import os
+
+import ssd
+
+
+def look(photos, *, min_face, floor):
+    """Boxes and scores of the model that the environment variable SSD_STUDENT names.
+
+    Args:
+        photos: A list of uint8 [height, width, 3].
+        min_face: Side of the smallest face in pixels; the model decides that itself.
+        floor: Least score.
+
+    Returns:
+        For each photo, boxes `[ymin, xmin, ymax, xmax]` in pixels and scores.
+    """
+    detector = _open(os.environ["SSD_STUDENT"])
+    return [detector(photo, threshold=floor)[:2] for photo in photos]
+
+
+@functools.cache
+def _open(path):
+    return ssd.Detector(path, threads=os.cpu_count() or 1)
