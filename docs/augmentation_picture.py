@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 import ssd
 from ssd import jpeg, light
-from ssd.resizing import letterbox
+from ssd.photo import letterbox
 
 CONFIG = ssd.Config(image_size=(224, 224))
 FACE = (0.105, 0.415, 0.465, 0.68)  # of the portrait, ymin xmin ymax xmax on its unit square

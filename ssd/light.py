@@ -95,7 +95,7 @@ def backlight(images, strength, centre, size):
     centre = ops.convert_to_tensor(centre)
 
     def bell(count, middle):
-        place = (ops.arange(count, dtype="float32") + 0.5) / count
+        place = (ops.arange(count, dtype="float32") + 0.5) / ops.cast(count, "float32")
         return ops.exp(-0.5 * ops.square((place - middle[:, None]) / size[:, None]))
 
     subject = bell(height, centre[:, 0])[:, :, None] * bell(width, centre[:, 1])[:, None, :]
@@ -115,7 +115,7 @@ def blur(images, down, across):
         across: [batch], likewise.
 
     Returns:
-        Images of the same shape, in [0, 255]. The edge's pixels are repeated beyond it.
+        Images of the same shape, in [0, 255]. Beyond its edge a photo is mirrored.
 
     Example:
         >>> line = 99 * ops.one_hot([[[3]]], 7)  # one bright column, [1, 1, 1, 7]
@@ -132,7 +132,7 @@ def blur(images, down, across):
         weights = weights / ops.sum(weights, axis=-1, keepdims=True)
         pads = [[0, 0]] * 4
         pads[axis] = [_REACH, _REACH]
-        padded, count = ops.pad(images, pads, mode="edge"), ops.shape(images)[axis]
+        padded, count = ops.pad(images, pads, mode="symmetric"), ops.shape(images)[axis]
         total = 0.0
         for index in range(2 * _REACH + 1):
             window = [slice(None)] * 4

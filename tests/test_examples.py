@@ -126,11 +126,10 @@ def test_the_study_compares_four_losses_and_is_walked_once(
     composed, disc_labels, tiny_json, tmp_path
 ):
     command = ["examples/extra_offset.py", disc_labels, *composed, tmp_path, "--epochs", 1]
-    command += ["--seeds", 2, "--config", tiny_json, "--batch-size", 16]
+    command += ["--seeds", 1, "--config", tiny_json, "--batch-size", 16]
     run(*command)
     runs = json.loads((tmp_path / "extra_offset.json").read_text())
-    assert len(runs) == 8
-    assert {each["seed"] for each in runs} == {0, 1}
+    assert len({each["loss"] for each in runs}) == len(runs) == 4
     assert all(each["best"] >= each["iou"] for each in runs)
     assert iio.imread(tmp_path / "extra_offset.png").shape[1] > 1000
     assert "Epoch" not in run(*command)

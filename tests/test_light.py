@@ -2,8 +2,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from keras import ops
 
 import ssd
@@ -82,8 +80,8 @@ def test_blur_spreads_one_way_or_both_and_each_photo_its_own():
     down, across = ops.convert_to_tensor([1.0, 0.0, 1.0]), ops.convert_to_tensor([0.0, 1.0, 1.0])
     blurred = numpy(light.blur(images, down, across))[..., 0]
     np.testing.assert_allclose(blurred.sum(axis=(1, 2)), 255, rtol=1e-4)
-    assert [int((photo > 0.5).any(axis=1).sum()) for photo in blurred] == [7, 1, 7]
-    assert [int((photo > 0.5).any(axis=0).sum()) for photo in blurred] == [1, 7, 7]
+    assert [int((photo > 0.1).any(axis=1).sum()) for photo in blurred] == [7, 1, 7]
+    assert [int((photo > 0.1).any(axis=0).sum()) for photo in blurred] == [1, 7, 7]
 
 
 def test_the_subject_is_dark_where_it_is_said_to_be():
@@ -94,49 +92,58 @@ def test_the_subject_is_dark_where_it_is_said_to_be():
     np.testing.assert_allclose(darkest, [(10, 10), (30, 20)], atol=1)
 
 
-def eager(layer, images):
-    return numpy(layer(images, training=True))
+def plain(function, images):
+    return function(images)
 
 
-def compiled(layer, images):
-    """As a train step runs it: one compiled function, twice."""
+def compiled(function, images):
     if keras.backend.backend() == "jax":
         import jax
 
-        state = layer.seed_generator.state
-
-        @jax.jit
-        def step(images, seed):
-            with keras.StatelessScope(state_mapping=[(state, seed)]) as scope:
-                changed = layer(images, training=True)
-            return changed, scope.get_current_value(state)
-
-        changed, state.value = step(images, state.value)
-    else:
-        changed = tf.function(lambda x: layer(x, training=True), jit_compile=True)(images)
-    return numpy(changed)
+        return jax.jit(function)(images)
+    return tf.function(function, jit_compile=True)(images)
 
 
-def graph(layer, images):
+def graph(function, images):
     if keras.backend.backend() == "jax":
         pytest.skip("TensorFlow's graphs")
     unknown = tf.TensorSpec([None, None, None, 3])
-    step = tf.function(lambda x: layer(x, training=True), input_signature=[unknown])
-    return numpy(step(images))
+    return tf.function(function, input_signature=[unknown])(images)
 
 
-@pytest.mark.parametrize("way", [eager, compiled, graph])
+@pytest.mark.parametrize("way", [compiled, graph])
+def test_compiled_they_give_what_they_give_eagerly(way):
+    noise = np.random.default_rng(0).normal(size=(1, 40, 48, 3)).astype(np.float32)
+
+    def all_of_them(images):
+        for name in ("tone", "crush", "backlight", "blur"):
+            images = STRONG[name](images)
+        return light.grain(images, full(6), full(0.4), noise)
+
+    expected = numpy(all_of_them(ops.convert_to_tensor(photos())))
+    np.testing.assert_allclose(numpy(way(all_of_them, photos())), expected, atol=0.2)
+
+
+@pytest.mark.parametrize("way", [plain, compiled, graph])
 def test_the_layer_repeats_under_a_seed_however_it_runs(way):
-    expected = eager(light.Light(seed=3), photos())
-    np.testing.assert_allclose(way(light.Light(seed=3), photos()), expected, atol=0.1)
-    layer = light.Light(seed=3)
-    first, second = way(layer, photos()), way(layer, photos())
+    def draw(seed):
+        """What a layer draws first and second, as a train step runs it: its seed goes along."""
+        layer = light.Light(seed=seed)
+        state = layer.seed_generator.state
+
+        def twice(images):
+            with keras.StatelessScope(state_mapping=[(state, ops.convert_to_tensor(state))]):
+                return ops.stack([layer(images, training=True) for _ in range(2)])
+
+        return numpy(way(twice, photos()))
+
+    first, second = draw(3)
+    np.testing.assert_array_equal(draw(3), [first, second])
     assert np.abs(first - second).mean() > 5
-    assert np.abs(eager(light.Light(seed=4), photos()) - expected).mean() > 5
+    assert np.abs(draw(4)[0] - first).mean() > 5
 
 
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 2**31 - 1))
+@pytest.mark.parametrize("seed", range(10))
 def test_what_the_layer_draws_stays_a_photo(seed):
     layer, images = light.Light(seed=seed), photos(32)
     changed = numpy(layer(images, training=True))
