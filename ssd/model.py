@@ -63,7 +63,7 @@ class SSD(keras.Model):
         terms = self.loss.terms(y, y_pred)
         for name, mean in self.term_means.items():
             mean.update_state(getattr(terms, name))
-        return self.loss.total(terms) + sum(self.losses)
+        return _per_replica(y, self.loss.total(terms) + sum(self.losses))
 
     def get_config(self):
         """Config and training as plain values, from which `from_config` builds the model again."""
@@ -79,6 +79,16 @@ class SSD(keras.Model):
         model = cls(Config.from_dict(config["config"]), name=config["name"])
         model.training = config.get("training", {})
         return model
+
+
+class _PerReplica(keras.losses.Loss):
+    """A loss as it is; under tf.distribute Keras divides it by the devices that will add it up."""
+
+    def call(self, labels, loss):
+        return loss
+
+
+_per_replica = _PerReplica()
 
 
 def load(path):
