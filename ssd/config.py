@@ -47,7 +47,7 @@ class Config:
     width: float = 0.25
     # Half an octave apart: a face between two sizes still overlaps one of them by 0.7.
     anchor_sizes: tuple[tuple[float, ...], ...] = (
-        (16.0, 22.6, 32.0),
+        (11.3, 16.0, 22.6, 32.0),
         (45.3, 64.0),
         (90.5, 128.0, 181.0, 256.0),
     )

@@ -42,11 +42,12 @@ class SSD(keras.Model):
         >>> import ssd
         >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width=0.1))
         >>> tuple(model.output_shape)
-        (None, 240, 6)
+        (None, 304, 6)
 
     Source:
         Liu et al.: SSD: Single Shot MultiBox Detector (2016). The context handed down to the
-        finer maps is that of Lin et al.: Feature Pyramid Networks (2017).
+        finer maps is that of Lin et al.: Feature Pyramid Networks (2017), the bottleneck that
+        mixes them that of He et al.: Deep Residual Learning for Image Recognition (2015).
     """
 
     def __init__(self, config, **kwargs):
@@ -124,7 +125,7 @@ def _network(images, config):
     x = Light(name="light")(images)
     x = layers.Rescaling(1 / 255, name="scale")(x)
     maps = getattr(backbones, config.backbone)(x, config.width)
-    maps = _context(maps, channels(256, config.width))
+    maps = _context(maps, channels(256, config.width), channels(128, config.width))
     heads = [
         _head(x, level, len(sizes), config)
         for level, (x, sizes) in enumerate(zip(maps, config.anchor_sizes, strict=True))
@@ -136,7 +137,7 @@ def _network(images, config):
     return layers.Concatenate(axis=2, dtype="float32", name="predictions")([offsets, logits])
 
 
-def _context(maps, count):
+def _context(maps, count, narrow):
     """Each map plus what the coarser ones know about the same place, all `count` channels wide."""
     above, result = None, []
     for level, x in reversed(list(enumerate(maps))):
@@ -144,9 +145,24 @@ def _context(maps, count):
         if above is not None:
             above = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}")(above)
             x = layers.Add(name=f"context{level}")([x, above])
-        above = x
-        result.insert(0, x)
+        above = _bottleneck(x, narrow, name=f"mix{level}")
+        result.insert(0, above)
     return result
+
+
+def _bottleneck(x, narrow, *, name):
+    """A second look at a map whose parts were only added up (He et al., 2015, figure 5).
+
+    It begins as the identity: what it adds is scaled by zero until training finds a use for it.
+    """
+    count = x.shape[-1]
+    y = convolution(x, narrow, 1, name=f"{name}_in")
+    y = convolution(y, narrow, 3, name=f"{name}_around")
+    y = layers.Conv2D(count, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_out")(
+        y
+    )
+    y = layers.BatchNormalization(momentum=0.97, gamma_initializer="zeros", name=f"{name}_norm")(y)
+    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, y]))
 
 
 def _head(x, level, anchors, config):
