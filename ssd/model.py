@@ -89,7 +89,7 @@ class _PerReplica(keras.losses.Loss):
         return loss
 
 
-_per_replica = _PerReplica()
+_per_replica = _PerReplica(name="per_replica")
 
 
 def load(path):
