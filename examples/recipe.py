@@ -128,7 +128,7 @@ def main():
 def without_labels(photos, human, folder):
     """A folder of links to the photos that a COCO file does not name."""
     named = {image["file_name"] for image in json.loads(human.read_text())["images"]}
-    names = [name for name in find_photos(photos)[0] if name not in named]
+    names = [name for name in find_photos(photos, leave_out=folder.parent)[0] if name not in named]
     for name in names:
         link = folder / name
         if not link.exists():
