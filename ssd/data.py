@@ -8,7 +8,7 @@ from ssd import cache as kept
 # Photos waiting to be shuffled are compressed, 10 to 100 KB each.
 _SHUFFLE = 2048
 # Photos of which boxes and windows are worked out in one go.
-_TOGETHER = 32
+TOGETHER = 32
 
 
 def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=None, service=None):
@@ -59,7 +59,7 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
     )
     if training:
         photos = photos.shuffle(_SHUFFLE, seed=seed)
-    photos = photos.batch(_TOGETHER)
+    photos = photos.batch(TOGETHER)
     if training:
         seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
         photos = tf.data.Dataset.zip(photos, seeds)
@@ -82,7 +82,10 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
     if service is not None:
         photos = photos.apply(
             tf.data.experimental.service.distribute(
-                processing_mode=tf.data.experimental.service.ShardingPolicy.OFF, service=service
+                processing_mode=tf.data.experimental.service.ShardingPolicy.OFF,
+                service=service,
+                # Pixels hardly get smaller, and to try takes half as long as making them.
+                compression=None,
             )
         )
     return photos.prefetch(tf.data.AUTOTUNE)
@@ -105,9 +108,7 @@ def plan(record, config, *, seed=None, halve=True):
     if seed is None:
         view, boxes = letterbox(sizes, boxes, config, halve=halve)
     else:
-        view, boxes, classes = augment.plan(
-            sizes, boxes, classes, config, seed=seed, halve=halve
-        )
+        view, boxes, classes = augment.plan(sizes, boxes, classes, config, seed=seed, halve=halve)
     return (record["encoded"], sizes), view, rows(boxes, classes, config)
 
 
