@@ -5,6 +5,7 @@ the training loop with real data beside what `benchmarks.equation` predicts of i
 """
 
 import argparse
+import functools
 import io
 import json
 import os
@@ -70,7 +71,7 @@ def measure(options):
         result["ladder"] = ladder.climb(
             labels,
             config,
-            lambda batch: time.sleep(device),
+            functools.partial(wait, device),
             device,
             run,
             batch_size=batch_size,
@@ -243,6 +244,11 @@ def imitate(labels, config, options):
     return found
 
 
+def wait(seconds, batch):
+    """The step of a device that only waits, whatever the batch."""
+    time.sleep(seconds)
+
+
 def only_decoded(labels):
     """Sizes [16, 3] of photos that were decoded whole and thrown away: work, and nothing else."""
     import tensorflow as tf
@@ -326,6 +332,11 @@ def time_model(labels, config, options, *, example_seconds):
     _say("the training loop with real data")
     with utilization.watch() as seen:
         real_seconds = run(batches, train, options.seconds)
+    asked = "NVML"
+    if gpu and seen.mean is None and keras.backend.backend() == "jax":
+        asked = "the profiler"
+        with utilization.trace() as seen:
+            run(batches, train, options.seconds)
 
     data_seconds = equation.data_seconds_per_batch(
         example_seconds, options.batch_size, options.cores
@@ -350,6 +361,7 @@ def time_model(labels, config, options, *, example_seconds):
         "measured": real_seconds,
         "predicted_utilization": step_seconds / predicted,
         "measured_utilization": seen.mean,
+        "utilization_asked": asked,
         "utilization_why": seen.why_none,
     }, train
 
@@ -516,11 +528,10 @@ def table(result):
         lines += _model_lines(result["model"], result["cores"], result["batch_size"])
     if "ladder" in result:
         lines += _ladder_lines(result["ladder"], result["ladder_device_seconds"])
+        found = result["capped"]
         lines += [
-            "one process that may use one core only, photos/s: makes its batches itself {alone:.0f}, "
-            "two workers of a data service make them {served:.0f}, {gain:.2f} times as many".format(
-                **result["capped"]
-            )
+            f"a loop that may use one core makes {found['alone']:.0f} photos/s itself; two workers "
+            f"of a data service make {found['served']:.0f}, {found['gain']:.2f} times as many"
         ]
     lines += ["", *result["advice"]]
     if (result["other_work"] or 0) > 0.1:
@@ -565,9 +576,9 @@ def _model_lines(model, cores, batch_size):
     seen = model["measured_utilization"]
     yield (
         f"GPU utilization: predicted {model['predicted_utilization']:.0%}, "
-        f"measured by NVML {seen:.0%}"
+        f"measured by {model['utilization_asked']} {seen:.0%}"
         if seen is not None
-        else f"GPU utilization by NVML: {model['utilization_why']}"
+        else f"GPU utilization by {model['utilization_asked']}: {model['utilization_why']}"
     )
 
 
