@@ -157,7 +157,9 @@ def time_stages(labels, config, batch_size, *, repeats=3):
     # One look at a pipeline goes through all photos and hands out nothing: neither setting it up
     # nor handing its pixels to Python is counted.
     one = on_cores(1)
-    one.experimental_optimization.inject_prefetch = False
+    one.autotune.enabled = False
+    # Among them is making maps parallel: a look would find what was made during another's.
+    one.experimental_optimization.apply_default_optimizations = False
     sizes = [count, count, count, count // batch_size, count, count]
     pipelines = [
         iter(pipeline.map(lambda *_: 0).batch(size).with_options(one))
