@@ -5,6 +5,7 @@ the training loop with real data beside what `benchmarks.equation` predicts of i
 """
 
 import argparse
+import functools
 import io
 import json
 import os
@@ -18,9 +19,9 @@ from importlib import metadata
 import numpy as np
 
 import ssd
-from benchmarks import equation, first_trainer, ladder, utilization
+from benchmarks import cores, equation, first_trainer, ladder, utilization
 
-STAGES = ("read", "decode", "resize", "augment", "batch")
+STAGES = ("read", "augment", "decode", "resize", "batch")
 TARGET = 0.95
 
 
@@ -64,13 +65,13 @@ def measure(options):
         "stages": time_stages(labels, config, batch_size),
         "cores": options.cores,
     }
-    before = busy_cores()
+    before = cores.busy()
     if options.device_step and options.ladder:
         device = options.device_step[0]
         result["ladder"] = ladder.climb(
             labels,
             config,
-            lambda batch: time.sleep(device),
+            functools.partial(wait, device),
             device,
             run,
             batch_size=batch_size,
@@ -95,7 +96,12 @@ def measure(options):
                 seconds=options.seconds,
             )
             result["ladder_device_seconds"] = device
-    result["other_work"] = other_work(before, busy_cores())
+    if options.ladder:
+        _say("one process on one core, alone and with a data service")
+        result["capped"] = ladder.capped(
+            labels, config, run, batch_size=batch_size, seconds=options.seconds
+        )
+    result["other_work"] = cores.other_work(before, cores.busy())
     result["advice"] = advice(result)
     return result
 
@@ -125,59 +131,60 @@ def time_stages(labels, config, batch_size, *, repeats=3):
     if count == 0:
         raise ValueError(f"{labels}: wanted at least a batch of {batch_size} photos")
     photos = tf.data.TFRecordDataset([str(path) for path in records.shards(labels)]).take(count)
-    seeds = tf.data.Dataset.random(seed=1).batch(2)
-
-    def read(serialized, seed):
-        return records.parse(serialized)
-
-    def view(serialized, seed):
-        record = records.parse(serialized)
-        size = augment.size_of(record["encoded"])
-        faces = record["boxes"], record["classes"]
-        seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int64), 3))
-        window = augment.choose_window(size, *faces, config, seed=seeds[0])
-        return record["encoded"], augment.look(size, window, config.image_size, reduce=True)
-
-    def decode(serialized, seed):
-        return augment.take(*view(serialized, seed))
-
-    def resize(serialized, seed):
-        encoded, shown = view(serialized, seed)
-        return augment.place(augment.take(encoded, shown), shown, config.image_size)
-
-    def all_of_it(serialized, seed):
-        record = records.parse(serialized)
-        image, boxes, classes = augment.augment(
-            record["encoded"], record["boxes"], record["classes"], config, seed=seed
-        )
-        return image, data.rows(boxes, classes, config)
-
-    def bare(serialized, seed):
-        encoded = records.parse(serialized)["encoded"]
-        return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-
-    zipped = tf.data.Dataset.zip(photos, seeds)
-    pipelines = [zipped.map(step) for step in (read, decode, resize, all_of_it)]
-    pipelines += [pipelines[-1].batch(batch_size), zipped.map(bare)]
-    pipelines = [pipeline.with_options(on_cores(1)) for pipeline in pipelines]
+    photos = photos.repeat()
+    groups = tf.data.Dataset.zip(
+        photos.batch(data.TOGETHER), tf.data.Dataset.random(seed=1).batch(2)
+    )
+    read = groups.map(lambda serialized, seed: records.parse(serialized)).unbatch()
+    planned = groups.map(
+        lambda serialized, seed: data.plan(records.parse(serialized), config, seed=seed)
+    ).unbatch()
+    whole = planned.map(
+        lambda photo, view, label: (augment.show(photo[0], view, config.image_size), label)
+    )
+    pipelines = [
+        read,
+        planned.map(lambda photo, view, label: augment.take(photo[0], view)),
+        whole,
+        whole.batch(batch_size),
+        planned,
+        read.map(
+            lambda record: tf.io.decode_jpeg(
+                record["encoded"], channels=3, dct_method="INTEGER_ACCURATE"
+            )
+        ),
+    ]
+    # One look at a pipeline goes through all photos and hands out nothing: neither setting it up
+    # nor handing its pixels to Python is counted.
+    one = on_cores(1)
+    one.autotune.enabled = False
+    # Among them is making maps parallel: a look would find what was made during another's.
+    one.experimental_optimization.apply_default_optimizations = False
+    sizes = [count, count, count, count // batch_size, count, count]
+    pipelines = [
+        iter(pipeline.map(lambda *_: 0).batch(size).with_options(one))
+        for pipeline, size in zip(pipelines, sizes, strict=True)
+    ]
     best = np.full(len(pipelines), np.inf)
     for _ in range(repeats + 1):  # the first round warms up: graphs are optimized, files read
         for index, pipeline in enumerate(pipelines):
             start = time.process_time()
-            for _ in pipeline:
-                pass
+            next(pipeline)
             best[index] = min(best[index], (time.process_time() - start) / count)
     few = [record for record, _ in zip(records.read(labels), range(16), strict=False)]
-    start = time.process_time()
-    for record in few:
-        first_trainer.example(record, config)
-    first = (time.process_time() - start) / len(few)
-    steps = np.diff(best[:-1], prepend=0.0).clip(0)
+    first = np.inf
+    for _ in range(repeats):
+        start = time.process_time()
+        for record in few:
+            first_trainer.example(record, config)
+        first = min(first, (time.process_time() - start) / len(few))
+    read, decoded, shown, batched, planned, bare = best
+    steps = np.diff([0.0, read, planned, decoded, shown, batched]).clip(0)
     return {
         **dict(zip(STAGES, steps.tolist(), strict=True)),
-        "example": float(best[-2]),
-        "bare_decoding": float(best[-1] - best[0]),
-        "first_trainer": first,
+        "example": float(batched),
+        "bare_decoding": float(bare - read),
+        "first_trainer": float(first),
     }
 
 
@@ -195,42 +202,77 @@ def imitate(labels, config, options):
     """The real pipeline against a step that only waits, on one core, two, and so on.
 
     The time of an example is measured here once more, by the clock and just before each row:
-    what else the machine does then disturbs prediction and measurement alike.
+    what else the machine does then disturbs prediction and measurement alike. For the same
+    reason C is not the number of cores but what they are worth just then, measured with another
+    kind of work: how much faster photos are decoded on all of them than on one.
 
     Returns:
         A list of dictionaries, one for each number of cores and each step: "cores",
-        "device_seconds", "example_seconds" (T_g), "predicted" and "measured" (photos a second),
-        "utilization".
+        "effective_cores" (C), "device_seconds", "example_seconds" (T_g), "predicted" and
+        "measured" (photos a second), "utilization".
     """
     kind = {"batch_size": options.batch_size, "training": True}
-    pipelines = {
-        cores: ssd.dataset(labels, config, **kind).repeat().with_options(on_cores(cores))
-        for cores in range(1, options.cores + 1)
+    counts = range(1, options.cores + 1)
+    loops = {
+        count: iter(ssd.dataset(labels, config, **kind).repeat().with_options(on_cores(count)))
+        for count in counts
     }
-    loops = {cores: iter(pipeline) for cores, pipeline in pipelines.items()}
-    rows = [(cores, step) for cores in loops for step in options.device_step]
+    decoded = {count: iter(only_decoded(labels).with_options(on_cores(count))) for count in counts}
+    rows = [(count, step) for count in counts for step in options.device_step]
     seen = {row: [] for row in rows}
+
+    def timed(batches, count, seconds, step=lambda batch: None):
+        with cores.confined(count):
+            return run(batches, step, seconds)
+
     for turn in range(options.repeats):
-        for cores, step in rows:
-            _say(f"round {turn + 1} of {options.repeats}: {cores} cores, step of {step * 1e3:g} ms")
-            alone = run(loops[1], lambda batch: None, options.seconds / 2)
-            loop = run(loops[cores], lambda batch, step=step: time.sleep(step), options.seconds)
-            seen[cores, step].append((alone / options.batch_size, loop))
+        for count, step in rows:
+            _say(f"round {turn + 1} of {options.repeats}: {count} cores, step of {step * 1e3:g} ms")
+            example = timed(loops[1], 1, options.seconds / 2) / options.batch_size
+            effective = 1.0
+            if count > 1:
+                effective = timed(decoded[1], 1, options.seconds / 4)
+                effective /= timed(decoded[count], count, options.seconds / 4)
+            loop = timed(
+                loops[count], count, options.seconds, lambda _, step=step: time.sleep(step)
+            )
+            seen[count, step].append((example, effective, loop))
     found = []
-    for cores, step in rows:
-        example_seconds, loop = np.median(seen[cores, step], axis=0)
-        data = equation.data_seconds_per_batch(example_seconds, options.batch_size, cores)
+    for count, step in rows:
+        example, effective, loop = np.median(seen[count, step], axis=0).tolist()
+        data = equation.data_seconds_per_batch(example, options.batch_size, effective)
         found.append(
             {
-                "cores": cores,
+                "cores": count,
+                "effective_cores": effective,
                 "device_seconds": step,
-                "example_seconds": float(example_seconds),
+                "example_seconds": example,
                 "predicted": equation.photos_per_second(data, step, options.batch_size),
-                "measured": options.batch_size / float(loop),
+                "measured": options.batch_size / loop,
                 "utilization": equation.utilization(data, step),
             }
         )
     return found
+
+
+def wait(seconds, batch):
+    """The step of a device that only waits, whatever the batch."""
+    time.sleep(seconds)
+
+
+def only_decoded(labels):
+    """Sizes [16, 3] of photos that were decoded whole and thrown away: work, and nothing else."""
+    import tensorflow as tf
+
+    from ssd import records
+
+    def decode(serialized):
+        encoded = records.parse(serialized)["encoded"]
+        return tf.shape(tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"))
+
+    photos = tf.data.TFRecordDataset([str(path) for path in records.shards(labels)]).take(256)
+    photos = photos.cache().repeat().map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    return photos.batch(16, drop_remainder=True)
 
 
 def run(batches, step, seconds):
@@ -301,6 +343,11 @@ def time_model(labels, config, options, *, example_seconds):
     _say("the training loop with real data")
     with utilization.watch() as seen:
         real_seconds = run(batches, train, options.seconds)
+    asked = "NVML"
+    if gpu and seen.mean is None and keras.backend.backend() == "jax":
+        asked = "the profiler"
+        with utilization.trace() as seen:
+            run(batches, train, options.seconds)
 
     data_seconds = equation.data_seconds_per_batch(
         example_seconds, options.batch_size, options.cores
@@ -325,6 +372,7 @@ def time_model(labels, config, options, *, example_seconds):
         "measured": real_seconds,
         "predicted_utilization": step_seconds / predicted,
         "measured_utilization": seen.mean,
+        "utilization_asked": asked,
         "utilization_why": seen.why_none,
     }, train
 
@@ -338,7 +386,7 @@ def advice(result):
     Returns:
         A list of sentences.
     """
-    example, batch_size, cores = result["stages"]["example"], result["batch_size"], result["cores"]
+    example, batch_size, count = result["stages"]["example"], result["batch_size"], result["cores"]
     if "model" in result:
         devices = [result["model"]["step"]]
         if result["model"]["device"] == "CPU":
@@ -357,7 +405,7 @@ def advice(result):
         devices = [result["ladder_device_seconds"]]
     else:
         devices = sorted({row["device_seconds"] for row in result["imitated"]})
-    return [advise(example, batch_size, device, cores) for device in devices]
+    return [advise(example, batch_size, device, count) for device in devices]
 
 
 def advise(example_seconds, batch_size, device_seconds, cores):
@@ -398,30 +446,6 @@ def advise(example_seconds, batch_size, device_seconds, cores):
     )
 
 
-def busy_cores():
-    """(clock, seconds of all cores that were busy, of which ours) so far; None if unknown."""
-    try:
-        ticks = pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]
-    except OSError:
-        return None  # not Linux
-    busy = sum(int(ticks[field]) for field in (0, 1, 2, 5, 6, 7)) / os.sysconf("SC_CLK_TCK")
-    times = os.times()
-    return time.perf_counter(), busy, sum(times[:4])
-
-
-def other_work(before, after):
-    """How many cores were busy with something else between two looks of `busy_cores`, or None.
-
-    Example:
-        >>> other_work((0.0, 100.0, 10.0), (10.0, 118.0, 22.0))
-        0.6
-    """
-    if before is None or after is None:
-        return None
-    seconds, busy, ours = (late - early for early, late in zip(before, after, strict=True))
-    return max(0.0, busy - ours) / seconds
-
-
 def machine():
     """Processor, cores and versions, as "name": value."""
     name = platform.processor() or platform.machine()
@@ -439,14 +463,7 @@ def machine():
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return {"processor": name, "cores": available_cores(), **versions}
-
-
-def available_cores():
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return {"processor": name, "cores": len(cores.available()), **versions}
 
 
 def write_portraits(folder, *, count=256):
@@ -509,18 +526,24 @@ def table(result):
     if "imitated" in result:
         lines += [
             "a device that only waits",
-            "  cores  step ms  predicted/s  measured/s    off  device busy",
+            "  cores  worth  step ms  predicted/s  measured/s    off  device busy",
         ]
         for row in result["imitated"]:
             off = row["measured"] / row["predicted"] - 1
             lines.append(
-                f"  {row['cores']:5}{row['device_seconds'] * 1e3:9g}{row['predicted']:13.0f}"
+                f"  {row['cores']:5}{row['effective_cores']:7.2f}"
+                f"{row['device_seconds'] * 1e3:9g}{row['predicted']:13.0f}"
                 f"{row['measured']:12.0f}{off:7.1%}{row['utilization']:13.0%}"
             )
     elif "model" in result:
         lines += _model_lines(result["model"], result["cores"], result["batch_size"])
     if "ladder" in result:
         lines += _ladder_lines(result["ladder"], result["ladder_device_seconds"])
+        found = result["capped"]
+        lines += [
+            f"a loop that may use one core makes {found['alone']:.0f} photos/s itself; two workers "
+            f"of a data service make {found['served']:.0f}, {found['gain']:.2f} times as many"
+        ]
     lines += ["", *result["advice"]]
     if (result["other_work"] or 0) > 0.1:
         lines.append(
@@ -564,9 +587,9 @@ def _model_lines(model, cores, batch_size):
     seen = model["measured_utilization"]
     yield (
         f"GPU utilization: predicted {model['predicted_utilization']:.0%}, "
-        f"measured by NVML {seen:.0%}"
+        f"measured by {model['utilization_asked']} {seen:.0%}"
         if seen is not None
-        else f"GPU utilization by NVML: {model['utilization_why']}"
+        else f"GPU utilization by {model['utilization_asked']}: {model['utilization_why']}"
     )
 
 
@@ -587,17 +610,18 @@ def plot(result, path):
         example = float(np.median([row["example_seconds"] for row in result["imitated"]]))
         slowest = [row["device_seconds"] for row in result["imitated"]]
         steps = np.geomspace(min(slowest) / 2, max(slowest) * 2, 200)
-    for cores in range(1, result["cores"] + 1):
-        data = equation.data_seconds_per_batch(example, batch_size, cores)
+    for count in range(1, result["cores"] + 1):
+        rows = [row for row in result.get("imitated", []) if row["cores"] == count]
+        worth = float(np.median([row["effective_cores"] for row in rows])) if rows else count
+        data = equation.data_seconds_per_batch(example, batch_size, worth)
         line = [equation.photos_per_second(data, step, batch_size) for step in steps]
-        (drawn,) = axes.plot(steps * 1e3, line, label=f"predicted, {_cores(cores)}")
-        rows = [row for row in result.get("imitated", []) if row["cores"] == cores]
+        (drawn,) = axes.plot(steps * 1e3, line, label=f"predicted, {_cores(count)}")
         axes.plot(
             [row["device_seconds"] * 1e3 for row in rows],
             [row["measured"] for row in rows],
             "o",
             color=drawn.get_color(),
-            label=f"measured, {_cores(cores)}" if rows else None,
+            label=f"measured, {_cores(count)}" if rows else None,
         )
     axes.plot(
         steps * 1e3,
@@ -682,7 +706,7 @@ def _parser():
     parser.add_argument(
         "--cores",
         type=count,
-        default=available_cores(),
+        default=len(cores.available()),
         help="cores that make data (all there are)",
     )
     parser.add_argument(

@@ -1,6 +1,6 @@
 """The input side of the project's first trainer: the start that every gain is measured from.
 
-One photo at a time in Python: imageio decodes it, Pillow scales it, and four nested loops hold
+One photo at a time in Python: imageio decodes it, NumPy scales it, and four nested loops hold
 every box against every anchor. Nothing here is fast, and nothing here should be made fast.
 """
 

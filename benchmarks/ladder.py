@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import pathlib
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import tempfile
 import numpy as np
 
 import ssd
-from benchmarks import equation, first_trainer
+from benchmarks import cores, equation, first_trainer
 
 RUNGS = (
     "Python loop, imageio",
@@ -127,12 +128,51 @@ def matched_on_cpu(labels, config, batch_size):
     return made.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
 
 
+def capped(labels, config, run, *, batch_size, seconds):
+    """What two workers do for a loop that is bound by its input and may use one core only.
+
+    The loop makes its batches itself, then has them made, then makes them itself again. A worker
+    has one core too, its own where there are three; where there are two, one of the workers
+    shares the loop's.
+
+    Args:
+        labels: Folder of labels.
+        config: The `ssd.Config` of the model.
+        run: A function of an iterator of batches, a step and a duration, that says how many
+            seconds lie between two steps.
+        batch_size: Photos in a batch.
+        seconds: How long each loop is timed, after as long that is not.
+
+    Returns:
+        A dictionary: photos a second "alone" and "served", and their ratio, "gain".
+    """
+
+    def timed(batches):
+        run(batches, lambda batch: None, seconds)  # until what lay ready has gone
+        return run(batches, lambda batch: None, seconds)
+
+    everything = cores.available()
+    with cores.confined(1):
+        own = _batches(labels, config, batch_size)
+        alone = [timed(own)]
+        with local_service(2, on=[*everything[1:], everything[0]]) as address:
+            served = timed(_batches(labels, config, batch_size, service=address))
+        alone.append(timed(own))
+    alone = float(np.mean(alone))
+    return {
+        "alone": batch_size / alone,
+        "served": batch_size / served,
+        "gain": alone / served,
+    }
+
+
 @contextlib.contextmanager
-def local_service(workers):
+def local_service(workers, *, on=None):
     """A tf.data service on this machine, each part a process of its own.
 
     Args:
         workers: How many workers it has.
+        on: Numbers of cores; each worker is kept to one of them, in turn.
 
     Yields:
         Its address.
@@ -140,7 +180,7 @@ def local_service(workers):
     command = [sys.executable, "-m", "ssd.service"]
     running = []
 
-    def start(*arguments):
+    def start(*arguments, core=None):
         running.append(
             subprocess.Popen(
                 [*command, *arguments],
@@ -150,6 +190,8 @@ def local_service(workers):
                 cwd=pathlib.Path(ssd.__file__).parent.parent,
             )
         )
+        if core is not None and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(running[-1].pid, [core])
         said = running[-1].stdout.readline()
         if not said:
             raise OSError(f"{' '.join(arguments)}: the data service did not start")
@@ -157,8 +199,9 @@ def local_service(workers):
 
     try:
         address = f"grpc://localhost:{start('dispatcher', '--port', '0')}"
-        for _ in range(workers):
-            start("worker", address, "--host", "localhost")
+        for index in range(workers):
+            core = on[index % len(on)] if on else None
+            start("worker", address, "--host", "localhost", core=core)
         yield address
     finally:
         for process in reversed(running):

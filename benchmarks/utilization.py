@@ -1,16 +1,18 @@
-"""How busy the GPU is while something runs, asked of its driver (NVML)."""
+"""How busy the GPU is while something runs, asked of its driver (NVML) or of the profiler."""
 
 import contextlib
+import pathlib
+import tempfile
 import threading
 import time
 
 
 class Samples:
-    """What a `watch` saw.
+    """What a `watch` or a `trace` saw.
 
     Attributes:
         shares: One number from 0 to 1 for each look: the share of the driver's last sampling
-            period in which a kernel ran.
+            period in which a kernel ran; or one for the whole time, of a `trace`.
         why_none: In words, why there are none; empty if there are.
     """
 
@@ -75,3 +77,58 @@ def watch(*, every_seconds=0.1, gpu=0):
         done.set()
         watcher.join()
         pynvml.nvmlShutdown()
+
+
+@contextlib.contextmanager
+def trace(*, device="/device:GPU:0"):
+    """Add up what JAX's profiler saw a device do while the block runs, where there is no NVML.
+
+    It slows what it watches, so time the block without it.
+
+    Args:
+        device: What the profiler calls it.
+
+    Yields:
+        `Samples`, complete when the block is done; empty if the profiler saw no such device.
+    """
+    import jax
+
+    samples = Samples()
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        with jax.profiler.trace(folder):
+            yield samples
+            seconds = time.perf_counter() - begun
+        spans = []
+        for path in pathlib.Path(folder).rglob("*.xplane.pb"):
+            for plane in jax.profiler.ProfileData.from_file(str(path)).planes:
+                if plane.name.startswith(device):
+                    spans += [
+                        (event.start_ns, event.start_ns + event.duration_ns)
+                        for line in plane.lines
+                        for event in line.events
+                    ]
+    if spans:
+        samples.shares.append(min(1.0, covered(spans) * 1e-9 / seconds))
+    else:
+        samples.why_none = f"not measured: the profiler saw nothing of {device}"
+
+
+def covered(spans):
+    """Length of what at least one of several spans covers.
+
+    Args:
+        spans: Pairs of start and stop, in any order.
+
+    Returns:
+        A number in the unit of the spans.
+
+    Example:
+        >>> covered([(5, 6), (0, 2), (1, 3)])
+        4
+    """
+    total, until = 0, float("-inf")
+    for start, stop in sorted(spans):
+        total += max(0, stop - max(start, until))
+        until = max(until, stop)
+    return total

@@ -57,9 +57,8 @@ def main():
         "noise, half": light.grain(image, one(3), one(0.2), noise),
         "noise, most": light.grain(image, one(6), one(0.4), noise),
     }
-    for seed in range(2):
-        damaged = jpeg.damage(photo, seed=(seed, 5), share=1.0)
-        changed[f"JPEG, drawn {seed + 1}"] = damaged[None]
+    for quality in (75, 15):
+        changed[f"JPEG, quality {quality}"] = jpeg.damage(photo, quality)[None]
     layer = light.Light(seed=2)
     drawn = layer(ops.tile(image, [10, 1, 1, 1]), training=True)
     changed |= {f"training draws, {n + 1}": drawn[n : n + 1] for n in range(10)}

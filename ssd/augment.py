@@ -1,4 +1,10 @@
-"""Photo and boxes changed together, each change a pure function of both and a seed."""
+"""A training example in two steps: numbers for many photos at once, then pixels photo by photo.
+
+`plan` decides what each example shows and where its boxes go. That is a hundred operations on a
+few numbers each; for one photo they take as long as decoding it, for 32 at once hardly longer
+than for one. `show` then makes the pixels of one example. What changes light and colour alone
+waits until the photo is on the device.
+"""
 
 import math
 from typing import Any, NamedTuple
@@ -14,252 +20,280 @@ _ENLARGE = 2.0
 _REACH = 2.0
 # A face of which a crop keeps less than this share is a region to ignore.
 _VISIBLE = 0.6
+# The JPEG decoder halves up to three times while it decodes.
+_HALVINGS = 3
+# Share of the examples that are compressed, each at the price of an encoder and a decoder, and
+# the qualities drawn.
+_COMPRESSED = 0.15
+_WORST, _BEST = 15, 75
 
 
-def augment(photo, boxes, classes, config, *, seed):
-    """A training example: a random crop of the photo, perhaps mirrored, perhaps compressed.
+class View(NamedTuple):
+    """Which whole pixels of a photo go where in the image; pairs are (row, column).
 
-    Its light changes later, on the device (`ssd/light.py`).
+    Attributes:
+        halved: How often the photo is halved while it is decoded, int32 [...], from 0 to 3.
+        start: First pixel shown, in the photo so halved, int32 [..., 2].
+        stop: One past the last pixel shown, in the photo so halved, int32 [..., 2].
+        to_start: Where the first one goes in the image, int32 [..., 2].
+        to_stop: One past where the last one goes in the image, int32 [..., 2].
+        mirrored: Whether left and right are exchanged in the end, bool [...].
+        quality: Of the JPEG file that the image is made into and read from, int32 [...], from 1
+            to 100; 0 for none.
+    """
+
+    halved: Any
+    start: Any
+    stop: Any
+    to_start: Any
+    to_stop: Any
+    mirrored: Any
+    quality: Any
+
+
+def plan(sizes, boxes, classes, config, *, seed, halve=True):
+    """Training examples, all but their pixels: random crops of photos, every other one mirrored.
+
+    Some are compressed to a JPEG file of low quality, as cameras and messengers do.
 
     Args:
-        photo: uint8 [height, width, 3], or string []: a JPEG file, of which only what shows is
-            decoded, and no finer than needed.
-        boxes: float32 [boxes, 4], `[ymin, xmin, ymax, xmax]` on the unit square of the photo.
-        classes: int [boxes]; -1 marks a region to ignore.
+        sizes: int32 [..., 2], (height, width) of the photos in pixels.
+        boxes: float32 [..., boxes, 4], `[ymin, xmin, ymax, xmax]` on the unit square of the photo.
+        classes: int [..., boxes]; -1 marks a region to ignore, 0 an unused row.
         config: The `ssd.Config` of the model.
-        seed: Two integers; the same seed makes the same example.
+        seed: Two integers; the same seed makes the same examples.
+        halve: Whether the photos are JPEG files, which may be halved while they are decoded.
 
     Returns:
-        uint8 [*config.image_size, 3]; the boxes on its unit square and their classes.
+        The `View` of each; boxes [..., boxes, 4] on the unit square of the image; their classes
+        [..., boxes], 0 for those that do not show.
     """
-    seeds = tf.unstack(tf.random.split(tf.cast(seed, tf.int64), 3))
-    window = choose_window(size_of(photo), boxes, classes, config, seed=seeds[0])
-    image, boxes, classes = crop(photo, boxes, classes, window, config.image_size)
-    image, boxes = flip(image, boxes, seed=seeds[1])
-    return damage(image, seed=seeds[2]), boxes, classes
+    draw = tf.random.stateless_uniform(tf.concat([tf.shape(sizes)[:-1], [7]], axis=0), seed)
+    windows = choose_windows(sizes, boxes, classes, config, draw=draw[..., :4])
+    view = look(sizes, windows, config.image_size, mirrored=draw[..., 4] < 0.5, halve=halve)
+    quality = tf.cast(_WORST + draw[..., 5] * (_BEST - _WORST), tf.int32)
+    view = view._replace(quality=tf.where(draw[..., 6] < _COMPRESSED, quality, 0))
+    return view, *move(boxes, classes, sizes, view, config.image_size)
 
 
-def choose_window(shape, boxes, classes, config, *, seed):
-    """A window onto the photo in which one of its faces has a size drawn from the whole range.
+def choose_windows(sizes, boxes, classes, config, *, draw):
+    """Windows onto photos in which one of their faces has a size drawn from the whole range.
 
     Sizes are drawn evenly on a logarithmic scale between `config.min_face` and the largest
     anchor, whatever sizes the photos happen to have. A photo without a face is shown as a
     whole or in part, just as evenly.
 
     Args:
-        shape: (height, width) of the photo in pixels.
-        boxes: float32 [boxes, 4] on the unit square of the photo.
-        classes: int [boxes].
+        sizes: int32 [..., 2], (height, width) of the photos in pixels.
+        boxes: float32 [..., boxes, 4] on the unit square of the photo.
+        classes: int [..., boxes].
         config: The `ssd.Config` of the model.
-        seed: Two integers.
+        draw: float32 [..., 4], evenly drawn from 0 to 1: which face, how large, and where.
 
     Returns:
-        float32 [4], `[ymin, xmin, ymax, xmax]` in pixels of the photo; it has the aspect of the
-        input, and may reach beyond the photo.
+        float32 [..., 4], `[ymin, xmin, ymax, xmax]` in pixels of the photo; it has the aspect of
+        the input, and may reach beyond the photo.
     """
-    rows, columns = config.image_size
-    draw = tf.random.stateless_uniform([5], seed)
-    height, width = tf.unstack(tf.cast(shape, tf.float32))
+    photo, image = tf.cast(sizes, tf.float32), tf.constant(config.image_size, tf.float32)
     # Pixels of the photo per pixel of the input when the whole photo just fits.
-    whole = tf.maximum(height / rows, width / columns)
+    whole = tf.reduce_max(photo / image, axis=-1)
 
-    faces = tf.boolean_mask(boxes, classes > 0)
-    count = tf.shape(faces)[0]
+    faces = tf.cast(classes > 0, tf.int32)
+    count = tf.reduce_sum(faces, axis=-1)
+    chosen = tf.minimum(tf.cast(draw[..., 0] * tf.cast(count, tf.float32), tf.int32), count - 1)
+    this = faces * tf.cast(tf.cumsum(faces, axis=-1) - 1 == chosen[..., None], tf.int32)
+    face = tf.reduce_sum(boxes * tf.cast(this, tf.float32)[..., None], axis=-2)
+    face_low, face_high = face[..., :2] * photo, face[..., 2:] * photo
 
-    def around_face():
-        index = tf.minimum(tf.cast(draw[0] * tf.cast(count, tf.float32), tf.int32), count - 1)
-        ymin, xmin, ymax, xmax = tf.unstack(faces[index] * [height, width, height, width])
-        size = tf.sqrt(tf.maximum((ymax - ymin) * (xmax - xmin), 1.0))
-        smallest, largest = math.log(config.min_face + 1), math.log(config.anchor_sizes[-1][-1])
-        scale = size / tf.exp(smallest + draw[1] * (largest - smallest))
-        scale = tf.clip_by_value(scale, 1 / _ENLARGE, tf.maximum(_REACH * whole, 1 / _ENLARGE))
-        window = tf.stack([rows * scale, columns * scale])
-        # Anywhere, as long as the whole face is inside (or, too large, its middle).
-        low = tf.stack([ymax, xmax]) - window
-        high = tf.stack([ymin, xmin])
-        low, high = tf.minimum(low, high), tf.maximum(low, high)
-        return window, low, high
+    size = tf.sqrt(tf.maximum(tf.reduce_prod(face_high - face_low, axis=-1), 1.0))
+    smallest, largest = math.log(config.min_face + 1), math.log(config.anchor_sizes[-1][-1])
+    around = size / tf.exp(smallest + draw[..., 1] * (largest - smallest))
+    around = tf.clip_by_value(around, 1 / _ENLARGE, tf.maximum(_REACH * whole, 1 / _ENLARGE))
+    anywhere = whole * tf.exp(math.log(0.25) + draw[..., 1] * (math.log(1.25) - math.log(0.25)))
+    found = count > 0
+    window = image * tf.where(found, around, anywhere)[..., None]
 
-    def anywhere():
-        scale = whole * tf.exp(math.log(0.25) + draw[1] * (math.log(1.25) - math.log(0.25)))
-        window = tf.stack([rows * scale, columns * scale])
-        low = tf.minimum(tf.stack([height, width]) - window, 0.0)
-        high = tf.maximum(tf.stack([height, width]) - window, 0.0)
-        return window, low, high
-
-    window, low, high = tf.cond(count > 0, around_face, anywhere)
-    # Where the photo is large enough, the window stays inside it: black bars are rare in life.
-    photo = tf.stack([height, width])
+    # Anywhere, as long as the whole face is inside (or, too large, its middle) ...
+    found = found[..., None]
+    one, other = tf.where(found, face_high, photo) - window, tf.where(found, face_low, 0.0)
+    low, high = tf.minimum(one, other), tf.maximum(one, other)
+    # ... and, where the photo is large enough, inside the photo: black bars are rare in life.
     inside_low, inside_high = tf.minimum(photo - window, 0.0), tf.maximum(photo - window, 0.0)
-    low, high = (
-        tf.clip_by_value(low, inside_low, inside_high),
-        tf.clip_by_value(high, inside_low, inside_high),
-    )
-    corner = low + draw[2:4] * (high - low)
-    return tf.concat([corner, corner + window], axis=0)
+    low = tf.clip_by_value(low, inside_low, inside_high)
+    high = tf.clip_by_value(high, inside_low, inside_high)
+    corner = low + draw[..., 2:] * (high - low)
+    return tf.concat([corner, corner + window], axis=-1)
 
 
-def crop(photo, boxes, classes, window, image_size):
-    """The part of the photo under the window, scaled to the input, and the boxes in it.
+def look(sizes, windows, image_size, *, mirrored=False, halve=True):
+    """The rectangles of whole pixels that both window and photo cover, here and in the image.
 
     Args:
-        photo: uint8 [height, width, 3], or string []: a JPEG file, of which only what shows is
-            decoded, and no finer than needed.
-        boxes: float32 [boxes, 4] on the unit square of the photo.
-        classes: int [boxes].
-        window: float32 [4], `[ymin, xmin, ymax, xmax]` in pixels of the photo; beyond the photo
-            lies black.
-        image_size: (height, width) of the result in pixels.
-
-    Returns:
-        uint8 [*image_size, 3]; the boxes that show in it, clipped, on its unit square; their
-        classes, -1 for a face of which too little is left.
-    """
-    photo = tf.convert_to_tensor(photo)
-    view = look(size_of(photo), window, image_size, reduce=photo.dtype == tf.string)
-    image = place(take(photo, view), view, image_size)
-
-    # Boxes follow the rectangle that was really copied, not the window before rounding.
-    size = tf.constant(image_size, tf.float32)
-    photo_size = tf.cast(size_of(photo), tf.float32)
-    start, stop = view.start * view.unit, view.stop * view.unit
-    zoom = (view.to_stop - view.to_start) / (stop - start)
-    moved = (boxes * tf.tile(photo_size, [2]) - tf.tile(start, [2])) * tf.tile(zoom, [2])
-    moved = (moved + tf.tile(view.to_start, [2])) / tf.tile(size, [2])
-    seen = tf.clip_by_value(moved, 0.0, 1.0)
-    left_over = tf.math.divide_no_nan(area(seen), area(moved))
-    classes = tf.where(left_over < _VISIBLE, -1, tf.cast(classes, tf.int32))
-    kept = left_over > 0
-    return image, tf.boolean_mask(seen, kept), tf.boolean_mask(classes, kept)
-
-
-class View(NamedTuple):
-    """Which whole pixels of a photo go where; (row, column) pairs, float32 [2], whole numbers.
-
-    Attributes:
-        halved: How often the photo is halved first, int32 [], from 0 to 3.
-        unit: Pixels of the photo per pixel of the halved one: 1, 2, 4 or 8, float32 [].
-        start: First pixel shown, in the halved photo.
-        stop: One past the last pixel shown, in the halved photo.
-        to_start: Where the first one goes in the result.
-        to_stop: One past where the last one goes in the result.
-    """
-
-    halved: Any
-    unit: Any
-    start: Any
-    stop: Any
-    to_start: Any
-    to_stop: Any
-
-
-def look(photo_size, window, image_size, *, reduce):
-    """The rectangle of whole pixels that both window and photo cover, here and in the result.
-
-    Args:
-        photo_size: (height, width) of the photo in pixels, int32 [2].
-        window: float32 [4], `[ymin, xmin, ymax, xmax]` in pixels of the photo.
-        image_size: (height, width) of the result in pixels.
-        reduce: Whether the photo may be halved first.
+        sizes: int32 [..., 2], (height, width) of the photos in pixels.
+        windows: float32 [..., 4], `[ymin, xmin, ymax, xmax]` in pixels of the photo.
+        image_size: (height, width) of the image in pixels.
+        mirrored: Whether left and right are exchanged, bool [...].
+        halve: Whether the photos are JPEG files, which may be halved while they are decoded.
 
     Returns:
         A `View`.
     """
-    size = tf.constant(image_size, tf.float32)
-    corner, extent = window[:2], window[2:] - window[:2]
-    halved = halvings(extent[0] / size[0]) if reduce else tf.constant(0)
-    unit = tf.cast(tf.bitwise.left_shift(1, halved), tf.float32)
-    edge = tf.math.floordiv(tf.cast(photo_size, tf.float32), unit)
-    start = tf.clip_by_value(tf.round(corner / unit), 0.0, edge - 1)
-    stop = tf.clip_by_value(tf.round((corner + extent) / unit), start + 1, edge)
-    to_start = tf.round((start * unit - corner) / extent * size)
-    to_start = tf.clip_by_value(to_start, 0.0, size - 1)
-    to_stop = tf.round((stop * unit - corner) / extent * size)
-    to_stop = tf.clip_by_value(to_stop, to_start + 1, size)
-    return View(halved, unit, start, stop, to_start, to_stop)
+    photo, image = tf.cast(sizes, tf.float32), tf.constant(image_size, tf.float32)
+    corner, extent = windows[..., :2], windows[..., 2:] - windows[..., :2]
+    start = tf.clip_by_value(tf.round(corner), 0.0, photo - 1)
+    stop = tf.clip_by_value(tf.round(corner + extent), start + 1, photo)
+    to_start = tf.clip_by_value(tf.round((start - corner) / extent * image), 0.0, image - 1)
+    to_stop = tf.round((stop - corner) / extent * image)
+    to_stop = tf.clip_by_value(to_stop, to_start + 1, image)
+    pixels = [tf.cast(each, tf.int32) for each in (start, stop, to_start, to_stop)]
+    return view(sizes, *pixels, mirrored=mirrored, halve=halve)
 
 
-def take(photo, view):
-    """The pixels that a `View` shows.
+def view(sizes, start, stop, to_start, to_stop, *, mirrored=False, halve=True):
+    """Rectangles of photos and images as a `View`: what of it the decoder can halve, it does.
 
     Args:
-        photo: uint8 [height, width, 3], or string []: a JPEG file.
-        view: What `look` said.
+        sizes: int32 [..., 2], (height, width) of the photos in pixels.
+        start: First pixel shown of the photo, int32 [..., 2].
+        stop: One past the last pixel shown of the photo.
+        to_start: Where the first one goes in the image.
+        to_stop: One past where the last one goes in the image.
+        mirrored: Whether left and right are exchanged, bool [...].
+        halve: Whether the photos are JPEG files, which may be halved while they are decoded.
 
     Returns:
-        uint8 [rows, columns, 3].
+        A `View`. Its start and stop are rounded to whole pixels of the halved photo.
     """
-    top, left = tf.unstack(tf.cast(view.start, tf.int32))
-    rows, columns = tf.unstack(tf.cast(view.stop - view.start, tf.int32))
-    if photo.dtype != tf.string:
-        return photo[top : top + rows, left : left + columns]
-
-    def at(ratio):
-        return lambda: tf.io.decode_and_crop_jpeg(
-            photo,
-            [top, left, rows, columns],
-            channels=3,
-            ratio=ratio,
-            dct_method="INTEGER_ACCURATE",
-        )
-
-    # The ratio is an attribute of the operation, so each has an operation of its own.
-    return tf.switch_case(view.halved, [at(1), at(2), at(4), at(8)])
+    halved = tf.zeros(tf.shape(sizes)[:-1], tf.int32)
+    if halve:
+        halved = tf.minimum(halvings(stop - start, to_stop - to_start), _HALVINGS)
+        unit = unit_of(halved)
+        edge = sizes // unit
+        start = tf.clip_by_value((start + unit // 2) // unit, 0, edge - 1)
+        stop = tf.clip_by_value((stop + unit // 2) // unit, start + 1, edge)
+    mirrored = tf.broadcast_to(mirrored, tf.shape(halved))
+    quality = tf.zeros_like(halved)
+    return View(halved, start, stop, to_start, to_stop, mirrored, quality)
 
 
-def place(part, view, image_size):
-    """The pixels that `take` gave, scaled and put where they belong; the rest is black.
+def unit_of(halved):
+    """Pixels of the photo per pixel of the halved one: int32 [...] to int32 [..., 1]."""
+    return tf.bitwise.left_shift(1, halved)[..., None]
+
+
+def move(boxes, classes, sizes, view, image_size):
+    """Boxes where a `View` shows them: of the pixels really shown, not of the window wanted.
 
     Args:
-        part: uint8 [rows, columns, 3].
-        view: What `look` said.
-        image_size: (height, width) of the result in pixels.
+        boxes: float32 [..., boxes, 4] on the unit square of the photo.
+        classes: int [..., boxes].
+        sizes: int32 [..., 2], (height, width) of the photos in pixels.
+        view: A `View` of each photo.
+        image_size: (height, width) of the image in pixels.
+
+    Returns:
+        Boxes [..., boxes, 4], clipped, on the unit square of the image, and their classes: -1
+        for a face of which too little is left, 0 for what does not show.
+    """
+    image = tf.constant(image_size, tf.float32)
+    start, stop = (tf.cast(edge * unit_of(view.halved), tf.float32) for edge in view[1:3])
+    to_start, to_stop = (tf.cast(edge, tf.float32) for edge in view[3:5])
+    zoom = (to_stop - to_start) / (stop - start)
+    gain, shift = tf.cast(sizes, tf.float32) * zoom / image, (to_start - start * zoom) / image
+    gain, shift = (tf.concat([each, each], axis=-1)[..., None, :] for each in (gain, shift))
+    moved = boxes * gain + shift
+    seen = tf.clip_by_value(moved, 0.0, 1.0)
+    left_over = tf.math.divide_no_nan(area(seen), area(moved))
+    classes = tf.where(left_over < _VISIBLE, -1, tf.cast(classes, tf.int32))
+    classes = tf.where(left_over > 0, classes, 0)
+    ymin, xmin, ymax, xmax = tf.unstack(seen, axis=-1)
+    turned = tf.stack([ymin, 1 - xmax, ymax, 1 - xmin], axis=-1)
+    return tf.where(view.mirrored[..., None, None], turned, seen), classes
+
+
+def show(photo, view, image_size):
+    """The pixels of one example; beyond the photo lies black.
+
+    Args:
+        photo: string [], a JPEG file, of which only what shows is decoded; or uint8
+            [height, width, 3].
+        view: The `View` of this photo.
+        image_size: (height, width) of the image in pixels.
 
     Returns:
         uint8 [*image_size, 3].
     """
-    inner = view.to_stop - view.to_start
-    image = resize(part, tf.cast(inner, tf.int32))
-    top, left = tf.unstack(tf.cast(view.to_start, tf.int32))
-    return tf.image.pad_to_bounding_box(image, top, left, *image_size)
+    return damage(place(take(photo, view), view, image_size), view.quality)
 
 
-def size_of(photo):
-    """(height, width), int32 [2], of a photo or of a JPEG file, whose header is all that is read.
+def take(photo, view):
+    """The pixels that a `View` shows, as they are before they are scaled.
 
     Args:
-        photo: uint8 [height, width, 3], or string [].
-    """
-    photo = tf.convert_to_tensor(photo)
-    shape = tf.io.extract_jpeg_shape(photo) if photo.dtype == tf.string else tf.shape(photo)
-    return shape[:2]
-
-
-def halvings(scale):
-    """How often a JPEG file may be halved while it is decoded.
-
-    Halving costs the decoder less than decoding all of it. What is left to do stays at 3 or more:
-    a resize by less leaves the decoder's own, sharper filter to be seen (2.7/255 on average over
-    a grainy photo, where serving decodes it whole).
-
-    Args:
-        scale: Pixels of the photo per pixel of the result, float32 [].
+        photo: string [], a JPEG file; or uint8 [height, width, 3].
+        view: The `View` of this photo.
 
     Returns:
-        int32 [], from 0 to 3.
+        uint8 [rows, columns, 3].
+    """
+    photo = tf.convert_to_tensor(photo)
+    if photo.dtype != tf.string:
+        (top, left), (bottom, right) = tf.unstack(view.start), tf.unstack(view.stop)
+        return photo[top:bottom, left:right]
+    rectangle = tf.concat([view.start, view.stop - view.start], axis=0)
+
+    def at(ratio):
+        return lambda: tf.io.decode_and_crop_jpeg(
+            photo, rectangle, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
+        )
+
+    # The ratio is an attribute of the operation, so each has an operation of its own.
+    return tf.switch_case(view.halved, [at(2**times) for times in range(_HALVINGS + 1)])
+
+
+def place(part, view, image_size):
+    """The pixels that `take` gave, scaled, put where they belong and perhaps mirrored.
+
+    Args:
+        part: uint8 [rows, columns, 3].
+        view: The `View` they are of.
+        image_size: (height, width) of the image in pixels.
+
+    Returns:
+        uint8 [*image_size, 3].
+    """
+    image = resize(part, view.to_stop - view.to_start)
+    around = tf.stack([view.to_start, image_size - view.to_stop], axis=1)
+    image = tf.pad(image, tf.pad(around, [[0, 1], [0, 0]]))
+    # One branch or the other: choosing between two finished images takes ten times as long.
+    image = tf.cond(view.mirrored, lambda: tf.reverse(image, axis=[1]), lambda: image)
+    return tf.ensure_shape(image, (*image_size, 3))
+
+
+def halvings(old, new):
+    """How often pixels are halved before the bilinear filter scales them by less than two.
+
+    Args:
+        old: int32 [..., 2], (height, width) as it is.
+        new: int32 [..., 2], (height, width) as it is to be.
+
+    Returns:
+        int32 [...].
 
     Example:
-        >>> [int(halvings(scale)) for scale in (0.7, 5.0, 6.0, 12.0, 40.0)]
-        [0, 0, 1, 2, 3]
+        >>> [int(halvings((480, 640), size)) for size in [(241, 321), (240, 320), (15, 20)]]
+        [0, 1, 5]
     """
-    return tf.reduce_sum(tf.cast(scale >= tf.constant([6.0, 12.0, 24.0]), tf.int32))
+    ratio = tf.reduce_min(tf.math.floordiv(old, new), axis=-1)
+    return tf.reduce_sum(tf.cast(ratio[..., None] >= [2**n for n in range(1, 16)], tf.int32), -1)
 
 
 def resize(photo, size):
-    """A photo at another size, resized as serving does it: antialiased, bilinear, rounded.
+    """A photo at another size, resized as `ssd.resizing` does it when serving.
 
-    Averaging over areas would take a third of the time where photos get smaller, but what it
-    gives is sharper than what `ssd.Detector` sees, by up to 2/255 on average over a photo.
+    It is halved while that leaves at least the size wanted, each pixel the mean of two by two,
+    and then sampled bilinearly. What a JPEG decoder has halved arrives here halved: its scaled
+    transform differs from the mean by half of 1/255 on average over a photo.
 
     Args:
         photo: uint8 [height, width, 3].
@@ -268,38 +302,31 @@ def resize(photo, size):
     Returns:
         uint8 [*size, 3].
     """
+    old = tf.shape(photo)[:2]
+    times = halvings(old, size)
 
-    def resized():
-        image = tf.image.resize(photo, size, antialias=True)
-        return tf.saturate_cast(tf.round(image), tf.uint8)
+    def halve():
+        unit = tf.bitwise.left_shift(1, times)
+        rows, columns = tf.unstack(old // unit)
+        whole = photo[None, : rows * unit, : columns * unit]
+        return to_bytes(tf.raw_ops.ResizeArea(images=whole, size=[rows, columns])[0])
 
-    # What already has the size (a cached photo has) need not go through the filter.
+    def scale(photo):
+        return to_bytes(
+            tf.raw_ops.ResizeBilinear(images=photo[None], size=size, half_pixel_centers=True)[0]
+        )
+
+    photo = tf.cond(times > 0, halve, lambda: photo)
+    # What has the size by now (a cached photo may) need not go through the filter.
     same = tf.reduce_all(tf.shape(photo)[:2] == size)
-    return tf.cond(same, lambda: photo, resized)
+    return tf.cond(same, lambda: photo, lambda: scale(photo))
 
 
-def flip(image, boxes, *, seed):
-    """Left and right exchanged, every other time.
-
-    Args:
-        image: [height, width, 3].
-        boxes: float32 [boxes, 4] on the unit square of the image.
-        seed: Two integers.
-
-    Returns:
-        The image and its boxes.
-    """
-    image = tf.convert_to_tensor(image)
-    ymin, xmin, ymax, xmax = tf.unstack(boxes, axis=1)
-    mirrored = tf.stack([ymin, 1 - xmax, ymax, 1 - xmin], axis=1)
-    # One branch or the other: choosing between two finished images takes ten times as long.
-    return tf.cond(
-        tf.random.stateless_uniform([], seed) < 0.5,
-        lambda: (tf.reverse(image, axis=[1]), mirrored),
-        lambda: (image, boxes),
-    )
+def to_bytes(image):
+    """Float pixels from 0 to 255, rounded to uint8."""
+    return tf.cast(image + 0.5, tf.uint8)
 
 
 def area(boxes):
-    """Areas [boxes] of boxes [boxes, 4]."""
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    """Areas [...] of boxes [..., 4]."""
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])

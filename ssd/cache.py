@@ -15,7 +15,7 @@ import tensorflow as tf
 from ssd import records
 
 # Raised when what is stored changes: files of another version are not found.
-_VERSION = 1
+_VERSION = 2
 
 
 def fill(labels, folder, size, fit):
@@ -27,8 +27,8 @@ def fill(labels, folder, size, fit):
         labels: Folder of labels, or a list of several.
         folder: Folder of the cache; made if there is none.
         size: (height, width) that `fit` scales to: part of the key.
-        fit: A function of uint8 [height, width, 3] that says how the photo is to be stored,
-            in TensorFlow.
+        fit: A function of what `ssd.records.parse` gives of a record that says how its photo
+            is to be stored, uint8 [height, width, 3], in TensorFlow.
 
     Returns:
         Paths of the cache's files, in the order of the shards.
@@ -71,28 +71,22 @@ def key(shard, size):
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def parse(serialized):
-    """One record of the cache as tensors.
+def pixels(stored, size):
+    """A photo as the cache holds it.
 
     Args:
-        serialized: string tensor [].
+        stored: string [], `encoded` of a record of the cache.
+        size: int32 [2], `size` of that record.
 
     Returns:
-        What `ssd.records.parse` gives, with uint8 [height, width, 3] as `encoded`.
+        uint8 [height, width, 3].
     """
-    record = records.parse(serialized)
-    names = ("image/height", "image/width")
-    size = tf.io.parse_single_example(
-        serialized, {name: tf.io.FixedLenFeature([], tf.int64) for name in names}
-    )
-    pixels = tf.io.decode_raw(record["encoded"], tf.uint8)
-    return record | {"encoded": tf.reshape(pixels, [*(size[name] for name in names), 3])}
+    return tf.reshape(tf.io.decode_raw(stored, tf.uint8), [size[0], size[1], 3])
 
 
 def _write(shard, path, fit):
     def decode(serialized):
-        photo = records.parse(serialized)["encoded"]
-        return serialized, fit(tf.io.decode_jpeg(photo, channels=3, dct_method="INTEGER_ACCURATE"))
+        return serialized, fit(records.parse(serialized))
 
     decoded = tf.data.TFRecordDataset(str(shard)).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     with records.whole(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:

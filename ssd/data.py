@@ -7,6 +7,8 @@ from ssd import cache as kept
 
 # Photos waiting to be shuffled are compressed, 10 to 100 KB each.
 _SHUFFLE = 2048
+# Photos of which boxes and windows are worked out in one go.
+TOGETHER = 32
 
 
 def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=None, service=None):
@@ -44,7 +46,7 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
     files = [str(path) for path in records.shards(labels)]
     if cache is not None:
         size = [2 * side for side in config.image_size] if training else config.image_size
-        paths = kept.fill(labels, cache, size, lambda photo: shrink(photo, size))
+        paths = kept.fill(labels, cache, size, lambda record: shrink(record, size))
         files = [str(path) for path in paths]
     in_order = not training or seed is not None
     photos = tf.data.Dataset.from_tensor_slices(files)
@@ -58,100 +60,131 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
     )
     if training:
         photos = photos.shuffle(_SHUFFLE, seed=seed)
+    photos = photos.batch(TOGETHER)
+    if training:
         seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
         photos = tf.data.Dataset.zip(photos, seeds)
-    else:
-        photos = photos.map(lambda serialized: (serialized, (0, 0)))
 
-    def prepare(serialized, seed):
-        record = records.parse(serialized) if cache is None else kept.parse(serialized)
-        photo, boxes, classes = record["encoded"], record["boxes"], record["classes"]
-        if training:
-            image, boxes, classes = augment.augment(photo, boxes, classes, config, seed=seed)
+    def numbers(serialized, seed=None):
+        return plan(records.parse(serialized), config, seed=seed, halve=cache is None)
+
+    def pixels(photo, view, label):
+        if cache is not None:
+            photo = kept.pixels(*photo)
         else:
-            if cache is None:
-                photo = tf.io.decode_jpeg(photo, channels=3, dct_method="INTEGER_ACCURATE")
-            image, boxes = letterbox(photo, boxes, config)
-        return image, rows(boxes, classes, config)
+            photo, _ = photo
+        return augment.show(photo, view, config.image_size), label
 
-    photos = photos.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=in_order)
+    every = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": in_order}
+    photos = photos.map(numbers, **every).unbatch().map(pixels, **every)
     # With the number of batches known, a progress bar has an end from the first pass on.
     photos = photos.apply(tf.data.experimental.assert_cardinality(records.count(labels)))
     photos = photos.batch(batch_size, drop_remainder=training)
     if service is not None:
         photos = photos.apply(
             tf.data.experimental.service.distribute(
-                processing_mode=tf.data.experimental.service.ShardingPolicy.OFF, service=service
+                processing_mode=tf.data.experimental.service.ShardingPolicy.OFF,
+                service=service,
+                # Pixels hardly get smaller, and to try takes half as long as making them.
+                compression=None,
             )
         )
     return photos.prefetch(tf.data.AUTOTUNE)
 
 
-def letterbox(photo, boxes, config):
-    """A photo as the model takes it: scaled to fit the top left corner, the rest black.
+def plan(record, config, *, seed=None, halve=True):
+    """Examples of a few photos, all but their pixels.
+
+    Args:
+        record: What `ssd.records.parse` gives of several records.
+        config: The `ssd.Config` of the model.
+        seed: Two integers for training examples; without, each photo is shown as a whole.
+        halve: Whether the photos are JPEG files, which may be halved while they are decoded.
+
+    Returns:
+        The photos, as (encoded [photos], sizes [photos, 2]); the `ssd.augment.View` of each; and
+        the labels, float32 [photos, config.max_boxes, 5].
+    """
+    sizes, boxes, classes = record["size"], record["boxes"], record["classes"]
+    if seed is None:
+        view, boxes = letterbox(sizes, boxes, config, halve=halve)
+    else:
+        view, boxes, classes = augment.plan(sizes, boxes, classes, config, seed=seed, halve=halve)
+    return (record["encoded"], sizes), view, rows(boxes, classes, config)
+
+
+def letterbox(sizes, boxes, config, *, halve=True):
+    """Photos as the model takes them: scaled to fit the top left corner, the rest black.
 
     This is what `ssd.Detector` does in NumPy when serving; a test holds the two together.
 
     Args:
-        photo: uint8 [height, width, 3].
-        boxes: float32 [boxes, 4] on the unit square of the photo.
+        sizes: int32 [..., 2], (height, width) of the photos in pixels.
+        boxes: float32 [..., boxes, 4] on the unit square of the photo.
         config: The `ssd.Config` of the model.
+        halve: Whether the photos are JPEG files, which may be halved while they are decoded.
 
     Returns:
-        uint8 [*config.image_size, 3], and the boxes on its unit square.
+        The `ssd.augment.View` of each, and its boxes on the unit square of the model's input.
     """
-    rows, columns = config.image_size
-    inner = fit(photo, config.image_size)
-    image = tf.image.pad_to_bounding_box(augment.resize(photo, inner), 0, 0, rows, columns)
-    share = tf.cast(inner, tf.float32) / (rows, columns)
-    return image, boxes * tf.tile(share, [2])
+    inner = fit(sizes, config.image_size)
+    corner = tf.zeros_like(sizes)
+    share = tf.cast(inner, tf.float32) / config.image_size
+    view = augment.view(sizes, corner, sizes, corner, inner, halve=halve)
+    return view, boxes * tf.concat([share, share], axis=-1)[..., None, :]
 
 
-def shrink(photo, size):
+def shrink(record, size):
     """A photo that fits into a size: scaled down with its aspect kept, or left as it is.
 
     Args:
-        photo: uint8 [height, width, 3].
+        record: What `ssd.records.parse` gives of one record.
         size: (height, width) in pixels.
 
     Returns:
         uint8 [height, width, 3], of at least one side as given or as before.
     """
-    larger = tf.reduce_any(tf.shape(photo)[:2] > size)
-    return tf.cond(larger, lambda: augment.resize(photo, fit(photo, size)), lambda: photo)
+    old, corner = record["size"], tf.zeros(2, tf.int32)
+    new = tf.where(tf.reduce_any(old > size), fit(old, size), old)
+    view = augment.view(old, corner, old, corner, new)
+    return augment.resize(augment.take(record["encoded"], view), new)
 
 
-def fit(photo, size):
-    """(height, width) int32 [2] that a photo has when it just fits, in the numbers of Config.fit.
+def fit(sizes, size):
+    """What photos measure when they just fit, in the whole numbers of Config.fit.
 
     Args:
-        photo: uint8 [height, width, 3].
-        size: (height, width) in pixels.
+        sizes: int32 [..., 2], (height, width) of the photos in pixels.
+        size: (height, width) to fit into, in pixels.
+
+    Returns:
+        int32 [..., 2].
     """
-    rows, columns = size
-    height, width = tf.shape(photo)[0], tf.shape(photo)[1]
-    inner_height = (2 * height * columns + width) // (2 * width)
-    inner_width = (2 * width * rows + height) // (2 * height)
-    return tf.clip_by_value(tf.stack([inner_height, inner_width]), 1, [rows, columns])
+    turned = sizes[..., ::-1]
+    inner = (2 * sizes * size[::-1] + turned) // (2 * turned)
+    return tf.clip_by_value(inner, 1, size)
 
 
 def rows(boxes, classes, config):
-    """Boxes and classes as one label of fixed shape, the largest first.
+    """Boxes and classes as labels of fixed shape, the largest first.
 
     Args:
-        boxes: float32 [boxes, 4] on the unit square of the image.
-        classes: int [boxes]; -1 marks a region to ignore.
+        boxes: float32 [..., boxes, 4] on the unit square of the image.
+        classes: int [..., boxes]; -1 marks a region to ignore.
         config: The `ssd.Config` of the model.
 
     Returns:
-        float32 [config.max_boxes, 5]; faces smaller than `config.min_face` have class -1.
+        float32 [..., config.max_boxes, 5]; faces smaller than `config.min_face` have class -1.
+        Boxes of class 0 or without area are left out.
     """
     height, width = config.image_size
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) * height * width
-    classes = tf.where(area < config.min_face**2, -1, tf.cast(classes, tf.int32))
-    label = tf.concat([boxes, tf.cast(classes, tf.float32)[:, None]], axis=1)
-    found = tf.math.count_nonzero(area > 0, dtype=tf.int32)
-    largest = tf.argsort(area, direction="DESCENDING", stable=True)
-    label = tf.gather(label, largest[: tf.minimum(found, config.max_boxes)])
-    label = tf.pad(label, [[0, config.max_boxes - tf.shape(label)[0]], [0, 0]])
-    return tf.ensure_shape(label, (config.max_boxes, 5))
+    classes = tf.cast(classes, tf.float32)
+    area = augment.area(boxes) * tf.cast(classes != 0, tf.float32) * height * width
+    classes = tf.where(area < config.min_face**2, -1.0, classes)
+    label = tf.concat([boxes, classes[..., None]], axis=-1)
+    label = tf.where(area[..., None] > 0, label, 0.0)
+    # Unused rows go last, and there are enough of them.
+    spare = [[0, 0]] * (len(boxes.shape) - 2) + [[0, config.max_boxes]]
+    label, area = tf.pad(label, [*spare, [0, 0]]), tf.pad(area, spare)
+    _, largest = tf.math.top_k(area, config.max_boxes)  # of equals the first comes first
+    return tf.gather(label, largest, axis=-2, batch_dims=len(boxes.shape) - 2)

@@ -106,30 +106,34 @@ def serialize(photo, *, names=("face",)):
 
 
 def parse(serialized):
-    """One record as tensors, inside `tf.data` or outside.
+    """Records as tensors, inside `tf.data` or outside: one, or several at once.
 
     Args:
-        serialized: string tensor [] or bytes, what `serialize` gave.
+        serialized: string tensor [...] of up to one axis, or bytes: what `serialize` gave.
 
     Returns:
-        A dictionary: `encoded` and `filename`, string []; `boxes`, float32 [boxes, 4];
-        `classes`, int32 [boxes]; `scores`, float32 [boxes].
+        A dictionary: `encoded` and `filename`, string [...]; `size`, int32 [..., 2], height and
+        width of the stored photo in pixels; `boxes`, float32 [..., boxes, 4]; `classes`, int32
+        [..., boxes]; `scores`, float32 [..., boxes]. Of several records, those with fewer boxes
+        than others end in rows of zeros.
 
     Example:
         >>> records = tf.data.TFRecordDataset([]).map(parse)
         >>> sorted(records.element_spec)
-        ['boxes', 'classes', 'encoded', 'filename', 'scores']
+        ['boxes', 'classes', 'encoded', 'filename', 'scores', 'size']
     """
 
     def list_of(dtype):
         return tf.io.FixedLenSequenceFeature([], dtype, allow_missing=True)
 
     corners = [f"image/object/bbox/{side}" for side in ("ymin", "xmin", "ymax", "xmax")]
-    fields = tf.io.parse_single_example(
+    fields = tf.io.parse_example(
         serialized,
         {
             "image/encoded": tf.io.FixedLenFeature([], tf.string),
             "image/filename": tf.io.FixedLenFeature([], tf.string),
+            "image/height": tf.io.FixedLenFeature([], tf.int64),
+            "image/width": tf.io.FixedLenFeature([], tf.int64),
             "image/object/class/label": list_of(tf.int64),
             "image/object/score": list_of(tf.float32),
             **{corner: list_of(tf.float32) for corner in corners},
@@ -138,6 +142,7 @@ def parse(serialized):
     return {
         "encoded": fields["image/encoded"],
         "filename": fields["image/filename"],
+        "size": tf.cast(tf.stack([fields["image/height"], fields["image/width"]], -1), tf.int32),
         "boxes": tf.stack([fields[corner] for corner in corners], axis=-1),
         "classes": tf.cast(fields["image/object/class/label"], tf.int32),
         "scores": fields["image/object/score"],

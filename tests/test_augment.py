@@ -26,6 +26,35 @@ def bright_box(image):
     return np.array([rows.min(), columns.min(), rows.max() + 1, columns.max() + 1])
 
 
+def example(photo, boxes, classes, config, seed):
+    """A training example of one photo, as an array or a JPEG file."""
+    halve = tf.convert_to_tensor(photo).dtype == tf.string
+    shown, boxes, classes = augment.plan(
+        size_of(photo), boxes, classes, config, seed=seed, halve=halve
+    )
+    kept = classes != 0
+    return augment.show(photo, shown, config.image_size), boxes[kept], classes[kept]
+
+
+def crop(photo, boxes, classes, window, image_size, mirrored=False):
+    """What a window shows of one photo, as an array or a JPEG file."""
+    halve = tf.convert_to_tensor(photo).dtype == tf.string
+    shown = augment.look(size_of(photo), window, image_size, mirrored=mirrored, halve=halve)
+    boxes, classes = augment.move(boxes, classes, size_of(photo), shown, image_size)
+    kept = classes != 0
+    return augment.show(photo, shown, image_size), boxes[kept], classes[kept]
+
+
+def size_of(photo):
+    photo = tf.convert_to_tensor(photo)
+    return (tf.io.extract_jpeg_shape(photo) if photo.dtype == tf.string else tf.shape(photo))[:2]
+
+
+def choose_window(size, boxes, classes, config, seed):
+    draw = tf.random.stateless_uniform([4], seed)
+    return augment.choose_windows(tf.constant(size), boxes, classes, config, draw=draw)
+
+
 seeds = st.tuples(st.integers(0, 2**31), st.integers(0, 2**31))
 
 
@@ -34,9 +63,7 @@ seeds = st.tuples(st.integers(0, 2**31), st.integers(0, 2**31))
 def test_boxes_stay_on_what_they_mark(seed, top, left, size):
     box = (top, left, min(top + size, PHOTO[0]), min(left + size, PHOTO[1]))
     photo, boxes = marked_photo(box)
-    window = augment.choose_window(PHOTO, boxes, np.array([1]), CONFIG, seed=seed)
-    image, moved, classes = augment.crop(photo, boxes, np.array([1]), window, CONFIG.image_size)
-    image, moved = augment.flip(image, moved, seed=seed)
+    image, moved, classes = example(photo, boxes, np.array([1]), CONFIG, seed)
     assert image.shape == (64, 96, 3)
     assert image.dtype == tf.uint8
     assert len(moved) == len(classes) <= 1
@@ -51,17 +78,17 @@ def test_boxes_stay_on_what_they_mark(seed, top, left, size):
 @given(seed=seeds)
 def test_the_same_seed_makes_the_same_example(seed):
     photo, boxes = marked_photo((40, 50, 80, 90))
-    one, other = (augment.augment(photo, boxes, np.array([1]), CONFIG, seed=seed) for _ in range(2))
+    one, other = (example(photo, boxes, np.array([1]), CONFIG, seed) for _ in range(2))
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_eager_and_inside_tf_data_agree():
     photo, boxes = marked_photo((40, 50, 80, 90))
-    eager = augment.augment(photo, boxes, np.array([1]), CONFIG, seed=(5, 6))
+    eager = example(photo, boxes, np.array([1]), CONFIG, (5, 6))
     inside = (
         tf.data.Dataset.from_tensors((photo, boxes.astype(np.float32), np.array([1])))
-        .map(lambda p, b, c: augment.augment(p, b, c, CONFIG, seed=(5, 6)))
+        .map(lambda p, b, c: example(p, b, c, CONFIG, (5, 6)))
         .get_single_element()
     )
     for a, b in zip(eager, inside, strict=True):
@@ -74,9 +101,7 @@ def test_faces_are_shown_at_sizes_over_the_whole_range():
     boxes = np.float32([[0.3, 0.3, 0.5, 0.5]])
     sizes = []
     for index in range(400):
-        window = augment.choose_window(
-            (800, 800), boxes, np.array([1]), config, seed=(index, 1)
-        ).numpy()
+        window = choose_window((800, 800), boxes, np.array([1]), config, (index, 1)).numpy()
         sizes.append(160 / (window[2] - window[0]) * 256)
     sizes = np.log2(sizes)
     assert sizes.min() < np.log2(30)
@@ -89,24 +114,66 @@ def test_a_face_cut_in_half_is_a_region_to_ignore_and_one_outside_is_gone():
     photo = np.zeros((*PHOTO, 3), np.uint8)
     boxes = np.float32([[0, 0, 0.5, 0.25], [0, 0.8, 0.5, 1.0], [0.25, 0.25, 0.5, 0.5]])
     window = tf.constant([0.0, 20.0, 64.0, 116.0])
-    _, moved, classes = augment.crop(photo, boxes, np.array([1, 1, 1]), window, (64, 96))
+    _, moved, classes = crop(photo, boxes, np.array([1, 1, 1]), window, (64, 96))
     # 20 of the first face's 40 columns are left; the second lies right of the window.
     assert classes.numpy().tolist() == [-1, 1]
     np.testing.assert_allclose(moved[0] * [64, 96, 64, 96], [0, 0, 60, 20], atol=1e-4)
     np.testing.assert_allclose(moved[1] * [64, 96, 64, 96], [30, 20, 60, 60], atol=1e-4)
 
 
-def test_flip_mirrors_half_of_the_time_and_boxes_with_it():
-    image = np.zeros((4, 10, 3), np.uint8)
-    image[1, 2] = 255
-    boxes = tf.constant([[0.25, 0.2, 0.5, 0.3]])
-    mirrored = 0
-    for index in range(200):
-        flipped, moved = augment.flip(image, boxes, seed=(index, 0))
-        column = int(np.nonzero(flipped.numpy()[1, :, 0])[0][0])
-        np.testing.assert_allclose(moved[0, 1] * 10, column, atol=1e-5)
-        mirrored += column == 7
-    assert 70 < mirrored < 130
+def test_every_other_example_is_mirrored_and_boxes_with_it():
+    sizes, boxes = tf.tile([PHOTO], [200, 1]), tf.tile([[[0.25, 0.2, 0.5, 0.3]]], [200, 1, 1])
+    shown, _, _ = augment.plan(sizes, boxes, tf.ones([200, 1], tf.int32), CONFIG, seed=(1, 2))
+    assert 70 < shown.mirrored.numpy().sum() < 130
+
+    photo, boxes = marked_photo((40, 50, 80, 60))
+    window = tf.constant([20.0, 40.0, 84.0, 136.0])
+    for mirrored, left in ((False, 10), (True, 76)):
+        image, moved, _ = crop(photo, boxes, np.array([1]), window, (64, 96), mirrored)
+        np.testing.assert_array_equal(bright_box(image.numpy()), [20, left, 60, left + 10])
+        np.testing.assert_allclose(moved[0] * [64, 96, 64, 96], [20, left, 60, left + 10], 1e-5)
+
+
+def test_some_examples_are_compressed():
+    sizes, boxes = tf.tile([PHOTO], [400, 1]), tf.tile([[[0.25, 0.2, 0.5, 0.3]]], [400, 1, 1])
+    shown, _, _ = augment.plan(sizes, boxes, tf.ones([400, 1], tf.int32), CONFIG, seed=(1, 2))
+    quality = shown.quality.numpy()
+    assert 30 < np.count_nonzero(quality) < 90
+    assert quality[quality > 0].min() >= 15 and quality.max() <= 75
+
+    photo, boxes = marked_photo((40, 50, 80, 60))
+    view = augment.look(PHOTO, tf.constant([20.0, 40.0, 84.0, 136.0]), (64, 96), halve=False)
+    clean = augment.show(photo, view, (64, 96)).numpy()
+    damaged = augment.show(photo, view._replace(quality=tf.constant(15)), (64, 96)).numpy()
+    assert 0.1 < np.abs(clean.astype(float) - damaged).mean() < 20
+
+
+def test_many_at_once_are_each_by_itself():
+    """Rows that only fill up, photos of other sizes and photos without a face change nothing."""
+    random = np.random.default_rng(0)
+    sizes = np.int32([[480, 640], [97, 61], [1200, 900], [300, 300]])
+    counts = (3, 1, 0, 2)
+    low = random.uniform(0, 0.6, (4, 3, 2)).astype(np.float32)
+    boxes = np.concatenate([low, low + random.uniform(0.05, 0.4, (4, 3, 2))], axis=2)
+    boxes, classes = boxes.astype(np.float32), random.choice([-1, 1, 2], (4, 3))
+    for index, count in enumerate(counts):
+        boxes[index, count:], classes[index, count:] = 0, 0
+    draw = random.uniform(0, 1, (4, 4)).astype(np.float32)
+    mirrored = np.array([True, False, False, True])
+
+    windows = augment.choose_windows(sizes, boxes, classes, CONFIG, draw=draw)
+    shown = augment.look(sizes, windows, CONFIG.image_size, mirrored=mirrored)
+    moved, kept = augment.move(boxes, classes, sizes, shown, CONFIG.image_size)
+    for index, count in enumerate(counts):
+        mine = boxes[index, :count], classes[index, :count]
+        window = augment.choose_windows(sizes[index], *mine, CONFIG, draw=draw[index])
+        np.testing.assert_allclose(window, windows[index], rtol=1e-5, atol=1e-3)
+        view = augment.look(sizes[index], window, CONFIG.image_size, mirrored=mirrored[index])
+        for field, one in zip(view, shown, strict=True):
+            np.testing.assert_array_equal(field, one[index])
+        one_moved, one_kept = augment.move(*mine, sizes[index], view, CONFIG.image_size)
+        np.testing.assert_allclose(moved[index, :count], one_moved, atol=1e-5)
+        assert kept[index].numpy().tolist() == [*one_kept.numpy(), *[0] * (3 - count)]
 
 
 def smooth_photo(height, width, slow):
@@ -124,14 +191,14 @@ def test_a_crop_of_the_file_is_a_crop_of_the_photo(enlarge):
     boxes, classes = np.float32([[0.2, 0.2, 0.4, 0.5], [0.4, 0.5, 0.9, 0.8]]), np.array([1, 1])
     for top, left in [(100.0, 80.0), (333.4, 501.7), (-20.0, -30.0), (900.0, 1300.0)]:
         window = np.float32([top, left, top + 64 * enlarge, left + 96 * enlarge])
-        image, moved, kept = augment.crop(encoded, boxes, classes, window, (64, 96))
+        image, moved, kept = crop(encoded, boxes, classes, window, (64, 96))
         wanted = exact_crop(photo, window, (64, 96))
         # The photo's edge may fall into the next pixel.
         shown = wanted.any(axis=2) & image.numpy().any(axis=2)
         assert shown.sum() > 0.9 * wanted.any(axis=2).sum()
         # A step to the next pixel changes its value by up to 8.
         assert np.abs(image.numpy() - wanted)[shown].mean() < 3.5
-        direct, direct_moved, direct_kept = augment.crop(photo, boxes, classes, window, (64, 96))
+        direct, direct_moved, direct_kept = crop(photo, boxes, classes, window, (64, 96))
         assert kept.numpy().tolist() == direct_kept.numpy().tolist()
         # A pixel of the reduced photo is up to 8 of the photo, one of the result at most.
         np.testing.assert_allclose(moved, direct_moved, atol=0.012)
@@ -152,9 +219,23 @@ def exact_crop(photo, window, image_size):
 
 def test_resize_is_what_serving_does():
     photo = skimage.data.astronaut()[:480, :480]
-    for size in (700, 480, 400, 256, 33):
+    for size in (700, 480, 400, 256, 240, 119, 33, 7):
         ours = augment.resize(tf.constant(photo), (size, size)).numpy()
         assert np.abs(ours.astype(int) - resizing.resize(photo, size, size)).max() <= 1
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_what_the_decoder_halves_is_the_mean_of_two_by_two(times):
+    """Nearly: a JPEG decoder's reduced transform is sharper, by less than serving allows."""
+    for photo in (skimage.data.astronaut(), skimage.data.coffee()[:400], skimage.data.chelsea()):
+        encoded = tf.io.encode_jpeg(photo, quality=92)
+        whole = tf.io.decode_jpeg(encoded, dct_method="INTEGER_ACCURATE")
+        size = tf.shape(whole)[:2] // 2**times
+        half = augment.view(*[tf.shape(whole)[:2]], [0, 0], tf.shape(whole)[:2], [0, 0], size)
+        assert half.halved == times
+        halved = augment.take(encoded, half).numpy()
+        means = resizing.resize(whole.numpy(), *halved.shape[:2])
+        assert np.abs(halved.astype(float) - means).mean() < 1
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 500), (500, 2), (64, 96)])
@@ -164,7 +245,7 @@ def test_any_photo_makes_an_example(shape):
         classes = np.ones(len(boxes), np.int32)
         for index in range(10):
             stored = tf.io.encode_jpeg(photo) if index % 2 else photo
-            image, moved, kept = augment.augment(stored, boxes, classes, CONFIG, seed=(index, 9))
+            image, moved, kept = example(stored, boxes, classes, CONFIG, (index, 9))
             assert image.shape == (64, 96, 3)
             assert len(moved) == len(kept)
             assert np.isfinite(moved.numpy()).all()

@@ -106,6 +106,13 @@ def real_photos():
     yield "odd", skimage.data.coffee()[:333, :501]
 
 
+def test_photos_fit_as_config_says():
+    config = Config(image_size=(96, 128))
+    sizes = np.random.default_rng(0).integers(1, 2000, (500, 2))
+    fitted = data.fit(tf.constant(sizes, tf.int32), config.image_size).numpy()
+    assert fitted.tolist() == [list(config.fit(*size)) for size in sizes.tolist()]
+
+
 @pytest.mark.parametrize("name", [name for name, _ in real_photos()])
 @pytest.mark.parametrize("image_size", [(256, 256), (128, 160)])
 def test_training_and_serving_see_the_same_photo(tmp_path, name, image_size):
@@ -114,20 +121,24 @@ def test_training_and_serving_see_the_same_photo(tmp_path, name, image_size):
     path = tmp_path / "photo.jpg"
     path.write_bytes(encoded)
 
+    size = tf.io.extract_jpeg_shape(encoded)[:2]
     decoded = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-    whole, _ = data.letterbox(decoded, tf.zeros([0, 4]), config)
     serving = letterbox(read_photo(path), config)
+    seen, _ = data.letterbox(size, tf.zeros([0, 4]), config)
+    whole = augment.show(encoded, seen, image_size)
+    # As the cache keeps it: the decoded photo.
+    seen, _ = data.letterbox(size, tf.zeros([0, 4]), config, halve=False)
+    kept = augment.show(decoded, seen, image_size)
     # In training, a window that shows the whole photo, cut from the file.
-    scale = max(np.divide(decoded.shape[:2], image_size))
+    scale = max(np.divide(size, image_size))
     window = tf.constant([0, 0, *np.multiply(image_size, scale)], tf.float32)
-    nothing = tf.zeros([0, 4]), tf.zeros([0], tf.int32)
-    cut, _, _ = augment.crop(tf.constant(encoded), *nothing, window, image_size)
+    cut = augment.show(encoded, augment.look(size, window, image_size), image_size)
 
-    for training in (whole, cut):
+    for training in (whole, kept, cut):
         assert training.shape == serving.shape == (*image_size, 3)
         difference = np.abs(training.numpy().astype(float) - serving)
         assert difference.mean() < 1  # of 255
-    height, width = config.fit(*decoded.shape[:2])
+    height, width = config.fit(*size.numpy().tolist())
     assert not serving[height:].any()
     assert not serving[:, width:].any()
     assert serving[:height, :width].any(axis=2).mean() > 0.9

@@ -5,7 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 import ssd
-from ssd import jpeg, light
+from ssd import light
 
 pytestmark = pytest.mark.device
 BATCH = 8
@@ -181,14 +181,3 @@ def test_the_exported_file_knows_nothing_of_it(tiny, tmp_path):
     np.testing.assert_allclose(predictions, numpy(model(images, training=False)), atol=1e-3)
     names = [each["name"] for each in interpreter.get_tensor_details()]
     assert not [name for name in names if "random" in name.lower() or "normal" in name.lower()]
-
-
-def test_jpeg_damage_falls_on_its_share_and_repeats():
-    image = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
-    changed = [jpeg.damage(image, seed=(index, 0)).numpy() for index in range(200)]
-    assert {each.dtype for each in changed} == {np.dtype("uint8")}
-    assert {each.shape for each in changed} == {image.shape}
-    count = sum(bool((each != image).any()) for each in changed)
-    assert 12 <= count <= 50
-    np.testing.assert_array_equal(jpeg.damage(image, seed=(7, 0)), changed[7])
-    np.testing.assert_array_equal(jpeg.damage(image, seed=(1, 1), share=0.0), image)

@@ -65,6 +65,21 @@ def test_parse_gives_the_same_in_tf_data_and_outside(tmp_path):
             assert os.fsdecode(tensors["filename"].numpy()) == wrote.filename
 
 
+def test_several_records_are_parsed_at_once():
+    """Each as by itself; where another has more boxes, rows of zeros fill up."""
+    together = records.parse(tf.stack([records.serialize(wrote) for wrote in AWKWARD]))
+    most = max(len(wrote.boxes) for wrote in AWKWARD)
+    assert together["boxes"].shape == (len(AWKWARD), most, 4)
+    for index, wrote in enumerate(AWKWARD):
+        count = len(wrote.boxes)
+        np.testing.assert_array_equal(together["boxes"][index, :count], wrote.boxes)
+        np.testing.assert_array_equal(together["classes"][index, :count], wrote.classes)
+        assert not together["boxes"][index, count:].numpy().any()
+        assert not together["classes"][index, count:].numpy().any()
+        assert together["size"][index].numpy().tolist() == [wrote.height, wrote.width]
+        assert together["encoded"][index].numpy() == wrote.encoded
+
+
 def test_fields_have_the_names_other_tools_know():
     feature = tf.train.Example.FromString(records.serialize(photo())).features.feature
     assert feature["image/object/class/text"].bytes_list.value[0] == b"face"

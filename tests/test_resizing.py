@@ -7,6 +7,7 @@ from ssd.resizing import resize
 SHAPES = [
     ((48, 64), (19, 26)),  # smaller, by no whole number
     ((48, 64), (24, 32)),
+    ((53, 67), (11, 13)),  # four to one, with rows and columns left over
     ((20, 30), (47, 61)),  # larger
     ((40, 10), (8, 20)),  # smaller one way, larger the other
     ((48, 64), (1, 1)),
@@ -16,17 +17,25 @@ SHAPES = [
 ]
 
 
-def line(values, count):
+def line(values, count, halvings):
     """One line of numbers resized, in plain Python, straight from the definition."""
-    scale = len(values) / count
-    reach = max(scale, 1)
+    for _ in range(halvings):
+        values = [(one + other) / 2 for one, other in zip(values[::2], values[1::2], strict=False)]
     result = []
     for place in range(count):
-        centre = (place + 0.5) * scale
-        weights = [max(0, 1 - abs(i + 0.5 - centre) / reach) for i in range(len(values))]
-        weighted = sum(w * value for w, value in zip(weights, values, strict=True))
-        result.append(weighted / sum(weights))
+        centre = min(max((place + 0.5) * len(values) / count - 0.5, 0), len(values) - 1)
+        before = int(centre)
+        after = min(before + 1, len(values) - 1)
+        result.append(values[before] + (centre - before) * (values[after] - values[before]))
     return result
+
+
+def halvings(old, new):
+    """How often both sides of a photo are at least twice what is wanted."""
+    times = 0
+    while all(side // 2 ** (times + 1) >= wanted for side, wanted in zip(old, new, strict=True)):
+        times += 1
+    return times
 
 
 def picture(shape, seed=0):
@@ -34,30 +43,37 @@ def picture(shape, seed=0):
 
 
 def test_line_on_hand_worked_numbers():
-    assert line([0, 100], 4) == [0, 25, 75, 100]
-    # Half the size: weights 1/4, 3/4, 3/4, 1/4, without those beyond the edge.
-    assert line([8, 8, 0, 0], 2) == pytest.approx([8 * 1.5 / 1.75, 8 * 0.25 / 1.75])
+    assert line([0, 100], 4, 0) == [0, 25, 75, 100]
+    assert line([8, 6, 0, 2], 2, 1) == [7, 1]
+    # Pixel centres at 0.25, 1 and 1.75 of three: a quarter, no and three quarters of the way.
+    assert line([0, 60, 90], 2, 0) == [15, 82.5]
+    assert line([1, 3, 5, 7, 9], 1, 2) == [4]  # the fifth is left over
+    assert halvings((48, 64), (24, 32)) == 1
+    assert halvings((48, 64), (12, 17)) == 1
+    assert halvings((48, 64), (25, 1)) == 0
 
 
 @pytest.mark.parametrize(("old", "new"), SHAPES)
 def test_is_the_definition_rounded(old, new):
-    photo = picture(old)
+    photo, times = picture(old), halvings(old, new)
     resized = resize(photo, *new)
     assert resized.shape == (*new, 3)
     assert resized.dtype == np.uint8
     for channel in range(3):
-        tall = np.array([line(column, new[0]) for column in photo[..., channel].T.tolist()]).T
-        exact = np.array([line(row, new[1]) for row in tall.tolist()])
+        columns = photo[..., channel].T.tolist()
+        tall = np.array([line(column, new[0], times) for column in columns]).T
+        exact = np.array([line(row, new[1], times) for row in tall.tolist()])
         # A hair more than a half, for values that lie between two bytes.
         assert abs(resized[..., channel] - exact).max() <= 0.501
 
 
-@pytest.mark.parametrize(("old", "new"), SHAPES)
-def test_is_what_pillow_does(old, new):
-    photo = picture(old)
-    pillow = Image.fromarray(photo).resize(new[::-1], Image.Resampling.BILINEAR)
-    # Pillow rounds between the two passes.
-    assert abs(resize(photo, *new).astype(int) - np.asarray(pillow)).max() <= 1
+def test_half_the_size_is_the_mean_of_two_by_two():
+    photo = picture((48, 64))
+    means = photo.reshape(24, 2, 32, 2, 3).mean(axis=(1, 3))
+    assert abs(resize(photo, 24, 32) - means).max() <= 0.501
+    # Pillow's box filter is such a mean.
+    pillow = Image.fromarray(photo).resize((16, 12), Image.Resampling.BOX)
+    assert abs(resize(photo, 12, 16).astype(int) - np.asarray(pillow)).max() <= 1
 
 
 def test_the_same_size_changes_nothing():
