@@ -175,8 +175,8 @@ def _functions(backend, names=tuple(WAYS), modes=None):
         if reason is None:
             try:
                 function = way.build()
-            except ImportError as error:
-                reason = f"cannot be imported ({error})"
+            except Exception as error:  # whatever an installation that does not fit raises
+                reason = f"cannot be imported ({error!r:.80})"
         for mode in MODES[backend]:
             if modes and mode not in modes:
                 continue
