@@ -5,11 +5,12 @@ The order of work, and why it is fast:
 1. One pass over all pairs, `GROUP` rows of boxes at a time, so that memory holds a few rows and
    never all pairs. It keeps each anchor's best box, and each box's best overlap in every tile of
    `TILE` neighbouring anchors.
-2. Rounds of deferred acceptance. An overlap means the same to the box and to the anchor, so these
-   rounds end in exactly what a greedy loop over all sorted pairs finds, with every box of every
-   photo asking at once. A box finds its next anchor by its best tile, so a round looks at
-   tiles + `TILE` numbers of a box where a plain one would look at all anchors.
-3. Anchors that a box holds are written over the best boxes of the first pass.
+2. Deferred acceptance. An overlap means the same to the box and to the anchor, so this ends in
+   exactly what a greedy loop over all sorted pairs finds. Every box of every photo claims its best
+   anchor at once; few are refused, and those take turns, one of each photo at a time. A box finds
+   its next anchor by its best tile, so a turn looks at tiles + `TILE` numbers of a photo.
+3. A claim is written over the best box of the anchor where it stands. What is there also tells
+   the next box that asks whether the anchor is held, and how well.
 
 A product and a sum of it, or a maximum and its place, are never left to one fused operation of
 a compiler, so every compiler gives the same bits.
@@ -21,13 +22,10 @@ from keras import ops
 
 from anchors.boxes import Sides, overlap, shared_area
 
-# Measured on two cores, 32 photos of 16 boxes, 8,192 and 24,564 anchors. Memory grows with the
-# rows in a group; 2, 3, 4 and 8 take the same time under XLA within a tenth, 1 takes longer.
-# Tiles of 128 are a tenth faster than tiles of 64 or less, and no slower than tiles of 256.
+# Measured on two cores under XLA, 32 photos of 16 boxes, 4,096 anchors. Memory grows with the rows
+# in a group, and 2 take the same time as 4. Tiles of 128 are faster than tiles of 64 by a fifth.
 GROUP = 2
 TILE = 128
-
-NOBODY = -1
 
 
 class Match(NamedTuple):
@@ -139,158 +137,209 @@ def _grouped(boxes):
     return ops.reshape(boxes, (filled // GROUP, GROUP, 4, batch, 1, 1))
 
 
-def _used(groups):
+def _areas(groups):
+    """The area of each box, [groups, GROUP, photos, 1, 1]."""
+    boxes = Sides(*(groups[:, :, side] for side in range(4)))
+    return shared_area(boxes, boxes)
+
+
+def _used(areas):
     """How many groups hold a real box: the padding after them costs nothing."""
-    sides = Sides(*(groups[:, :, side] for side in range(4)))
-    real = ops.any(shared_area(sides, sides) > 0, axis=(1, 2, 3, 4))  # [groups]
-    order = ops.arange(ops.shape(groups)[0], dtype="int32")
+    real = ops.any(areas > 0, axis=(1, 2, 3, 4))  # [groups]
+    order = ops.arange(ops.shape(areas)[0], dtype="int32")
     return ops.max(ops.where(real, order + 1, 0))
 
 
 def _for_each(count, step, *state):
-    """The state after `step(turn, *state)` for every turn below `count`."""
+    """The state after `step(turn, *state)` for every turn below `count`, the last turn first."""
 
     def body(turn, *state):
-        return turn + 1, *step(turn, *state)
+        return turn - 1, *step(turn - 1, *state)
 
-    start = ops.convert_to_tensor(0, "int32")
-    return ops.while_loop(lambda turn, *_: turn < count, body, (start, *state))[1:]
+    return ops.while_loop(lambda turn, *_: turn > 0, body, (count, *state))[1:]
 
 
 def _tiled(anchors):
-    """Anchors by tiles of neighbours, [4, TILE, tiles]; the last filled with padding.
-
-    The tiles lie along the last axis, so that the best of each tile is taken across vectors
-    and not within one.
-    """
+    """Anchors by tiles of neighbours, each side [tiles, TILE]; the last filled with padding."""
     anchors = ops.concatenate([anchors, ops.zeros((-anchors.shape[0] % TILE, 4))], axis=0)
-    return ops.transpose(ops.reshape(anchors, (-1, TILE, 4)), (2, 1, 0))
+    tiles = ops.reshape(anchors, (-1, TILE, 4))
+    return Sides(*(tiles[..., side] for side in range(4)))
 
 
 def _answer(anchors, groups):
     """Each anchor's box, whether that box holds it, and their overlap; [photos, anchors]."""
     tiles = _tiled(anchors)
-    best, box, reach = _survey(tiles, groups)
-    claim, value = _claims(tiles, groups, reach)  # [rows, photos]
-
-    # Each claim in its place among all anchors; those of nobody in one more place at the end.
-    rows, photos = ops.shape(claim)
-    count = tiles.shape[1] * tiles.shape[2]
-    place = ops.arange(photos, dtype="int32") * count + claim
-    place = ops.reshape(ops.where(claim == NOBODY, photos * count, place), (-1, 1))
-    row = ops.broadcast_to(ops.arange(rows, dtype="int32")[:, None] + 1, (rows, photos))
-
-    def placed(values):
-        values = ops.scatter(place, ops.reshape(values, (-1,)), (photos * count + 1,))
-        return ops.reshape(values[:-1], (photos, count))
-
-    def in_order(values):  # [photos, TILE, tiles] -> [photos, anchors]
-        return ops.reshape(ops.transpose(values, (0, 2, 1)), (photos, count))
-
-    holder = placed(row)
-    held = holder > 0
-    box = ops.where(held, holder - 1, in_order(box))
-    best = ops.where(held, placed(value), in_order(best))
-    return tuple(values[:, : anchors.shape[0]] for values in (box, held, best))
+    box, best, reach = _survey(tiles, groups)
+    count, _, _, photos, _, _ = ops.shape(groups)
+    rows = count * GROUP
+    boxes = ops.reshape(ops.transpose(groups, (0, 1, 3, 2, 4, 5)), (rows * photos, 4))
+    reach = ops.reshape(reach, (rows * photos, tiles.ymin.shape[0]))
+    waiting, *answer = _first_claims(tiles, boxes, reach, box, best, rows)
+    box, best, held = _turns(tiles, boxes, waiting, reach, *answer)
+    shape = (photos, tiles.ymin.shape[0] * TILE)
+    fields = (ops.reshape(field, shape) for field in (box, held, best))
+    return tuple(field[:, : anchors.shape[0]] for field in fields)
 
 
 def _survey(tiles, groups):
-    """Each anchor's best overlap and box, and each box's best overlap in every tile.
+    """Each anchor's best box and overlap, and each box's best overlap in every tile.
 
     Returns:
-        float32 and int32 [photos, TILE, tiles], and float32 [groups, GROUP, photos, tiles].
+        int32 and float32 [photos, tiles, TILE], and float32 [groups, GROUP, photos, tiles].
     """
-    anchors = Sides(*(tiles[side] for side in range(4)))
     count, _, _, photos, _, _ = ops.shape(groups)
+    areas, tile_areas = _areas(groups), shared_area(tiles, tiles)
 
-    def step(group, best, box, reach):
+    # From the last row to the first: of equals the first then stays, and which box is best can be
+    # told from the best overlap alone, which is overwritten in place.
+    def step(group, box, best, reach):
         boxes = groups[group]
         boxes = Sides(*(boxes[:, side] for side in range(4)))  # each [GROUP, photos, 1, 1]
-        found = _overlap(boxes, anchors)  # [GROUP, photos, TILE, tiles]
+        found = overlap(shared_area(boxes, tiles), areas[group], tile_areas)
         for member in range(GROUP):
-            # The first of equals stays.
-            box = ops.where(found[member] > best, group * GROUP + member, box)
             best = ops.maximum(found[member], best)
-        # The maximum over TILE, by halves: XLA turns its own reduction into a slow loop.
-        while found.shape[-2] > 1:
-            half = found.shape[-2] // 2
-            found = ops.maximum(found[..., :half, :], found[..., half:, :])
-        reach = ops.slice_update(reach, (group, 0, 0, 0), ops.squeeze(found, -2)[None])
-        return best, box, reach
+        for member in reversed(range(GROUP)):
+            box = ops.where(found[member] == best, group * GROUP + member, box)
+        most = ops.squeeze(_most(found), -1)  # [GROUP, photos, tiles]
+        return box, best, ops.slice_update(reach, (group, 0, 0, 0), most[None])
 
-    best = ops.zeros((photos, *tiles.shape[1:]))
-    box = ops.zeros((photos, *tiles.shape[1:]), "int32")
-    reach = ops.zeros((count, GROUP, photos, tiles.shape[2]))
-    return _for_each(_used(groups), step, best, box, reach)
+    shape = (photos, *tiles.ymin.shape)
+    box, best = ops.zeros(shape, "int32"), ops.zeros(shape)
+    reach = ops.zeros((count, GROUP, photos, shape[1]))
+    return _for_each(_used(areas), step, box, best, reach)
 
 
-def _claims(tiles, groups, reach):
-    """The anchor each box holds in the end, or NOBODY, and their overlap; [rows, photos].
+def _first_claims(tiles, boxes, reach, box, best, rows):
+    """Every box claims its best anchor, and the best claim is written where it stands.
 
-    In a round, every box without an anchor asks the best one it has not asked yet, and each
-    anchor keeps the best box that ever asked it.
+    Args:
+        tiles: `Sides` of [tiles, TILE].
+        boxes: [rows · photos, 4].
+        reach: [rows · photos, tiles], each box's best overlap in every tile.
+        box: int32 [photos, tiles, TILE], each anchor's best box.
+        best: [photos, tiles, TILE], and their overlap.
+        rows: Rows of boxes in a photo.
+
+    Returns:
+        bool [rows, photos], the boxes refused; and `box`, `best` and whether the anchor is held,
+        [photos · tiles, TILE].
     """
-    count, _, _, photos, _, _ = ops.shape(groups)
-    rows = count * GROUP
-    boxes = ops.reshape(groups, (rows, 4, photos, 1))
-    boxes = Sides(*(boxes[:, side] for side in range(4)))  # each [rows, photos, 1]
-    reach = ops.reshape(reach, (rows, photos, tiles.shape[2]))
-    neighbours = [ops.transpose(tiles[side]) for side in range(4)]  # each [tiles, TILE]
-    order = ops.arange(rows, dtype="int32")
-    tile_order = ops.arange(tiles.shape[2], dtype="int32")
-    neighbour_order = ops.arange(TILE, dtype="int32")
+    photos, tile_count, _ = ops.shape(box)
+    tile = _first(reach, ops.max(reach, axis=-1, keepdims=True))
+    found = _look(tiles, tile, boxes)
+    value = _most(found)
+    # A box that overlaps nothing claims anchor 0 and has nothing to offer.
+    claim = ops.reshape(tile * TILE + _first(found, value), (rows, photos))
+    value = ops.reshape(value, (rows, photos))
 
-    def someone_asks(claim, value, reach, after):
-        return ops.any(ops.logical_and(claim == NOBODY, reach > 0))
+    row = ops.arange(rows, dtype="int32")[:, None]
+    same = claim[None] == claim[:, None]  # [rows, rows, photos]
+    offer = ops.max(ops.where(same, value[None], 0.0), axis=1)
+    holder = ops.where(same & (value[None] == offer[:, None]), row[None], rows)
+    holder = ops.min(holder, axis=1)  # [rows, photos]
 
-    def ask(claim, value, reach, after):
-        # `reach` is the best overlap left in each tile. In a tile already asked, `after` is the
-        # place it was found at; everything before it in the order of asking has been asked.
-        top, tile = _first_best(reach, tile_order)  # [rows, photos, 1]
-        asks = ops.logical_and(claim == NOBODY, top > 0)
-        here = ops.logical_and(asks, tile_order == tile)  # [rows, photos, tiles]
-        since = ops.max(ops.where(here, after, NOBODY), axis=-1, keepdims=True)
-        found = _overlap(
-            boxes, Sides(*(ops.take(side, tile[..., 0], axis=0) for side in neighbours))
-        )  # [rows, photos, TILE]
-        left = ops.logical_or(found < top, ops.logical_and(found == top, neighbour_order >= since))
-        left = ops.logical_or(since == NOBODY, left)
-        found = ops.where(left, found, 0.0)
-        best, place = _first_best(found, neighbour_order)
-        next_best, next_place = _first_best(
-            ops.where(neighbour_order == place, 0.0, found), neighbour_order
-        )
-        claim = ops.where(ops.logical_and(asks, best > 0), tile * TILE + place, claim)
-        value = ops.where(asks, best, value)
-        claim = ops.where(_refused(claim[..., 0], value[..., 0], order)[..., None], NOBODY, claim)
+    # All that claim the same anchor write its holder, so that no order of writing matters.
+    spot = ops.arange(photos, dtype="int32") * (tile_count * TILE) + claim
+    spot = ops.reshape(spot, (-1, 1))
+
+    def written(field, values):
+        field = ops.reshape(field, (-1,))
+        before = ops.reshape(ops.take(field, spot[:, 0], axis=0), (rows, photos))
+        values = ops.reshape(ops.where(offer > 0, values, before), (-1,))
+        return ops.reshape(ops.scatter_update(field, spot, values), (-1, TILE))
+
+    held = ops.zeros(ops.shape(box), "bool")
+    return (
+        (holder != row) & (value > 0),
+        written(box, holder),
+        written(best, offer),
+        written(held, offer > 0),
+    )
+
+
+def _turns(tiles, boxes, waiting, reach, box, best, held):
+    """Boxes without an anchor take turns, one of each photo at a time, until nobody waits.
+
+    In its turn a box claims the best anchor that no better box holds; whom it replaces waits.
+
+    Args:
+        tiles, boxes: As for `_first_claims`.
+        waiting: bool [rows, photos], the boxes without an anchor that overlap one.
+        reach: [rows · photos, tiles], what each box hopes for in every tile: what a better box
+            has taken meanwhile is found out in its turn.
+        box, best, held: [photos · tiles, TILE], as `_first_claims` left them.
+
+    Returns:
+        `box`, `best` and `held` at the end.
+    """
+    rows, photos = ops.shape(waiting)
+    tile_count = tiles.ymin.shape[0]
+    row = ops.arange(rows, dtype="int32")[:, None]  # [rows, 1]
+    photo = ops.arange(photos, dtype="int32")  # [photos]
+    tile_order = ops.arange(tile_count, dtype="int32")
+    order = ops.arange(TILE, dtype="int32")
+
+    def someone_waits(waiting, *_):
+        return ops.any(waiting)
+
+    def turn(waiting, reach, box, best, held):
+        asker = ops.min(ops.where(waiting, row, rows), axis=0)  # [photos]
+        asks = asker < rows
+        asker = ops.minimum(asker, rows - 1)
+        pair = asker * photos + photo
+        hopes = ops.take(reach, pair, axis=0)  # [photos, tiles]
+        tile = _first(hopes, ops.max(hopes, axis=-1, keepdims=True))
+        spot = photo * tile_count + tile
+        here = [ops.take(field, spot, axis=0) for field in (box, best, held)]
+        box_here, best_here, held_here = here  # each [photos, TILE]
+
+        found = _look(tiles, tile, ops.take(boxes, pair, axis=0))  # [photos, TILE]
+        better = (found > best_here) | ((found == best_here) & (asker[:, None] < box_here))
+        found = ops.where(better | ~held_here, found, 0.0)
+        value = _most(found)
+        # It takes what it found, unless it may hope for more elsewhere.
+        hopes = ops.where(tile_order == tile[:, None], value, hopes)
+        most = ops.max(hopes, axis=-1, keepdims=True)
+        overlaps = asks & (most[:, 0] > 0)
+        takes = overlaps & (_first(hopes, most) == tile)
+        taken = takes[:, None] & (order == _first(found, value)[:, None])  # [photos, TILE]
+        replaced = ops.max(ops.where(taken & held_here, box_here, -1), axis=-1)
+
+        waiting = ops.where(row == asker, overlaps & ~takes, waiting | (row == replaced))
+        spot = spot[:, None]
         return (
-            claim,
-            value,
-            ops.where(here, next_best, reach),
-            ops.where(here, next_place, after),
+            waiting,
+            ops.scatter_update(reach, pair[:, None], hopes),
+            ops.scatter_update(box, spot, ops.where(taken, asker[:, None], box_here)),
+            ops.scatter_update(best, spot, ops.where(taken, value, best_here)),
+            ops.scatter_update(held, spot, taken | held_here),
         )
 
-    value = ops.zeros((rows, photos, 1))
-    claim = ops.full((rows, photos, 1), NOBODY, "int32")
-    after = ops.full((rows, photos, tiles.shape[2]), NOBODY, "int32")
-    claim, value, _, _ = ops.while_loop(someone_asks, ask, (claim, value, reach, after))
-    return claim[..., 0], value[..., 0]
+    return ops.while_loop(someone_waits, turn, (waiting, reach, box, best, held))[2:]
 
 
-def _refused(claim, value, order):
-    """Whether another box asks for the same anchor with a better right; bool [rows, photos]."""
-    rival = claim[None], value[None], order[None, :, None]
-    claim, value, order = claim[:, None], value[:, None], order[:, None, None]
-    ahead = ops.logical_and(rival[1] == value, rival[2] < order)
-    ahead = ops.logical_or(rival[1] > value, ahead)
-    return ops.any(ops.logical_and(rival[0] == claim, ahead), axis=1)
+def _look(tiles, tile, boxes):
+    """How far each box, [boxes, 4], overlaps the anchors of its tile; [boxes, TILE]."""
+    boxes = Sides(*(boxes[:, side, None] for side in range(4)))
+    return _overlap(boxes, Sides(*(ops.take(side, tile, axis=0) for side in tiles)))
 
 
-def _first_best(values, order):
-    """The highest value along the last axis, and the first place it stands at; each [..., 1]."""
-    best = ops.max(values, axis=-1, keepdims=True)
-    place = ops.min(ops.where(values == best, order, ops.shape(order)[0]), axis=-1, keepdims=True)
-    return best, place
+def _most(values):
+    """The maximum along the last axis, a power of two long, kept as an axis.
+
+    By halves: XLA turns its own reduction into a slow loop.
+    """
+    while values.shape[-1] > 1:
+        half = values.shape[-1] // 2
+        values = ops.maximum(values[..., :half], values[..., half:])
+    return values
+
+
+def _first(values, best):
+    """The first place along the last axis where `best`, [..., 1], stands; int32 [...]."""
+    count = values.shape[-1]
+    order = ops.arange(count, dtype="int32")
+    return ops.min(ops.where(values == best, order, count), axis=-1)
 
 
 def _overlap(boxes, anchors):
@@ -314,4 +363,4 @@ def _covered(anchors, groups):
         return (covered,)
 
     covered = ops.zeros((photos, anchors.ymin.shape[0]), "bool")
-    return _for_each(_used(groups), step, covered)[0]
+    return _for_each(_used(_areas(groups)), step, covered)[0]

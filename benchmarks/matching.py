@@ -164,7 +164,7 @@ def _missing(way):
     return None
 
 
-def _functions(backend, names=tuple(WAYS)):
+def _functions(backend, names=tuple(WAYS), modes=None):
     """(name, mode) -> function, for everything that runs under this backend; and what does not."""
     found, absent = {}, {}
     for name in names:
@@ -175,9 +175,11 @@ def _functions(backend, names=tuple(WAYS)):
         if reason is None:
             try:
                 function = way.build()
-            except ImportError as error:
-                reason = f"cannot be imported ({error})"
+            except Exception as error:  # whatever an installation that does not fit raises
+                reason = f"cannot be imported ({error!r:.80})"
         for mode in MODES[backend]:
+            if modes and mode not in modes:
+                continue
             if reason is None:
                 found[name, mode] = _under(mode, function)
             else:
@@ -220,16 +222,19 @@ def _tensors(count, rows, batch, real):
     ]
 
 
-def time_rows(backend, count, rows, batch, real, repeats):
+def time_rows(backend, count, rows, batch, real, repeats, modes=None):
     """The rows of one backend and size; functions take turns, so that a busy moment hits all."""
-    functions, absent = _functions(backend)
+    functions, absent = _functions(backend, modes=modes)
     values = _tensors(count, rows, batch, real)
     first = {key: _seconds(function, *values) for key, function in functions.items()}
     spent = {key: [] for key in functions}
+    busy = {key: [] for key in functions}
     for turn in range(repeats):
         for key, function in functions.items():
             if turn < 3 or first[key] < 1 or key[1] in ("xla", "jit"):
+                start = time.process_time()
                 spent[key].append(_seconds(function, *values))
+                busy[key].append(time.process_time() - start)
     for (name, mode), seconds in spent.items():
         row = {
             "way": name,
@@ -237,6 +242,7 @@ def time_rows(backend, count, rows, batch, real, repeats):
             "first_call_s": first[name, mode],
             "ms": 1e3 * min(seconds),
             "ms_median": 1e3 * float(np.median(seconds)),
+            "cpu_ms": 1e3 * float(np.median(busy[name, mode])),
         }
         if mode in ("xla", "jit") and importlib.util.find_spec("jax"):
             row["memory_mb"] = _memory(mode, name, functions[name, mode], values) / 1e6
@@ -318,7 +324,7 @@ def _worker(options):
     for count in options.anchors:
         for rows in options.boxes:
             size = (options.backend, count, rows, options.batch, options.real)
-            for row in time_rows(*size, options.repeats):
+            for row in time_rows(*size, options.repeats, options.modes):
                 row |= {"backend": options.backend, "anchors": count, "boxes": rows}
                 print(json.dumps(row), flush=True)
 
@@ -329,6 +335,8 @@ def _ask(worker, backend, options):
     command += ["--backend", backend, "--batch", str(options.batch)]
     command += ["--repeats", str(options.repeats)]
     command += ["--anchors", *map(str, options.anchors), "--boxes", *map(str, options.boxes)]
+    if options.modes:
+        command += ["--modes", *options.modes]
     if options.real:
         command += ["--real", str(options.real)]
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -348,7 +356,7 @@ def measure(options, say=print):
     """All rows, each a dictionary.
 
     Args:
-        options: `batch`, `anchors`, `boxes`, `real`, `repeats`, `backends`, `verbose`.
+        options: `batch`, `anchors`, `boxes`, `real`, `repeats`, `backends`, `modes`, `verbose`.
         say: Called with a line of progress.
 
     Returns:
@@ -383,8 +391,8 @@ def table(rows):
         block = [row for row in rows if (row["anchors"], row["boxes"]) == (anchors_count, boxes)]
         lines.append(f"\n{block[0]['batch']} photos x {anchors_count:,} anchors x {boxes} boxes")
         lines.append(
-            f"  {'':28}{'':12}{'ms':>10}{'first s':>9}{'MB':>8}{'pairs/s':>10}{'of copy':>9}"
-            "  leaves out"
+            f"  {'':28}{'':12}{'ms':>10}{'cpu ms':>9}{'first s':>9}{'MB':>8}{'pairs/s':>10}"
+            f"{'of copy':>9}  leaves out"
         )
         for row in block:
             where = "jax jit" if row["backend"] == "jax" else row["mode"]
@@ -394,6 +402,7 @@ def table(rows):
                 continue
             first, memory = row.get("first_call_s"), row.get("memory_mb")
             line += f"{row['ms']:10.1f}"
+            line += f"{row['cpu_ms']:9.1f}" if "cpu_ms" in row else f"{'':9}"
             line += f"{first:9.1f}" if first is not None else f"{'':9}"
             line += f"{memory:8.1f}" if memory is not None else f"{'':8}"
             line += f"{row['pairs_per_s']:10.1e}{row['bandwidth_share']:9.1%}"
@@ -440,8 +449,9 @@ def arguments(words=None):
         prog="python -m benchmarks.matching",
         description="Time the matching of boxes to anchors: this package, plain Python loops, and "
         "other packages where they are installed. Each line of the table is one way to do the "
-        "same work. ms: the best of several calls. first s: the first call, compilation "
-        "included. MB: the memory that XLA sets aside for a compiled call beside its "
+        "same work. ms: the best of several calls. cpu ms: the processor time of all cores, the "
+        "median of these calls, which a busy machine disturbs less. first s: the first call, "
+        "compilation included. MB: the memory that XLA sets aside for a compiled call beside its "
         "arguments and results (known where JAX is installed). pairs/s: pairs of a box and an "
         "anchor compared. of copy: the memory bandwidth of one pass over all pairs at 4 bytes "
         "each, as a share of what a big copy reaches on this machine; over 100 %% means that "
@@ -482,6 +492,12 @@ def arguments(words=None):
         choices=list(MODES),
         default=list(MODES),
         help="Keras backends to measure (default: both)",
+    )
+    parser.add_argument(
+        "--modes",
+        nargs="+",
+        choices=[mode for modes in MODES.values() for mode in modes],
+        help="modes to measure (default: all of them)",
     )
     parser.add_argument("--verbose", action="store_true", help="show what the libraries print")
     parser.add_argument("--worker", help=argparse.SUPPRESS)

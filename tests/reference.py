@@ -50,27 +50,38 @@ def grid(feature_shapes, sizes):
     return anchors
 
 
-def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None):
-    """For every anchor of one photo: (box, positive, ignored, overlap)."""
-    ignore = ignore or [False] * len(boxes)
-    overlaps = [
-        [0.0 if ignore[b] else iou(box, anchor) for anchor in anchors]
-        for b, box in enumerate(boxes)
-    ]
+def greedy(overlaps):
+    """Pairs (box, anchor) in the order they are taken: the highest overlap first.
 
-    # Every box gets an anchor of its own: the highest overlap first, then the lowest indices.
+    A box and an anchor are taken once each; of equal overlaps the lowest indices come first.
+    """
     pairs = [
         (-overlap, b, a)
         for b, row in enumerate(overlaps)
         for a, overlap in enumerate(row)
         if overlap > 0
     ]
-    anchor_of = {}
-    box_of = {}
+    taken, boxes, anchors = [], set(), set()
     for _, b, a in sorted(pairs):
-        if b not in anchor_of and a not in box_of:
-            anchor_of[b] = a
-            box_of[a] = b
+        if b not in boxes and a not in anchors:
+            taken.append((b, a))
+            boxes.add(b)
+            anchors.add(a)
+    return taken
+
+
+def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None, overlaps=None):
+    """For every anchor of one photo: (box, positive, ignored, overlap).
+
+    `overlaps`, a row of anchors for every box, stand in for those of the boxes where given.
+    """
+    ignore = ignore or [False] * len(boxes)
+    if overlaps is None:
+        overlaps = [[iou(box, anchor) for anchor in anchors] for box in boxes]
+    overlaps = [[0.0] * len(anchors) if ignore[b] else overlaps[b] for b, _ in enumerate(boxes)]
+
+    # Every box gets an anchor of its own.
+    box_of = {a: b for b, a in greedy(overlaps)}
 
     found = []
     for a, anchor in enumerate(anchors):

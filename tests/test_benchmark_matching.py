@@ -32,11 +32,12 @@ def test_rows_and_table(monkeypatch):
     backend = keras.backend.backend()
     # `names` has its default from before the change.
     found, missing = matching._functions(backend, tuple(matching.WAYS))
-    monkeypatch.setattr(matching, "_functions", lambda _: (found, missing))
+    monkeypatch.setattr(matching, "_functions", lambda _, modes: (found, missing))
 
     rows = list(matching.time_rows(backend, 4096, 8, 1, None, repeats=2))
     assert [row["way"] for row in rows] == ["this package", "KerasHub BoxMatcher"]
     assert 0 < rows[0]["ms"] <= rows[0]["ms_median"] <= 1e3 * rows[0]["first_call_s"]
+    assert rows[0]["cpu_ms"] > 0
     assert rows[0]["memory_mb"] > 0
     assert rows[1]["absent"] == "not installed (pip install keras-hub)"
     for row in rows:
@@ -68,8 +69,22 @@ def test_plot_tells_how_straight_the_lines_are(tmp_path):
     assert (tmp_path / "plot.png").stat().st_size > 1000
 
 
+def test_modes_can_be_chosen():
+    backend = keras.backend.backend()
+    mode = matching.MODES[backend][-1]
+    found, _ = matching._functions(backend, ("this package",), [mode])
+    assert list(found) == [("this package", mode)]
+
+
 @pytest.mark.parametrize(
-    "words", [["--anchors", "5"], ["--boxes", "0"], ["--batch", "-1"], ["--backends", "torch"]]
+    "words",
+    [
+        ["--anchors", "5"],
+        ["--boxes", "0"],
+        ["--batch", "-1"],
+        ["--backends", "torch"],
+        ["--modes", "c"],
+    ],
 )
 def test_bad_words_are_one_line_and_a_status(words, capsys):
     with pytest.raises(SystemExit) as end:

@@ -152,15 +152,35 @@ def test_focal_loss_has_a_finite_gradient_where_nothing_is_in_doubt(tiny):
     assert np.isfinite(slope).all()
 
 
-@pytest.mark.parametrize("count", [0, 1, 3, 5, 9])
-def test_hardest_is_a_sort(count):
-    random = np.random.default_rng(count)
-    losses = random.random((4, 8)).astype(np.float32).round(1)  # ties among them
-    candidates = random.random((4, 8)) < 0.6
-    got = ops.convert_to_numpy(hardest(losses, candidates, ops.full((4,), count)))
-    for row in range(4):
+def compiled(function):
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+@pytest.mark.parametrize("way", [lambda function: function, compiled])
+@pytest.mark.parametrize("spread", ["ties", "all equal", "magnitudes", "neighbours", "negative"])
+def test_hardest_is_a_sort(spread, way):
+    random = np.random.default_rng(0)
+    shape = (24, 40)
+    losses = {
+        "ties": random.random(shape).round(1),
+        "all equal": np.full(shape, np.log(2)),
+        "magnitudes": 10.0 ** random.uniform(-30, 30, shape),
+        "neighbours": 1 + random.integers(0, 9, shape) * 2.0**-23,
+        "negative": random.normal(size=shape).round(1),
+    }[spread].astype(np.float32)
+    candidates = random.random(shape) < 0.6
+    candidates[:3] = False
+    count = np.resize([0, 1, 3, 7.5, 20, 100], len(losses)).astype(np.float32)
+    got = ops.convert_to_numpy(way(hardest)(losses, candidates, count))
+    for row in range(len(losses)):
         order = sorted(np.flatnonzero(candidates[row]), key=lambda i: (-losses[row, i], i))
-        assert np.flatnonzero(got[row]).tolist() == sorted(order[:count])
+        assert np.flatnonzero(got[row]).tolist() == sorted(order[: int(np.ceil(count[row]))])
 
 
 def test_smooth_l1():
