@@ -24,7 +24,7 @@ from ssd import records
 PAGE = pathlib.Path(__file__).parent / "page"
 CHUNK = 32  # photos to a file of thumbnails
 SIDE = 160  # longest side of a thumbnail in pixels
-QUALITY = 65
+QUALITY = 60
 
 
 def write(out):

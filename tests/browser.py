@@ -1,10 +1,12 @@
 """A headless Chromium for tests, spoken to over a pipe in its own debugging protocol."""
 
+import base64
 import contextlib
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -14,6 +16,15 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "headless_sh
 def find():
     """Path of a Chromium, from the environment variable CHROMIUM or among the commands; or None."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+# The browser reads commands from descriptor 3 and answers on 4.
+LAUNCH = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+os.dup2(ends[0], 3)
+os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Page:
@@ -53,8 +64,9 @@ class Page:
         """Presses keys, one after the other."""
         for key in keys:
             text = key if len(key) == 1 else {"Enter": "\r"}.get(key, "")
-            self._send("Input.dispatchKeyEvent", type="keyDown", key=key, text=text)
-            self._send("Input.dispatchKeyEvent", type="keyUp", key=key)
+            what = {"key": key, "windowsVirtualKeyCode": {"Escape": 27, "Enter": 13}.get(key, 0)}
+            self._send("Input.dispatchKeyEvent", type="keyDown", text=text, **what)
+            self._send("Input.dispatchKeyEvent", type="keyUp", **what)
 
     def click(self, x, y):
         """Clicks on a point, in pixels of the window."""
@@ -87,8 +99,6 @@ class Page:
 
     def picture(self, path):
         """Writes what can be seen to a PNG file."""
-        import base64
-
         path.write_bytes(base64.b64decode(self._send("Page.captureScreenshot")["data"]))
 
 
@@ -102,10 +112,9 @@ def opened(downloads, *, size=(1280, 800)):
             *("--disable-dev-shm-usage", "--remote-debugging-pipe", f"--user-data-dir={profile}"),
             *("--disable-background-networking", f"--window-size={size[0]},{size[1]}"),
         )
-        # The browser reads commands from descriptor 3 and answers on 4.
-        shell = 'exec 3<&"$0" 4>&"$1"; shift; exec "$@"'
+        ends = [str(to_read[0]), str(to_write[1])]
         process = subprocess.Popen(
-            ["sh", "-c", shell, str(to_read[0]), str(to_write[1]), find(), *switches],
+            [sys.executable, "-S", "-c", LAUNCH, *ends, find(), *switches],
             pass_fds=[to_read[0], to_write[1]],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

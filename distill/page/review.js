@@ -261,10 +261,9 @@ const review = {};
       }[sort];
       found.push(photo);
     }
-    const before = order[current];
     order = Uint32Array.from(found);
     if (sort !== "folder") order.sort((a, b) => keys[a] - keys[b] || a - b);
-    current = Math.max(0, order.indexOf(before));
+    current = 0;
     box = -1;
     histograms.forEach((each) => each.draw());
     $("#nothing").hidden = order.length > 0;
@@ -284,7 +283,7 @@ const review = {};
         ? count(order.length, "photo")
         : `${number(order.length)} of ${count(data.names.length, "photo")}`;
     $("#summary").textContent =
-      `${shown} · ${count(faces, "face")} · ` + `${count(unsure + oneSided, "region")} to ignore`;
+      `${shown} · ${count(faces, "face")} · ${count(unsure + oneSided, "region")} to ignore`;
   }
 
   // ---- Histograms: pale all boxes, strong those of the photos shown; drag to choose a range ----
@@ -339,7 +338,7 @@ const review = {};
           svg.append(shape("text", { x: bin * step, y: height - 3 }, edge(edges[bin])));
       }
       const sum = shown.reduce((a, b) => a + b, 0);
-      svg.setAttribute("aria-label", `${field} of ${count(sum, "box").replace("boxs", "boxes")}`);
+      svg.setAttribute("aria-label", `${field}s of ${number(sum)} boxes`);
     }
 
     let start = null;
