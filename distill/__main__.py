@@ -21,7 +21,9 @@ def main(arguments=None):
         description="Labels the faces on every photo of a folder with a teacher (MTCNN). "
         "Stopped in any way, the same command goes on where it was.",
     )
-    parser.add_argument("photos", metavar="PHOTOS", nargs="?", help="folder of photos, searched recursively")
+    parser.add_argument(
+        "photos", metavar="PHOTOS", nargs="?", help="folder of photos, searched recursively"
+    )
     parser.add_argument(
         "out", metavar="OUT", nargs="?", help="folder for the labels, new or of the same run"
     )

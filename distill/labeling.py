@@ -122,8 +122,7 @@ def label(source, out, options, *, progress=None):
         raise ValueError(
             f"{source}: wanted a folder of photos, found none among {other_files} files"
         )
-    (out / "progress").mkdir(parents=True, exist_ok=True)
-    with lock(out):
+    with lock(out / "progress"):
         for stale in [*out.glob(".*.part"), *(out / "progress").glob(".*.part")]:
             stale.unlink()  # of a run that was killed; the lock says that none is writing
         marks.finish(out)

@@ -1,28 +1,28 @@
-"""One run at a time writes to a folder of labels."""
+"""One run at a time writes to a folder."""
 
 import contextlib
 import pathlib
 
 
 @contextlib.contextmanager
-def lock(out):
+def lock(folder):
     """Keeps a second run out of the folder; the system lets go of it however the run ends.
 
     Args:
-        out: A folder of labels.
+        folder: Where nobody else is to write; made if missing.
 
     Raises:
         ValueError: If another run holds it.
 
     Example:
         >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as out, lock(out):
+        >>> with tempfile.TemporaryDirectory() as folder, lock(folder):
         ...     "nobody else writes here"
         'nobody else writes here'
     """
-    path = pathlib.Path(out) / "progress" / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "a") as file:
         try:
             import fcntl
         except ImportError:  # Windows
@@ -34,5 +34,5 @@ def lock(out):
         try:
             hold()
         except OSError:
-            raise ValueError(f"{out}: another run is writing to this folder") from None
+            raise ValueError(f"{folder}: another run is writing to this folder") from None
         yield

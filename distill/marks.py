@@ -48,7 +48,7 @@ def apply(out, path):
     out = pathlib.Path(out)
     about = records.read_dataset(out)
     wanted = _read_marks(path)
-    with lock(out):
+    with lock(out / "progress"):
         finish(out)
         reports, entries = _survey(out, about, wanted, marked(out), path)
         plan = {"photos": entries, "reports": reports}
@@ -61,7 +61,7 @@ def finish(out):
     """Goes on with marks that were being taken in when something stopped it, if there are any.
 
     Args:
-        out: Folder of labels, locked by the caller.
+        out: Folder of labels; the caller holds the lock of its `progress`.
     """
     out = pathlib.Path(out)
     journal = out / "progress" / "marking.json"

@@ -1,8 +1,7 @@
 """A page on which a person checks labels.
 
 The page is `OUT/review.html`. It opens from the disk, without a server, so all it shows comes from
-scripts beside it, in `OUT/review/`: `index.js` holds every photo's name, boxes and scores, about 60
-bytes a photo and 30 a box, and files like `00012-3.js` the thumbnails of 32 photos each, which the
+scripts beside it, in `OUT/review/`: `index.js` holds every photo's name, boxes and scores, and files like `00012-3.js` the thumbnails of 32 photos each, which the
 page loads when they are to be seen.
 """
 
@@ -19,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from distill import marks
+from distill.lock import lock
 from ssd import records
 
 PAGE = pathlib.Path(__file__).parent / "page"
@@ -37,7 +37,7 @@ def write(out):
         Path of the page.
 
     Raises:
-        ValueError: If there are no labels, or a shard is damaged.
+        ValueError: If there are no labels, a shard is damaged, or another run writes the page.
         OSError: If the disk is full or cannot be written to.
 
     Example:
@@ -55,18 +55,19 @@ def write(out):
     about = records.read_dataset(out)
     shards = records.shards(out)
     folder = out / "review"
-    folder.mkdir(exist_ok=True)
     index = Index(about, marks.marked(out))
-    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with lock(folder), futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for stale in folder.glob(".*.part"):
+            stale.unlink()  # of a run that was killed; the lock says that none is writing
         for shard in tqdm(shards, "review page", unit=" shards", leave=False, disable=None):
             _write_thumbnails(folder, shard, index, pool)
-    _write_script(folder / "index.js", "index", index.content())
-    for old in set(folder.glob("*-*.js")) - {folder / f"{name}.js" for name in index.chunks()}:
-        old.unlink()
-    for source in PAGE.iterdir():
-        target = out if source.suffix == ".html" else folder
-        with records.whole(target / source.name) as temporary:
-            shutil.copyfile(source, temporary)
+        _write_script(folder / "index.js", "index", index.content())
+        for old in set(folder.glob("*-*.js")) - {folder / f"{name}.js" for name in index.chunks()}:
+            old.unlink()
+        for source in PAGE.iterdir():
+            target = out if source.suffix == ".html" else folder
+            with records.whole(target / source.name) as temporary:
+                shutil.copyfile(source, temporary)
     return out / "review.html"
 
 
@@ -85,9 +86,12 @@ class Index:
             marked: What `marks.marked` returns.
         """
         self._about, self._marked = about, marked
-        self._shards, self._names, self._sizes, self._ignored = [], [], [], []
-        self._boxes, self._counts = [], []
-        self._classes, self._scores, self._one_sided, self._dropped = [], [], [], []
+        self._shards, self._names = [], []
+        self._arrays = {}  # of 100,000 photos: as bytes, since small arrays weigh ten times more
+
+    def _append(self, field, values, kind):
+        array = self._arrays.setdefault(field, bytearray())
+        array += np.asarray(values).astype(kind).tobytes()
 
     def begin_shard(self, number):
         """Notes that the photos to come are those of another shard.
@@ -107,14 +111,14 @@ class Index:
         dropped[entry["dropped"]] = 1
         self._shards[-1][1] += 1
         self._names.append(photo.filename)
-        self._sizes.append((photo.width, photo.height))
-        self._ignored.append(entry["ignored"])
-        self._counts.append(len(boxes))
-        self._boxes.append(boxes)
-        self._classes.append(classes)
-        self._scores.append(scores)
-        self._one_sided.append(marks.one_sided(classes, scores, self._about))
-        self._dropped.append(dropped)
+        self._append("sizes", [photo.width, photo.height], "<u4")
+        self._append("ignored", [entry["ignored"]], "u1")
+        self._append("counts", [len(boxes)], "<u4")
+        self._append("boxes", boxes, "<f4")
+        self._append("classes", classes, "<i4")
+        self._append("scores", scores, "<f4")
+        self._append("one_sided", marks.one_sided(classes, scores, self._about), "u1")
+        self._append("dropped", dropped, "u1")
 
     def chunks(self):
         """The names of all files of thumbnails, without their suffix."""
@@ -126,10 +130,6 @@ class Index:
 
     def content(self):
         """All of it as JSON can hold it; numbers are base64 of little-endian arrays."""
-
-        def together(arrays, kind):
-            return _base64(np.concatenate([*arrays, []], axis=None).astype(kind).tobytes())
-
         source = self._about.get("source", "")
         about = {name: value for name, value in self._about.items() if name not in _CHANGING}
         identity = json.dumps(about, sort_keys=True).encode()
@@ -141,14 +141,7 @@ class Index:
             "chunk": CHUNK,
             "shards": self._shards,
             "names": self._names,
-            "sizes": together(self._sizes, "<u4"),
-            "ignored": together(self._ignored, "u1"),
-            "counts": together(self._counts, "<u4"),
-            "boxes": together(self._boxes, "<f4"),
-            "classes": together(self._classes, "<i4"),
-            "scores": together(self._scores, "<f4"),
-            "one_sided": together(self._one_sided, "u1"),
-            "dropped": together(self._dropped, "u1"),
+            "arrays": {name: _base64(array) for name, array in self._arrays.items()},
         }
 
 

@@ -17,6 +17,7 @@ def find():
     """Path of a Chromium, from the environment variable CHROMIUM or among the commands; or None."""
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
+
 # The browser reads commands from descriptor 3 and answers on 4.
 LAUNCH = """
 import fcntl, os, sys
@@ -71,9 +72,7 @@ class Page:
     def click(self, x, y):
         """Clicks on a point, in pixels of the window."""
         for kind in ("mousePressed", "mouseReleased"):
-            self._send(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-            )
+            self._send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def drag(self, x, y, to_x, to_y):
         """Presses the mouse at one point and lets go of it at another."""

@@ -11,12 +11,12 @@ import time
 
 import numpy as np
 import pytest
+from test_labeling import files_of, make_photos, options
 
 from distill import labeling, marks
 from distill.__main__ import main
 from distill.lock import lock
 from ssd import records
-from test_labeling import files_of, make_photos, options
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -97,7 +97,9 @@ def test_marks_can_be_taken_back(labels, tmp_path):
     counts = records.read_dataset(labels)["counts"]
     dropped, ignored = drop(labels, "0002.jpg"), {"photo": "0003.jpg", "ignore": True}
     marks.apply(labels, write_marks(tmp_path / "one.json", dropped))
-    marks.apply(labels, write_marks(tmp_path / "two.json", ignored, {**ignored, "photo": "0002.jpg"}))
+    marks.apply(
+        labels, write_marks(tmp_path / "two.json", ignored, {**ignored, "photo": "0002.jpg"})
+    )
     assert set(marks.marked(labels)) == {"0002.jpg", "0003.jpg"}  # the first file still holds
     back = [{**dropped, "drop": False}, {**ignored, "ignore": False}]
     back.append({"photo": "0002.jpg", "ignore": False})
@@ -145,7 +147,10 @@ BOX = [0, 0, 0.5, 0.5]
         ({"photo": "0002.jpg", "box": [*BOX[:3], True], "drop": True}, "wanted a photo with"),
         ({"photo": "absent.jpg", "ignore": True}, "the photo 'absent.jpg', which"),
         ({"photo": "0002.jpg", "box": BOX, "drop": True}, "of '0002.jpg', which has no such box"),
-        ({"photo": "line\nbreak \udcff.jpg", "ignore": True}, "the photo 'line\\nbreak \\udcff.jpg'"),
+        (
+            {"photo": "line\nbreak \udcff.jpg", "ignore": True},
+            "the photo 'line\\nbreak \\udcff.jpg'",
+        ),
     ],
 )
 def test_a_wrong_mark_is_one_line_and_harms_nothing(labels, tmp_path, capsys, content, wanted):
@@ -171,7 +176,7 @@ def test_a_folder_without_labels_takes_no_marks(tmp_path):
 
 def test_marks_wait_for_no_run_that_writes(labels, tmp_path):
     file = write_marks(tmp_path / "marks.json", {"photo": "0001.jpg", "ignore": True})
-    with lock(labels), pytest.raises(ValueError, match="another run is writing"):
+    with lock(labels / "progress"), pytest.raises(ValueError, match="another run is writing"):
         marks.apply(labels, file)
 
 

@@ -49,23 +49,22 @@ const review = {};
   }
 
   function read(index) {
-    const words = (text) => new Uint32Array(bytes(text).buffer);
-    const floats = (text) => new Float32Array(bytes(text).buffer);
+    const raw = (name) => bytes(index.arrays[name] ?? "");
     const { names } = index;
     const found = {
       id: index.id,
       about: index.about,
       photosUrl: index.photos,
       names,
-      sizes: words(index.sizes),
-      ignored: bytes(index.ignored),
-      boxes: floats(index.boxes),
-      scores: floats(index.scores),
-      dropped: bytes(index.dropped),
+      sizes: new Uint32Array(raw("sizes").buffer),
+      ignored: raw("ignored"),
+      boxes: new Float32Array(raw("boxes").buffer),
+      scores: new Float32Array(raw("scores").buffer),
+      dropped: raw("dropped"),
     };
-    const counts = words(index.counts);
-    const classes = new Int32Array(bytes(index.classes).buffer);
-    const oneSided = bytes(index.one_sided);
+    const counts = new Uint32Array(raw("counts").buffer);
+    const classes = new Int32Array(raw("classes").buffer);
+    const oneSided = raw("one_sided");
     const total = classes.length;
     found.first = new Uint32Array(names.length + 1); // boxes of photo i: first[i] to first[i + 1]
     found.faces = new Uint32Array(names.length);
@@ -431,7 +430,7 @@ const review = {};
     const name = data.names[photo];
     caption.firstElementChild.textContent = name.slice(name.lastIndexOf("/") + 1);
     caption.firstElementChild.title = name;
-    caption.lastElementChild.textContent = facts(photo);
+    caption.lastElementChild.textContent = facts(photo).replace(/(\d+) dropped/, "✕ $1");
     card.setAttribute("aria-label", `${name}, ${facts(photo)}`);
     const chosen = position === current ? box : -1;
     draw($(".photo", card), photo, CELL - 2 * GAP, PHOTO, chosen);
@@ -442,7 +441,7 @@ const review = {};
     if (data.ignored[photo]) return "ignored";
     const dropped = boxesOf(photo).filter((i) => data.dropped[i]);
     const faces = data.faces[photo] - dropped.filter((i) => data.kinds[i] === 0).length;
-    return count(faces, "face") + (dropped.length ? `, ${dropped.length} dropped` : "");
+    return (faces ? count(faces, "face") : "no face") + (dropped.length ? `, ${dropped.length} dropped` : "");
   }
 
   const shortScore = (score) => (Math.floor(score * 1000 + 1e-4) / 1000).toFixed(3).replace(/^0/, "");
