@@ -1,8 +1,8 @@
 """A page on which a person checks labels.
 
 The page is `OUT/review.html`. It opens from the disk, without a server, so all it shows comes from
-scripts beside it, in `OUT/review/`: `index.js` holds every photo's name, boxes and scores, and files like `00012-3.js` the thumbnails of 32 photos each, which the
-page loads when they are to be seen.
+scripts beside it, in `OUT/review/`: `index.js` holds the name, boxes and scores of every photo, and
+files like `00012-3.js` the thumbnails of 32 photos each, loaded when they are to be seen.
 """
 
 import base64
