@@ -25,6 +25,7 @@ from distill.lock import lock
 from ssd import records
 
 COUNTED = ("dropped_boxes", "ignored_photos")  # in a shard's report and in dataset.json
+_FIELDS = ("faces", "ignored", "one_sided", *COUNTED)
 _EVERYTHING = ([[0.0, 0.0, 1.0, 1.0]], [records.IGNORE], [1.0])
 
 
@@ -38,8 +39,8 @@ def apply(out, path):
         path: File of marks, as the review page saves it.
 
     Returns:
-        The counts of `dataset.json` as they are afterwards, among them `dropped_boxes` and
-        `ignored_photos`.
+        Counts as they are afterwards: `faces`, `ignored`, `one_sided`, `dropped_boxes`,
+        `ignored_photos`, and what else `dataset.json` counts once a run has ended.
 
     Raises:
         ValueError: If the file is not one of marks, or names a photo or a box that is not there;
@@ -54,7 +55,8 @@ def apply(out, path):
         plan = {"photos": entries, "reports": reports}
         records.write_whole(out / "progress" / "marking.json", json.dumps(plan) + "\n")
         finish(out)
-    return records.read_dataset(out)["counts"]
+    sums = {field: sum(each[field] for each in reports.values()) for field in _FIELDS}
+    return {**sums, **records.read_dataset(out).get("counts", {})}
 
 
 def finish(out):
@@ -76,7 +78,10 @@ def finish(out):
             counts = {**json.loads(report.read_text()), **plan["reports"][shard]}
             records.write_whole(report, json.dumps(counts) + "\n")
     if "counts" in about:  # a run that has not ended will count by itself
-        about["counts"].update(_total(about["counts"], plan["reports"].values()))
+        sums = {field: sum(each[field] for each in plan["reports"].values()) for field in _FIELDS}
+        sums["boxes"] = sums["faces"]  # as labels drawn by people call them
+        known = {*about["counts"], *COUNTED}
+        about["counts"].update({field: sums[field] for field in sums if field in known})
         records.write_dataset(out, about)
     kept = {name: entry for name, entry in plan["photos"].items() if _is_marked(entry)}
     records.write_whole(out / "progress" / "marked.json", json.dumps(kept) + "\n")
@@ -161,7 +166,7 @@ def _survey(out, about, wanted, entries, path):
     """Counts of each shard as they will be, {name: counts}, and the entries of marked photos."""
     entries, reports, met = dict(entries), {}, set()
     for shard in records.shards(out):
-        counts = dict.fromkeys(("faces", "ignored", "one_sided", *COUNTED), 0)
+        counts = dict.fromkeys(_FIELDS, 0)
         for photo in records.read_shard(shard):
             name = photo.filename
             if name in wanted:
@@ -231,13 +236,6 @@ def _count(counts, photo, entry, about):
     counts["ignored"] += int(np.sum(classes == records.IGNORE))
     if not (entry and entry["ignored"]):
         counts["one_sided"] += int(np.sum(one_sided(classes, scores, about)))
-
-
-def _total(earlier, reports):
-    """The sums; labels drawn by people have counts of other names."""
-    sums = {field: sum(report[field] for report in reports) for field in next(iter(reports))}
-    sums["boxes"] = sums["faces"]
-    return {name: sums[name] for name in sums if name in earlier or name in COUNTED}
 
 
 def _rewrite(path, entries, names):

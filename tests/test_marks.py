@@ -80,6 +80,18 @@ def test_a_later_run_keeps_marks_and_counts_them(labels, tmp_path):
     assert len(boxes_of(labels, "0002.jpg")) == 1
 
 
+def test_marks_of_a_run_that_has_not_ended(labels, tmp_path):
+    whole = records.read_dataset(labels)
+    unfinished = {field: value for field, value in whole.items() if field != "counts"}
+    records.write_dataset(labels, {**unfinished, "complete": False})
+    records.shard_path(labels, 1).unlink()
+    counts = marks.apply(labels, write_marks(tmp_path / "marks.json", drop(labels, "0002.jpg")))
+    assert (counts["faces"], counts["dropped_boxes"]) == (7, 1)
+    assert records.read_dataset(labels) == {**unfinished, "complete": False}
+    counts = labeling.label(tmp_path / "photos", labels, options())
+    assert counts == {**whole["counts"], "faces": 10, "dropped_boxes": 1}
+
+
 def test_twice_changes_nothing(labels, tmp_path):
     file = write_marks(
         tmp_path / "marks.json", drop(labels, "0002.jpg"), {"photo": "0003.jpg", "ignore": True}
