@@ -143,7 +143,7 @@ const review = {};
     } catch {
       // The browser keeps nothing for pages from the disk; the file is what counts.
     }
-    report();
+    keep(); // what the labels have taken in since is forgotten
   }
 
   function keep() {
@@ -204,8 +204,9 @@ const review = {};
 
   function asked() {
     const value = (name) => filters.elements[name].value;
-    const least = (name) => (value(name) === "" ? -Infinity : Number(value(name)));
-    const most = (name) => (value(name) === "" ? Infinity : Number(value(name)));
+    // Scores have 32 bits: 0.95 typed is to be the 0.95 stored.
+    const least = (name) => (value(name) === "" ? -Infinity : Math.fround(value(name)));
+    const most = (name) => (value(name) === "" ? Infinity : Math.fround(value(name)));
     return {
       sort: value("sort"),
       kinds: KINDS.map((kind) => filters.elements[kind].checked),
