@@ -50,6 +50,7 @@ setup(
     version="0.1.0",
     description="An SSD face detector that trains fast on your photos and runs on a Raspberry Pi",
     license="MIT",
+    package_data={"distill": ["page/*"]},
     python_requires=">=3.10",
     packages=find_packages(include=["ssd", "ssd.*", "anchors", "distill", "benchmarks"]),
     install_requires=DETECT + list(where(TRAIN, PC)),

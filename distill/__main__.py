@@ -11,16 +11,28 @@ from ssd.quiet import import_tensorflow
 def main(arguments=None):
     """Runs the command line; returns its exit status."""
     import_tensorflow()
+    from distill import marks, review
     from distill.labeling import Options, label
 
     default = Options()
     parser = argparse.ArgumentParser(
         prog="python -m distill",
+        usage="%(prog)s [options] PHOTOS OUT\n       %(prog)s --review OUT [--marks FILE]",
         description="Labels the faces on every photo of a folder with a teacher (MTCNN). "
         "Stopped in any way, the same command goes on where it was.",
     )
-    parser.add_argument("photos", metavar="PHOTOS", help="folder of photos, searched recursively")
-    parser.add_argument("out", metavar="OUT", help="folder for the labels, new or of the same run")
+    parser.add_argument(
+        "photos", metavar="PHOTOS", nargs="?", help="folder of photos, searched recursively"
+    )
+    parser.add_argument(
+        "out", metavar="OUT", nargs="?", help="folder for the labels, new or of the same run"
+    )
+    parser.add_argument(
+        "--review", metavar="OUT", help="label nothing; write OUT/review.html, to check labels on"
+    )
+    parser.add_argument(
+        "--marks", metavar="FILE", help="with --review: first take in marks that the page saved"
+    )
 
     def option(flag, kind, meta, text):
         field = flag[2:].replace("-", "_")
@@ -47,11 +59,25 @@ def main(arguments=None):
     )
     parsed = vars(parser.parse_args(arguments))
     source, out = parsed.pop("photos"), parsed.pop("out")
+    reviewed, marked = parsed.pop("review"), parsed.pop("marks")
+    if (reviewed is None) == (out is None) or (reviewed and source) or (marked and not reviewed):
+        parser.error("wanted PHOTOS and OUT, or --review OUT with or without --marks FILE")
     try:
+        if reviewed:
+            if marked:
+                counts = marks.apply(reviewed, marked)
+                print(
+                    f"{counts['dropped_boxes']:,} boxes are dropped, "
+                    f"{counts['ignored_photos']:,} photos ignored"
+                )
+            print(f"to check labels on: {review.write(reviewed)}")
+            return 0
         start = time.monotonic()
         with _Progress() as progress:
             counts = label(source, out, Options(**parsed), progress=progress)
+        page = review.write(out)
         _summary(out, counts, time.monotonic() - start)
+        print(f"to check labels on: {page}")
     except (ValueError, OSError) as error:
         print(f"distill: {error}", file=sys.stderr)
         return 1

@@ -5,7 +5,6 @@ names of its photos. A shard that exists is done. Whatever stops a run, the same
 with the shards that are missing, and the labels are those of a run that nothing stopped.
 """
 
-import contextlib
 import csv
 import dataclasses
 import importlib
@@ -18,7 +17,9 @@ from concurrent import futures
 import numpy as np
 from PIL import Image
 
+from distill import marks
 from distill.agreement import merge
+from distill.lock import lock
 from ssd import photo_files, records
 
 SUFFIXES = (
@@ -121,10 +122,10 @@ def label(source, out, options, *, progress=None):
         raise ValueError(
             f"{source}: wanted a folder of photos, found none among {other_files} files"
         )
-    (out / "progress").mkdir(parents=True, exist_ok=True)
-    with _lock(out):
+    with lock(out / "progress"):
         for stale in [*out.glob(".*.part"), *(out / "progress").glob(".*.part")]:
             stale.unlink()  # of a run that was killed; the lock says that none is writing
+        marks.finish(out)
         plan = _plan(out, names, options.shard_photos)
         if earlier is None:
             records.write_dataset(out, {**about, "complete": False})
@@ -357,6 +358,7 @@ def _finish(out, about, plan, reports, other_files):
         "faces": total("faces"),
         "ignored": total("ignored"),
         "one_sided": total("one_sided"),
+        **{field: sum(r.get(field, 0) for r in reports.values()) for field in marks.COUNTED},
         "other_files": other_files,
     }
     if counts["labelled"] + counts["errors"] != counts["photos"]:
@@ -366,22 +368,3 @@ def _finish(out, about, plan, reports, other_files):
     records.write_whole(out / "errors.csv", text.getvalue())
     records.write_dataset(out, {**about, "complete": True, "counts": counts})
     return counts
-
-
-@contextlib.contextmanager
-def _lock(out):
-    """Keeps a second run out of the folder; the system lets go of it however the run ends."""
-    with open(out / "progress" / "lock", "a") as file:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            import msvcrt
-
-            hold = lambda: msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # noqa: E731
-        else:
-            hold = lambda: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # noqa: E731
-        try:
-            hold()
-        except OSError:
-            raise ValueError(f"{out}: another run is writing to this folder") from None
-        yield

@@ -253,11 +253,26 @@ def read(folder):
         ValueError: If there is no such folder, no shard in it, or a shard is damaged.
     """
     for path in shards(folder):
-        try:
-            for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-                yield _to_photo(serialized)
-        except tf.errors.DataLossError as error:
-            raise ValueError(f"{path}: damaged shard ({error.message.split(' [')[0]})") from None
+        yield from read_shard(path)
+
+
+def read_shard(path):
+    """The labelled photos of one shard, as `read` gives them.
+
+    Args:
+        path: A shard.
+
+    Yields:
+        `LabelledPhoto`s.
+
+    Raises:
+        ValueError: If the shard is damaged.
+    """
+    try:
+        for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            yield _to_photo(serialized)
+    except tf.errors.DataLossError as error:
+        raise ValueError(f"{path}: damaged shard ({error.message.split(' [')[0]})") from None
 
 
 def write_dataset(folder, about):

@@ -16,6 +16,7 @@ from PIL import Image
 
 from distill import labeling
 from distill.__main__ import main
+from distill.lock import lock
 from ssd import photo_files, records
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -310,7 +311,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
     folder, out = make_photos(tmp_path / "photos", 3), tmp_path / "out"
     (out / "progress").mkdir(parents=True)
     with (
-        labeling._lock(out),
+        lock(out / "progress"),
         pytest.raises(ValueError, match="another run is writing to this folder"),
     ):
         labeling.label(folder, out, options())

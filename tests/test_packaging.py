@@ -69,3 +69,16 @@ def test_a_gpu_comes_by_way_of_jax_and_brings_no_second_tensorflow(metadata):
 def test_every_package_is_named(metadata):
     top = (metadata / "top_level.txt").read_text().split()
     assert sorted(top) == ["anchors", "benchmarks", "distill", "ssd"]
+
+
+def test_the_review_page_comes_with_the_package():
+    script = (
+        "from setuptools import Distribution; from distutils.core import run_setup; "
+        "build = run_setup('setup.py', stop_after='init').get_command_obj('build_py'); "
+        "build.ensure_finalized(); "
+        "print(*[name for _, _, _, names in build.data_files for name in names], sep='\\n')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert {"page/review.html", "page/review.css", "page/review.js"} <= set(done.stdout.split())

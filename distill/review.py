@@ -1,0 +1,212 @@
+"""A page on which a person checks labels.
+
+The page is `OUT/review.html`. It opens from the disk, without a server, so all it shows comes from
+scripts beside it, in `OUT/review/`: `index.js` holds the name, boxes and scores of every photo, and
+files like `00012-3.js` the thumbnails of 32 photos each, loaded when they are to be seen.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import pathlib
+import shutil
+from concurrent import futures
+
+import numpy as np
+from PIL import Image
+
+from distill import marks
+from distill.lock import lock
+from ssd import records
+
+PAGE = pathlib.Path(__file__).parent / "page"
+CHUNK = 32  # photos to a file of thumbnails
+SIDE = 160  # longest side of a thumbnail in pixels
+QUALITY = 60
+
+
+def write(out):
+    """Writes the review page of a folder of labels; thumbnails that are there already stay.
+
+    Args:
+        out: Folder of labels.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        ValueError: If there are no labels, a shard is damaged, or another run writes the page.
+        OSError: If the disk is full or cannot be written to.
+
+    Example:
+        >>> from ssd import records
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     records.write_dataset(out, {"classes": ["face"]})
+        ...     records.write_shard(records.shard_path(out, 0), [])
+        ...     write(out).name
+        'review.html'
+    """
+    from tqdm import tqdm
+
+    out = pathlib.Path(out)
+    about = records.read_dataset(out)
+    shards = records.shards(out)
+    folder = out / "review"
+    index = Index(about, marks.marked(out))
+    with lock(folder), futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for stale in folder.glob(".*.part"):
+            stale.unlink()  # of a run that was killed; the lock says that none is writing
+        for shard in tqdm(shards, "review page", unit=" shards", leave=False, disable=None):
+            _write_thumbnails(folder, shard, index, pool)
+        _write_script(folder / "index.js", "index", index.content())
+        for old in set(folder.glob("*-*.js")) - {folder / f"{name}.js" for name in index.chunks()}:
+            old.unlink()
+        for source in PAGE.iterdir():
+            target = out if source.suffix == ".html" else folder
+            with records.whole(target / source.name) as temporary:
+                shutil.copyfile(source, temporary)
+    return out / "review.html"
+
+
+class Index:
+    """What the page knows of each photo and box without its thumbnail.
+
+    Photos stand in the order of the shards. A photo that a person has marked is shown with the
+    labels it had before, and its marks.
+    """
+
+    def __init__(self, about, marked):
+        """An index without photos.
+
+        Args:
+            about: What `dataset.json` says.
+            marked: What `marks.marked` returns.
+        """
+        self._about, self._marked = about, marked
+        self._shards, self._names = [], []
+        self._arrays = {}  # of 100,000 photos: as bytes, since small arrays weigh ten times more
+
+    def _append(self, field, values, kind):
+        array = self._arrays.setdefault(field, bytearray())
+        array += np.asarray(values).astype(kind).tobytes()
+
+    def begin_shard(self, number):
+        """Notes that the photos to come are those of another shard.
+
+        Args:
+            number: The digits of its name, such as "00012".
+        """
+        self._shards.append([number, 0])
+
+    def add(self, photo):
+        """Adds a `LabelledPhoto` of the shard begun last."""
+        entry = self._marked.get(photo.filename, {"ignored": False, "dropped": []})
+        boxes = np.float32(entry.get("boxes", photo.boxes)).reshape(-1, 4)
+        classes = np.int32(entry.get("classes", photo.classes))
+        scores = np.float32(entry.get("scores", photo.scores))
+        dropped = np.zeros(len(boxes), np.uint8)
+        dropped[entry["dropped"]] = 1
+        self._shards[-1][1] += 1
+        self._names.append(photo.filename)
+        self._append("sizes", [photo.width, photo.height], "<u4")
+        self._append("ignored", [entry["ignored"]], "u1")
+        self._append("counts", [len(boxes)], "<u4")
+        self._append("boxes", boxes, "<f4")
+        self._append("classes", classes, "<i4")
+        self._append("scores", scores, "<f4")
+        self._append("one_sided", marks.one_sided(classes, scores, self._about), "u1")
+        self._append("dropped", dropped, "u1")
+
+    def chunks(self):
+        """The names of all files of thumbnails, without their suffix."""
+        return [
+            _chunk(number, start)
+            for number, photos in self._shards
+            for start in range(0, photos, CHUNK)
+        ]
+
+    def content(self):
+        """All of it as JSON can hold it; numbers are base64 of little-endian arrays."""
+        source = self._about.get("source", "")
+        about = {name: value for name, value in self._about.items() if name not in _CHANGING}
+        identity = json.dumps(about, sort_keys=True).encode()
+        return {
+            "id": hashlib.sha256(identity).hexdigest()[:16],
+            "about": self._about,
+            "source": pathlib.Path(source).name,
+            "photos": _photos_url(source),
+            "chunk": CHUNK,
+            "shards": self._shards,
+            "names": self._names,
+            "arrays": {name: _base64(array) for name, array in self._arrays.items()},
+        }
+
+
+_CHANGING = ("complete", "counts")  # of the same labels, as a run goes on and marks are set
+
+
+def thumbnail(encoded):
+    """A small JPEG file of a photo, for the page.
+
+    Args:
+        encoded: JPEG file as bytes, of any size.
+
+    Returns:
+        JPEG file as bytes, its longest side at most `SIDE` pixels.
+
+    Example:
+        >>> file = io.BytesIO()
+        >>> Image.new("RGB", (640, 480)).save(file, "JPEG")
+        >>> Image.open(io.BytesIO(thumbnail(file.getvalue()))).size
+        (160, 120)
+    """
+    with Image.open(io.BytesIO(encoded)) as image:
+        # The decoder halves for free, here down to the size wanted.
+        image.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0)
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
+
+
+def _chunk(number, start):
+    return f"{number}-{start // CHUNK}"
+
+
+def _write_thumbnails(folder, shard, index, pool):
+    number = shard.stem.rpartition("-")[2]
+    changed = shard.stat().st_mtime_ns
+    index.begin_shard(number)
+    group = []
+
+    def finish(start):
+        path = folder / f"{_chunk(number, start)}.js"
+        if group and not (path.exists() and path.stat().st_mtime_ns > changed):
+            made = pool.map(thumbnail, group)
+            _write_script(path, "chunk", [path.stem, *map(_base64, made)])
+        group.clear()
+
+    position = 0
+    for position, photo in enumerate(records.read_shard(shard), start=1):
+        index.add(photo)
+        group.append(photo.encoded)
+        if len(group) == CHUNK:
+            finish(position - CHUNK)
+    finish(position - len(group))
+
+
+def _write_script(path, function, content):
+    """A file that hands its content to the page, as a page opened from the disk may not read it."""
+    text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+    records.write_whole(path, f"review.{function}({text});\n")
+
+
+def _photos_url(source):
+    """Where the page finds the photos as they were, for a closer look."""
+    return pathlib.Path(source).as_uri() if os.path.isabs(source) else None
+
+
+def _base64(data):
+    return base64.b64encode(data).decode()

@@ -1,0 +1,257 @@
+"""Marks of a person go into the labels: each once, none by mistake, and none is lost on the way."""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from test_labeling import files_of, make_photos, options
+
+from distill import labeling, marks
+from distill.__main__ import main
+from distill.lock import lock
+from ssd import records
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """11 photos in two shards, each with a face (0.99) and a region to ignore (0.7)."""
+    folder = make_photos(tmp_path / "photos", 11)
+    labeling.label(folder, tmp_path / "out", options())
+    return tmp_path / "out"
+
+
+def boxes_of(labels, name):
+    found = {photo.filename: photo for photo in records.read(labels)}
+    return found[name].boxes.tolist()
+
+
+def write_marks(path, *wanted):
+    path.write_text(json.dumps({"marks": wanted}))
+    return path
+
+
+def drop(labels, name, index=0, **changes):
+    return {"photo": name, "box": boxes_of(labels, name)[index], "drop": True, **changes}
+
+
+def test_dropped_boxes_go_and_ignored_photos_teach_nothing(labels, tmp_path):
+    before = {photo.filename: photo for photo in records.read(labels)}
+    file = write_marks(
+        tmp_path / "marks.json",
+        drop(labels, "0002.jpg", 0),
+        drop(labels, "0009.jpg", 1),
+        {"photo": "0003.jpg", "ignore": True},
+    )
+    counts = marks.apply(labels, file)
+    after = {photo.filename: photo for photo in records.read(labels)}
+    assert list(after) == list(before)
+    assert after["0002.jpg"].boxes.tolist() == before["0002.jpg"].boxes[1:].tolist()
+    assert after["0002.jpg"].classes.tolist() == [records.IGNORE]
+    assert after["0009.jpg"].classes.tolist() == [1]
+    np.testing.assert_array_equal(after["0003.jpg"].boxes, [[0, 0, 1, 1]])
+    assert after["0003.jpg"].classes.tolist() == [records.IGNORE]
+    for name, photo in after.items():
+        assert photo.encoded == before[name].encoded
+        if name not in ("0002.jpg", "0003.jpg", "0009.jpg"):
+            np.testing.assert_array_equal(photo.boxes, before[name].boxes)
+    assert (counts["dropped_boxes"], counts["ignored_photos"]) == (2, 1)
+    # The summary is what the shards hold.
+    classes = np.concatenate([photo.classes for photo in after.values()])
+    assert counts["faces"] == np.sum(classes == 1) == 9
+    assert counts["ignored"] == np.sum(classes == records.IGNORE) == 10
+    assert counts["photos"] == counts["labelled"] == 11
+
+
+def test_a_later_run_keeps_marks_and_counts_them(labels, tmp_path):
+    counts = marks.apply(labels, write_marks(tmp_path / "marks.json", drop(labels, "0002.jpg")))
+    make_photos(tmp_path / "photos" / "more", 2)
+    later = labeling.label(tmp_path / "photos", labels, options())
+    assert later["faces"] == counts["faces"] + 2 == 12
+    assert later["dropped_boxes"] == 1
+    assert len(boxes_of(labels, "0002.jpg")) == 1
+
+
+def test_marks_of_a_run_that_has_not_ended(labels, tmp_path):
+    whole = records.read_dataset(labels)
+    unfinished = {field: value for field, value in whole.items() if field != "counts"}
+    records.write_dataset(labels, {**unfinished, "complete": False})
+    records.shard_path(labels, 1).unlink()
+    counts = marks.apply(labels, write_marks(tmp_path / "marks.json", drop(labels, "0002.jpg")))
+    assert (counts["faces"], counts["dropped_boxes"]) == (7, 1)
+    assert records.read_dataset(labels) == {**unfinished, "complete": False}
+    counts = labeling.label(tmp_path / "photos", labels, options())
+    assert counts == {**whole["counts"], "faces": 10, "dropped_boxes": 1}
+
+
+def test_twice_changes_nothing(labels, tmp_path):
+    file = write_marks(
+        tmp_path / "marks.json", drop(labels, "0002.jpg"), {"photo": "0003.jpg", "ignore": True}
+    )
+    first = marks.apply(labels, file)
+    before = files_of(labels)
+    times = {path: path.stat().st_mtime_ns for path in labels.glob("shard-*")}
+    assert marks.apply(labels, file) == first
+    assert files_of(labels) == before
+    assert {path: path.stat().st_mtime_ns for path in labels.glob("shard-*")} == times
+
+
+def test_marks_can_be_taken_back(labels, tmp_path):
+    before = {path.name: path.read_bytes() for path in labels.glob("shard-*")}
+    counts = records.read_dataset(labels)["counts"]
+    dropped, ignored = drop(labels, "0002.jpg"), {"photo": "0003.jpg", "ignore": True}
+    marks.apply(labels, write_marks(tmp_path / "one.json", dropped))
+    marks.apply(
+        labels, write_marks(tmp_path / "two.json", ignored, {**ignored, "photo": "0002.jpg"})
+    )
+    assert set(marks.marked(labels)) == {"0002.jpg", "0003.jpg"}  # the first file still holds
+    back = [{**dropped, "drop": False}, {**ignored, "ignore": False}]
+    back.append({"photo": "0002.jpg", "ignore": False})
+    assert marks.apply(labels, write_marks(tmp_path / "back.json", *back)) == counts
+    assert {path.name: path.read_bytes() for path in labels.glob("shard-*")} == before
+    assert marks.marked(labels) == {}
+
+
+def test_faces_that_one_look_sees_are_counted_without_those_dropped(tmp_path):
+    make_photos(tmp_path / "photos", 2)
+    chosen = options(teacher="stand_in_teacher:left_handed", second_opinion="mirror")
+    out = tmp_path / "out"
+    assert labeling.label(tmp_path / "photos", out, chosen)["one_sided"] == 4
+    first = write_marks(tmp_path / "marks.json", drop(out, "0000.jpg", 1))
+    assert marks.apply(out, first)["one_sided"] == 3
+    second = write_marks(tmp_path / "marks.json", {"photo": "0001.jpg", "ignore": True})
+    assert marks.apply(out, second)["one_sided"] == 1
+
+
+def test_labels_drawn_by_people_take_marks(disc_labels, tmp_path):
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for path in disc_labels.iterdir():
+        (labels / path.name).write_bytes(path.read_bytes())
+    counts = marks.apply(labels, write_marks(tmp_path / "marks.json", drop(labels, "07.jpg")))
+    assert counts["faces"] == sum(np.sum(photo.classes == 1) for photo in records.read(labels))
+    assert counts["photos"] == 48
+
+
+BOX = [0, 0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (None, "No such file"),
+        (b"\xff\xfe", "no text"),
+        (b"photo,box", "no JSON"),
+        (b"[]", '{"marks": [...]}'),
+        (b'{"marks": [3]}', "got 3"),
+        ({"photo": "0002.jpg"}, "wanted a photo with ignore"),
+        ({"photo": "0002.jpg", "ignore": "yes"}, "wanted a photo with ignore"),
+        ({"photo": "0002.jpg", "box": BOX}, "wanted a photo with ignore"),
+        ({"photo": "0002.jpg", "box": [0, 0, 1], "drop": True}, "wanted a photo with ignore"),
+        ({"photo": "0002.jpg", "box": [*BOX[:3], True], "drop": True}, "wanted a photo with"),
+        ({"photo": "absent.jpg", "ignore": True}, "the photo 'absent.jpg', which"),
+        ({"photo": "0002.jpg", "box": BOX, "drop": True}, "of '0002.jpg', which has no such box"),
+        (
+            {"photo": "line\nbreak \udcff.jpg", "ignore": True},
+            "the photo 'line\\nbreak \\udcff.jpg'",
+        ),
+    ],
+)
+def test_a_wrong_mark_is_one_line_and_harms_nothing(labels, tmp_path, capsys, content, wanted):
+    file = tmp_path / "marks.json"
+    if isinstance(content, dict):
+        write_marks(file, {"photo": "0001.jpg", "ignore": True}, content)
+    elif content is not None:
+        file.write_bytes(content)
+    before = files_of(labels)
+    assert main(["--review", str(labels), "--marks", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert wanted in error
+    assert error.count("\n") == 1
+    assert files_of(labels) == before
+
+
+def test_a_folder_without_labels_takes_no_marks(tmp_path):
+    file = write_marks(tmp_path / "marks.json", {"photo": "a.jpg", "ignore": True})
+    with pytest.raises(ValueError, match="wanted a folder of labels"):
+        marks.apply(tmp_path, file)
+    assert os.listdir(tmp_path) == ["marks.json"]
+
+
+def test_marks_wait_for_no_run_that_writes(labels, tmp_path):
+    file = write_marks(tmp_path / "marks.json", {"photo": "0001.jpg", "ignore": True})
+    with lock(labels / "progress"), pytest.raises(ValueError, match="another run is writing"):
+        marks.apply(labels, file)
+
+
+@pytest.mark.parametrize("moment", range(1, 8))
+def test_stopped_at_every_step_nothing_is_lost(labels, tmp_path, monkeypatch, moment):
+    """Each file that is written in turn is the one at which the power fails."""
+    file = write_marks(
+        tmp_path / "marks.json",
+        drop(labels, "0002.jpg"),
+        drop(labels, "0009.jpg"),
+        {"photo": "0010.jpg", "ignore": True},
+    )
+    undisturbed = tmp_path / "undisturbed"
+    undisturbed.mkdir()
+    for path in labels.rglob("*"):
+        target = undisturbed / path.relative_to(labels)
+        target.mkdir() if path.is_dir() else target.write_bytes(path.read_bytes())
+    marks.apply(undisturbed, file)
+    replace, left = os.replace, [moment]
+
+    def failing(source, target):
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError("power cut")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", failing)
+        with pytest.raises(OSError, match="power cut"):
+            marks.apply(labels, file)
+    # The next run of any kind goes on with them: labelling as well as marking.
+    if moment == 1:  # not even the plan was there yet
+        marks.apply(labels, file)
+    else:
+        labeling.label(tmp_path / "photos", labels, options())
+    assert files_of(labels) == files_of(undisturbed)
+
+
+@pytest.mark.slow
+def test_killed_on_the_way(tmp_path):
+    folder, out = make_photos(tmp_path / "photos", 240), tmp_path / "out"
+    labeling.label(folder, out, options())
+    wanted = [drop(out, f"{i:04d}.jpg") for i in range(0, 240, 5)]
+    file = write_marks(tmp_path / "marks.json", *wanted)
+    command = [sys.executable, "-m", "distill", "--review", str(out), "--marks", str(file)]
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    chance, kills = random.Random(0), 0
+    for _ in range(6):
+        process = subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 60
+        journal = out / "progress" / "marking.json"
+        while not journal.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.1))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+        assert sum(1 for _ in records.read(out)) == 240  # whole at any moment
+    assert kills
+    assert main(command[3:]) == 0
+    counts = records.read_dataset(out)["counts"]
+    assert counts["dropped_boxes"] == 48
+    assert counts["faces"] == 192 == sum(np.sum(p.classes == 1) for p in records.read(out))
