@@ -1,6 +1,7 @@
 """Backbone, context, heads: photos in, offsets and logits for every anchor out."""
 
 import dataclasses
+import json
 import pathlib
 import zipfile
 
@@ -31,6 +32,11 @@ class SSD(keras.Model):
         [batch, anchors, 4 + 1 + classes]: offsets from the anchor as `anchors.encode` makes
         them, then logits, background first. Anchors are in the order of `anchors.grid`.
 
+    Attributes:
+        config: The `ssd.Config`.
+        training: What is known of the training, a dictionary that JSON can hold; empty for a
+            model that never trained. It travels with the model, into `.tflite` files as well.
+
     Example:
         >>> import ssd
         >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width=0.1))
@@ -46,6 +52,7 @@ class SSD(keras.Model):
         images = keras.Input((*config.image_size, 3), name="images")
         super().__init__(inputs=images, outputs=_network(images, config), **kwargs)
         self.config = config
+        self.training = {}
         self.term_means = {name: keras.metrics.Mean(name=name) for name in LossTerms._fields}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -59,12 +66,20 @@ class SSD(keras.Model):
 
     def get_config(self):
         """The Config as plain values, from which `from_config` builds the model again."""
-        return {"config": dataclasses.asdict(self.config), "name": self.name}
+        # By way of JSON, because Keras wraps the dictionaries that a model holds.
+        training = json.loads(json.dumps(self.training))
+        return {
+            "config": dataclasses.asdict(self.config),
+            "name": self.name,
+            "training": training,
+        }
 
     @classmethod
     def from_config(cls, config):
         """The untrained model that `get_config` described."""
-        return cls(Config.from_dict(config["config"]), name=config["name"])
+        model = cls(Config.from_dict(config["config"]), name=config["name"])
+        model.training = config.get("training", {})  # older files have none
+        return model
 
 
 def load(path):

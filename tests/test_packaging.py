@@ -17,7 +17,7 @@ MACHINES = {
     "32-bit Pi": {"platform_system": "Linux", "platform_machine": "armv7l"},
 }
 DETECTING = {"numpy", "imageio", "ai-edge-litert"}
-TRAINING = {"keras", "mtcnn", "matplotlib", "tqdm"}
+TRAINING = {"flatbuffers", "keras", "mtcnn", "matplotlib", "tqdm"}
 
 
 @pytest.fixture(scope="module")
