@@ -82,7 +82,8 @@ def camera():
         return webcam()
     device = Picamera2()
     # Named for the order in a word of memory: in an array it is red, green, blue.
-    device.configure(device.create_video_configuration({"size": SIZE, "format": "BGR888"}))
+    wanted = {"size": SIZE, "format": "BGR888"}
+    device.configure(device.create_video_configuration(main=wanted))
     device.start()
     return iter(device.capture_array, None)
 
@@ -91,7 +92,10 @@ def webcam():
     """Frames of the first webcam."""
     import imageio
 
-    return iter(imageio.get_reader("<video0>", size=SIZE))
+    try:
+        return iter(imageio.get_reader("<video0>", size=SIZE))
+    except IndexError as error:  # imageio's way of saying that there is none
+        raise OSError(f"wanted a camera, found none ({error})") from None
 
 
 def parse(arguments):

@@ -29,7 +29,7 @@ _OUTPUTS = {
         "(h, w) in anchors.npy, and variances 0.1 and 0.2: centre (y + 0.1 dy h, x + 0.1 dx w), "
         "size (h exp(0.2 dh), w exp(0.2 dw)), on the unit square of the input."
     ),
-    "logits": "For each anchor, logits of background and of each class; their softmax is the score.",
+    "logits": "For each anchor, logits of background and the classes; their softmax is the scores.",
 }
 _FILES = {
     "model.json": "Config, variances, preprocessing and training.",

@@ -5,6 +5,7 @@ a row of slots; the functions below fill them in the schema's order.
 """
 
 import flatbuffers
+import numpy as np
 
 _IDENTIFIER = b"M001"
 _DESCRIPTIONS, _AXIS_LABELS = 1, 2  # AssociatedFileType
@@ -43,19 +44,18 @@ def describe(model, *, name, version, description, inputs, outputs, files):
     entry = schema.MetadataT()
     entry.name, entry.buffer = b"TFLITE_METADATA", len(unpacked.buffers)
     buffer = schema.BufferT()
-    buffer.data = list(
-        _model_metadata(
-            name,
-            version,
-            description,
-            [(names[index], inputs[names[index]]) for index in graph.inputs],
-            [(names[index], outputs[names[index]]) for index in graph.outputs],
-            files,
-        )
+    about = _model_metadata(
+        name,
+        version,
+        description,
+        [(names[index], inputs[names[index]]) for index in graph.inputs],
+        [(names[index], outputs[names[index]]) for index in graph.outputs],
+        files,
     )
+    buffer.data = np.frombuffer(about, np.uint8)
     unpacked.buffers.append(buffer)
     unpacked.metadata = [*(unpacked.metadata or []), entry]
-    builder = flatbuffers.Builder(len(model) + 4096)
+    builder = _Builder(len(model) + 4096)
     builder.Finish(unpacked.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
@@ -115,6 +115,16 @@ def _feature(builder, name, description, files):
 def _file(builder, name, description, kind):
     text = builder.CreateString(name), builder.CreateString(description)
     return _table(builder, *text, _Byte(kind))
+
+
+class _Builder(flatbuffers.Builder):
+    """Bytes, which is what weights are, begin at multiples of 16, as the model's schema asks.
+
+    The generated Python code forgets that; a runtime would have to copy the weights.
+    """
+
+    def StartVector(self, size, count, alignment):
+        return super().StartVector(size, count, 16 if size == 1 else alignment)
 
 
 class _Byte(int):

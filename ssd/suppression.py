@@ -52,3 +52,41 @@ def nms(boxes, scores, *, overlap=0.45):
         # shared / union > overlap, without the division by zero.
         left = left[(shared <= overlap * union) | (shared == 0)]
     return np.array(kept, np.intp)
+
+
+def vote(boxes, scores, kept, *, overlap=0.45):
+    """The boxes that `nms` kept, each moved to the mean of all that show the same thing.
+
+    Weights are squared scores. Where two anchors score alike, whichever wins, the mean is
+    nearly the same; and it lies nearer to the face than the winner alone.
+
+    Args:
+        boxes: float [n, 4] `[ymin, xmin, ymax, xmax]`, in any unit.
+        scores: [n].
+        kept: int [kept], what `nms` returned.
+        overlap: What `nms` was given: boxes that overlap a kept one by more count for it.
+
+    Returns:
+        [kept, 4], of the type of `boxes`.
+
+    Example:
+        >>> boxes = np.float32([[0, 0, 10, 10], [0, 2, 10, 12], [0, 20, 10, 30]])
+        >>> vote(boxes, np.float32([0.8, 0.8, 0.7]), [0, 2]).tolist()
+        [[0.0, 1.0, 10.0, 11.0], [0.0, 20.0, 10.0, 30.0]]
+
+    Source:
+        Gidaris and Komodakis: Object detection via a multi-region and semantic
+        segmentation-aware CNN model (2015), 4.
+    """
+    moved = boxes[kept].astype(np.float64)
+    areas = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
+    for place, index in enumerate(kept):
+        top_left = np.maximum(boxes[index, :2], boxes[:, :2])
+        bottom_right = np.minimum(boxes[index, 2:], boxes[:, 2:])
+        shared = np.clip(bottom_right - top_left, 0, None).prod(axis=1)
+        same = shared > overlap * (areas[index] + areas - shared)
+        same[index] = True
+        weights = np.square(scores[same], dtype=np.float64)
+        if weights.any():
+            moved[place] = weights @ boxes[same] / weights.sum()
+    return moved.astype(boxes.dtype)

@@ -2,8 +2,10 @@
 
 import email
 import pathlib
+import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from packaging.requirements import Requirement
@@ -69,3 +71,26 @@ def test_a_gpu_comes_by_way_of_jax_and_brings_no_second_tensorflow(metadata):
 def test_every_package_is_named(metadata):
     top = (metadata / "top_level.txt").read_text().split()
     assert sorted(top) == ["anchors", "benchmarks", "distill", "ssd"]
+
+
+def test_the_shipped_models_are_inside_the_wheel(tmp_path):
+    """Whatever lies in ssd/models travels; a copy with a model of no weight shows it."""
+    copy = tmp_path / "copy"
+    names = ("anchors", "benchmarks", "distill", "ssd")
+    leave_out = shutil.ignore_patterns("__pycache__")
+    for name in names:
+        shutil.copytree(ROOT / name, copy / name, ignore=leave_out)
+    for name in ("setup.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, copy)
+    models = copy / "ssd" / "models"
+    models.mkdir(exist_ok=True)
+    for name in ("face.tflite", "face_float32.tflite", "face.keras"):
+        (models / name).touch()
+    build = "import setuptools.build_meta as b, sys; b.build_wheel(sys.argv[1])"
+    command = [sys.executable, "-c", build, tmp_path]
+    subprocess.run(command, cwd=copy, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if name.startswith("ssd/models/")}
+    assert {f"ssd/models/{path.name}" for path in models.iterdir()} == inside
+    assert len(inside) >= 3
