@@ -10,6 +10,7 @@ numbers. With a model of faces alone the smile lamp stays dark; with one that ha
 """
 
 import argparse
+import itertools
 import pathlib
 import sys
 import time
@@ -85,7 +86,7 @@ def camera():
     wanted = {"size": SIZE, "format": "BGR888"}
     device.configure(device.create_video_configuration(main=wanted))
     device.start()
-    return iter(device.capture_array, None)
+    return (device.capture_array() for _ in itertools.count())
 
 
 def webcam():

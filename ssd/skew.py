@@ -30,7 +30,8 @@ MEASURES = {
 }
 # What follows from a cause is named after it, however large it is.
 _EXPLAINS = {
-    "backlit": ("dark", "bright", "flat", "in hard shadows"),
+    # Silhouettes are coarse differences, beside which the fine ones count for less.
+    "backlit": ("dark", "bright", "flat", "in hard shadows", "blurred"),
     "noisy": ("in hard shadows",),
 }
 _ADVICE = {
@@ -89,12 +90,17 @@ class Skew:
     @property
     def causes(self):
         """Why the captures differ from the training photos, the most telling first."""
+        named, explained = self._named()
+        return named + explained
+
+    def _named(self):
+        """Causes that stand alone, and those that others may explain."""
         wrong = sorted((part for part in self.parts if part.cause), key=lambda p: -abs(p.shift))
         named = [part.cause for part in wrong]
-        later = {each for cause in named for each in _EXPLAINS.get(cause, ())}
-        return [each for each in named if each not in later] + [
-            each for each in named if each in later
+        explained = [
+            each for each in named if any(each in _EXPLAINS.get(other, ()) for other in named)
         ]
+        return [each for each in named if each not in explained], explained
 
     def __str__(self):
         lines = [
@@ -121,13 +127,18 @@ class Skew:
         if self.captures < LEAST:
             yield f"Too few captures to say anything: {LEAST} or more are wanted."
             return
+        _, explained = self._named()
         for cause in self.causes:
             part = next(part for part in self.parts if part.cause == cause)
             before, now = np.median(part.training), np.median(part.captured)
             what = cause if cause.startswith("faces") else f"captures are {cause}"
             yield (
                 f"{what.capitalize()}: {part.name} {now:.3g}, in training {before:.3g}. "
-                f"{_ADVICE[cause]}"
+                + (
+                    "What was named before may explain it."
+                    if cause in explained
+                    else _ADVICE[cause]
+                )
             )
         if not self.causes:
             yield "Nothing tells the captures from the training photos."
@@ -238,7 +249,7 @@ def draw(found, path):
             axes.text(0.5, 0.5, "not compared", ha="center", transform=axes.transAxes)
             continue
         low, high = np.percentile(both, (0.5, 99.5))
-        bins = np.linspace(low, high + 1e-6, 25)
+        bins = np.linspace(low, max(high, low + MEASURES[part.name][1]), 25)
         sides = ((part.training, "tab:gray", "training"), (part.captured, "tab:blue", "captures"))
         for values, colour, name in sides:
             if not len(values):

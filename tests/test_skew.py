@@ -162,6 +162,18 @@ def test_says_nothing_of_captures_of_the_same_kind(photos, tmp_path):
     assert "Nothing tells the captures from the training photos." in str(found)
 
 
+def test_what_follows_from_a_cause_is_not_taken_for_another(made, tmp_path):
+    labels, others = made
+    random = np.random.default_rng(1)
+    spoilt = [(damaged(*each, "backlit", 3.0, random), each[1]) for each in others]
+    found = skew(labels, write_captures(tmp_path / "seen", spoilt))
+    assert len(found.causes) > 1
+    sentences = [line for line in str(found).splitlines() if line.startswith("Captures are")]
+    assert ["The above may explain it." in line for line in sentences] == [False] + [True] * (
+        len(found.causes) - 1
+    )
+
+
 def test_faces_that_are_small_are_named(made, tmp_path):
     labels, others = made
     far = []
