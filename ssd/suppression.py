@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_BLOCK = 64  # boxes whose votes are counted at once; bounds memory where thousands are kept
+
 
 def nms(boxes, scores, *, overlap=0.45):
     """Keep each box that overlaps no better one by more than `overlap`.
@@ -78,15 +80,18 @@ def vote(boxes, scores, kept, *, overlap=0.45):
         Gidaris and Komodakis: Object detection via a multi-region and semantic
         segmentation-aware CNN model (2015), 4.
     """
-    moved = boxes[kept].astype(np.float64)
-    areas = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
-    for place, index in enumerate(kept):
-        top_left = np.maximum(boxes[index, :2], boxes[:, :2])
-        bottom_right = np.minimum(boxes[index, 2:], boxes[:, 2:])
-        shared = np.clip(bottom_right - top_left, 0, None).prod(axis=1)
-        same = shared > overlap * (areas[index] + areas - shared)
-        same[index] = True
-        weights = np.square(scores[same], dtype=np.float64)
-        if weights.any():
-            moved[place] = weights @ boxes[same] / weights.sum()
-    return moved.astype(boxes.dtype)
+    kept = np.asarray(kept, np.intp)
+    moved = [np.zeros((0, 4), boxes.dtype)]
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    weights = np.square(scores)
+    for start in range(0, len(kept), _BLOCK):
+        best = kept[start : start + _BLOCK, None]
+        low, high = np.maximum(boxes[best, :2], boxes[:, :2]), boxes[:, 2:]
+        shared = np.minimum(boxes[best, 2:], high) - low  # [block, n, 2]
+        shared = np.maximum(shared[..., 0], 0) * np.maximum(shared[..., 1], 0)
+        votes = weights * (shared > overlap * (areas[best] + areas - shared))
+        total = votes.sum(axis=1, keepdims=True)
+        # A box without area has no vote, not even its own.
+        means = votes @ boxes / np.where(total > 0, total, 1)
+        moved.append(np.where(total > 0, means, boxes[best[:, 0]]).astype(boxes.dtype))
+    return np.concatenate(moved)
