@@ -145,6 +145,14 @@ def test_suppression_is_by_class(tmp_path):
     assert detector(photo_with((3, 4, WHITE), (3, 5, RED))).classes.tolist() == [1, 2]
 
 
+def test_boxes_of_one_face_vote(tmp_path):
+    # Boxes three cells wide: those of two neighbours overlap by half, and are one face.
+    wide = np.log(3) / 0.2
+    path = lamps.write_model(tmp_path / "a.tflite", offset=(0, 0, wide, wide))
+    found = ssd.Detector(path)(photo_with((3, 4, WHITE), (3, 5, WHITE)))
+    assert found.boxes == pytest.approx(np.float32([[16, 28, 40, 52]]), abs=0.01)
+
+
 def test_a_batch_is_the_same_as_single_calls(detector):
     photos = [photo_with((row, row + 1, WHITE), shape=(64 + 8 * row, 96)) for row in range(6)]
     together = detector.batch(photos, threshold=0.6)
