@@ -28,6 +28,7 @@ DETECT = [
     f"tflite-runtime; {ARM32}",
 ]
 TRAIN = [
+    "flatbuffers",
     "keras>=3.8",
     "mtcnn>=1.0.0",
     "matplotlib",
@@ -53,6 +54,7 @@ setup(
     package_data={"distill": ["page/*"]},
     python_requires=">=3.10",
     packages=find_packages(include=["ssd", "ssd.*", "anchors", "distill", "benchmarks"]),
+    package_data={"ssd": ["models/*"]},
     install_requires=DETECT + list(where(TRAIN, PC)),
     extras_require={
         "train": TRAIN,

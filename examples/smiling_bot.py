@@ -10,6 +10,7 @@ numbers. With a model of faces alone the smile lamp stays dark; with one that ha
 """
 
 import argparse
+import itertools
 import pathlib
 import sys
 import time
@@ -82,16 +83,20 @@ def camera():
         return webcam()
     device = Picamera2()
     # Named for the order in a word of memory: in an array it is red, green, blue.
-    device.configure(device.create_video_configuration({"size": SIZE, "format": "BGR888"}))
+    wanted = {"size": SIZE, "format": "BGR888"}
+    device.configure(device.create_video_configuration(main=wanted))
     device.start()
-    return iter(device.capture_array, None)
+    return (device.capture_array() for _ in itertools.count())
 
 
 def webcam():
     """Frames of the first webcam."""
     import imageio
 
-    return iter(imageio.get_reader("<video0>", size=SIZE))
+    try:
+        return iter(imageio.get_reader("<video0>", size=SIZE))
+    except IndexError as error:  # imageio's way of saying that there is none
+        raise OSError(f"wanted a camera, found none ({error})") from None
 
 
 def parse(arguments):

@@ -144,6 +144,19 @@ def _detect(options):
     return status
 
 
+def _skew(options):
+    from ssd.detector import Detector
+    from ssd.skew import draw, skew
+
+    import_tensorflow()
+    detector = Detector(options.model) if options.model else None
+    found = skew(options.labels, options.captures, detector=detector)
+    print(found)
+    if options.plot:
+        draw(found, options.plot)
+        print(f"picture: {options.plot}")
+
+
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m ssd", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -227,6 +240,14 @@ def _parser():
     made.add_argument("--threshold", type=float, default=0.5, help="least score (0.5)")
     made.add_argument("--threads", type=int, default=1, help="threads of the runtime (1)")
     made.add_argument("--out", type=pathlib.Path, help="folder for photos with boxes drawn in")
+
+    made = command(
+        "skew", _skew, "Say where a device's captures differ from the photos trained on."
+    )
+    made.add_argument("labels", type=pathlib.Path, help="folder of labels trained on")
+    made.add_argument("captures", type=pathlib.Path, help="folder of an ssd.CaptureLog, or a copy")
+    made.add_argument("--model", type=pathlib.Path, help=".tflite file, to compare scores as well")
+    made.add_argument("--plot", type=pathlib.Path, help="PNG file to draw the differences into")
     return parser
 
 

@@ -70,7 +70,7 @@ class CaptureLog:
         for partial in self.folder.glob(".*.partial"):  # of a power cut
             partial.unlink()
         self._lock = threading.Lock()
-        self._sizes = {path: path.stat().st_size for path in self._paths()}  # oldest first
+        self._sizes = {path: path.stat().st_size for path in _paths(self.folder)}  # oldest first
         self._last = int(next(reversed(self._sizes)).stem) if self._sizes else 0
 
     def __len__(self):
@@ -78,7 +78,7 @@ class CaptureLog:
 
     def __iter__(self):
         """All captures, oldest first."""
-        return map(read_capture, self._paths())
+        return map(read_capture, _paths(self.folder))
 
     def add(self, tensor, found, *, shape, seconds=None):
         """Keep a frame.
@@ -130,8 +130,29 @@ class CaptureLog:
         finally:
             os.close(handle)
 
-    def _paths(self):
-        return sorted(path for path in self.folder.glob("*.png") if path.stem.isdecimal())
+
+def captures(folder):
+    """All captures in a folder of a `CaptureLog`, or in a copy of it, oldest first.
+
+    Unlike opening the log, this changes nothing in the folder: another process may write there.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        An iterator of `Capture`s.
+
+    Raises:
+        ValueError: If there is no such folder, or no capture in it; while iterating, if a
+            file is none.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: wanted a folder of a CaptureLog, there is no such folder")
+    paths = _paths(folder)
+    if not paths:
+        raise ValueError(f"{folder}: wanted a folder of a CaptureLog, found no capture in it")
+    return map(read_capture, paths)
 
 
 def read_capture(path):
@@ -153,6 +174,10 @@ def read_capture(path):
         np.array(about["classes"], int),
     )
     return Capture(pixels, found, tuple(about["shape"]), about["seconds"], about["time"])
+
+
+def _paths(folder):
+    return sorted(path for path in folder.glob("*.png") if path.stem.isdecimal())
 
 
 def _encode(image, found, shape, seconds):

@@ -1,18 +1,21 @@
 """Photo in, boxes out, on NumPy and a LiteRT runtime alone."""
 
 import dataclasses
+import functools
 import importlib
 import io
 import json
 import math
+import os
 import pathlib
 import zipfile
+from concurrent import futures
 
 import numpy as np
 
 from ssd.config import Config
 from ssd.photo import check_photo, letterbox
-from ssd.suppression import nms
+from ssd.suppression import nms, vote
 
 _SHIPPED = pathlib.Path(__file__).parent / "models" / "face.tflite"
 _RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
@@ -62,6 +65,9 @@ class Detector:
         path: A `.tflite` file that `ssd.export` wrote. By default the face model that ships
             with the package.
         threads: Threads of the runtime for one photo.
+        portable: Use only the kernels that all runtimes share. An int8 model then answers the
+            same to the last bit under LiteRT and tflite-runtime; it takes several times as long
+            under LiteRT (docs/pi.md). Without it, their boxes may differ by some pixels.
 
     Attributes:
         config: The `ssd.Config` the model was trained with.
@@ -74,11 +80,11 @@ class Detector:
         ImportError: If no LiteRT runtime is installed.
     """
 
-    def __init__(self, path=None, *, threads=1):
+    def __init__(self, path=None, *, threads=1, portable=False):
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise ValueError(f"threads: wanted a positive integer, got {threads!r}")
         self.path = pathlib.Path(_SHIPPED if path is None else path)
-        self.threads = threads
+        self.threads, self.portable = threads, portable
         self._model = _read_model(self.path)
         self.about, self.anchors = _read_archive(self.path, self._model)
         self.config = Config.from_dict(self.about["config"])
@@ -119,6 +125,31 @@ class Detector:
         photo = check_photo(photo)
         outputs = self.forward(self.prepare(photo))
         return self.suppress(self.decode(*outputs, photo.shape, threshold=threshold), overlap)
+
+    def batch(self, photos, *, threshold=0.5, overlap=0.45):
+        """Find what the model knows in several photos, of any sizes, side by side.
+
+        As many photos are looked at at once as there are processors for: a model takes one
+        photo at a time, so this is the same work on several interpreters. It is for folders of
+        photos. On a camera's frames it would only add delay; there, `threads` helps.
+
+        Args:
+            photos: A list of photos as a call takes them, or an array [photos, height, width, 3].
+            threshold: As in a call.
+            overlap: As in a call.
+
+        Returns:
+            A list of `Detections`, in the order of the photos; the same as of single calls.
+
+        Raises:
+            ValueError: If one of them is no photo, before any is looked at, or a limit is
+                outside [0, 1].
+        """
+        photos = [check_photo(photo) for photo in photos]
+        workers = max(1, (os.cpu_count() or 1) // self.threads)
+        with futures.ThreadPoolExecutor(workers) as pool:
+            look = functools.partial(self, threshold=threshold, overlap=overlap)
+            return list(pool.map(look, photos))
 
     def prepare(self, photo):
         """The photo as the model's input tensor [1, height, width, 3], in the input's type."""
@@ -177,14 +208,20 @@ class Detector:
         return Detections(boxes[inside], scores[inside], classes[inside] + 1)
 
     def suppress(self, found, overlap=0.45):
-        """The best of overlapping `Detections`, each class for itself, best first."""
-        kept = [np.zeros(0, np.intp)]
+        """The best of overlapping `Detections`, each class for itself, best first.
+
+        Each takes the scores of the best, and as its box the mean that all of them vote for.
+        """
+        kept, boxes = [np.zeros(0, np.intp)], found.boxes.copy()
         for kind in np.unique(found.classes):
             mine = np.flatnonzero(found.classes == kind)
-            kept.append(mine[nms(found.boxes[mine], found.scores[mine], overlap=overlap)])
+            alike, scores = found.boxes[mine], found.scores[mine]
+            best = nms(alike, scores, overlap=overlap)
+            boxes[mine[best]] = vote(alike, scores, best, overlap=overlap)
+            kept.append(mine[best])
         kept = np.sort(np.concatenate(kept))
         kept = kept[np.argsort(-found.scores[kept], kind="stable")]
-        return Detections(*(values[kept] for values in found))
+        return Detections(boxes[kept], found.scores[kept], found.classes[kept])
 
     def _candidates(self, logits, threshold):
         """Anchors of which some class may reach the threshold, told from the raw logits.
@@ -205,7 +242,13 @@ class Detector:
 
     def _open(self):
         """One more interpreter of the model."""
-        interpreter = runtime().Interpreter(model_content=self._model, num_threads=self.threads)
+        module, options = runtime(), {}
+        if self.portable:
+            kernels = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            options["experimental_op_resolver_type"] = kernels
+        interpreter = module.Interpreter(
+            model_content=self._model, num_threads=self.threads, **options
+        )
         interpreter.allocate_tensors()
         return interpreter
 
@@ -226,7 +269,8 @@ class Detector:
 def _read_model(path):
     if not path.is_file():
         hint = (
-            "; train a model and pass its path, as in Detector('face.tflite')"
+            "; this copy ships without a model: train one and pass its path, "
+            "as in Detector('face.tflite')"
             if path == _SHIPPED
             else ""
         )

@@ -9,18 +9,33 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib import metadata
 
 import keras
 import numpy as np
 
 import anchors
 from anchors.coding import VARIANCES
+from ssd.metadata import describe
 
 PRECISIONS = ("float32", "float16", "int8")
 _PREPROCESSING = (
     "RGB bytes. Scale the photo with its aspect kept (antialiased bilinear) so that it just fits "
     "the input, put it into the top left corner, leave the rest 0. Values stay in [0, 255]."
 )
+_OUTPUTS = {
+    "offsets": (
+        "For each anchor, the offsets (dy, dx, dh, dw) of its box. With its centre (y, x) and size "
+        "(h, w) in anchors.npy, and variances 0.1 and 0.2: centre (y + 0.1 dy h, x + 0.1 dx w), "
+        "size (h exp(0.2 dh), w exp(0.2 dw)), on the unit square of the input."
+    ),
+    "logits": "For each anchor, logits of background and the classes; their softmax is the scores.",
+}
+_FILES = {
+    "model.json": "Config, variances, preprocessing and training.",
+    "anchors.npy": "float32 [anchors, 4], ymin xmin ymax xmax on the unit square of the input.",
+    "labels.txt": "Names of the classes, background first, one to a line.",
+}
 # More photos than this move int8 ranges no more.
 _CALIBRATION_PHOTOS = 256
 
@@ -29,8 +44,9 @@ def export(model, path, *, precision="int8", calibration=None):
     """Write a model as a TFLite file for `ssd.Detector` and any other TFLite runtime.
 
     The file has two outputs, `offsets` [1, anchors, 4] and `logits` [1, anchors, 1 + classes],
-    apart because int8 gives each tensor one scale. A ZIP archive at its end (`unzip` reads it,
-    runtimes pass over it) holds `model.json` with the Config and `anchors.npy`.
+    apart because int8 gives each tensor one scale. It carries the standard TFLite metadata, and
+    a ZIP archive at its end (`unzip` reads it, runtimes pass over it) holds `model.json` with
+    the Config and what is known of the training, `anchors.npy` and `labels.txt`.
 
     Args:
         model: An `ssd.SSD`, trained under any Keras backend.
@@ -102,7 +118,28 @@ def _convert(model, precision, images):
         archive.add_endpoint("serving_default", serve, input_signature=[images_spec])
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        return _converted(tf, converter, precision, images)
+        made = _converted(tf, converter, precision, images)
+    height, width = model.config.image_size
+    return describe(
+        made,
+        name="ssd-faces",
+        version=_version(),
+        description=(
+            f"Single-shot detector of {', '.join(model.config.classes)} ({precision}). "
+            f"{_PREPROCESSING} model.json says how the outputs become boxes."
+        ),
+        inputs={"images": f"A photo in {height} x {width} pixels. {_PREPROCESSING}"},
+        outputs=_OUTPUTS,
+        files=_FILES,
+    )
+
+
+def _version():
+    """Version of this library."""
+    try:
+        return metadata.version("ssd-faces")
+    except metadata.PackageNotFoundError:  # a copy that was never installed
+        return "unknown"
 
 
 def _converted(tf, converter, precision, images):
@@ -154,6 +191,8 @@ def _append_archive(path, model, precision):
         "precision": precision,
         "variances": list(VARIANCES),
         "preprocessing": _PREPROCESSING,
+        "version": _version(),
+        "training": model.training,
     }
     rows = io.BytesIO()
     np.save(rows, keras.ops.convert_to_numpy(grid).astype(np.float32))
@@ -161,3 +200,4 @@ def _append_archive(path, model, precision):
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.json", json.dumps(about, indent=2))
         archive.writestr("anchors.npy", rows.getvalue())
+        archive.writestr("labels.txt", "\n".join(["background", *config.classes]) + "\n")

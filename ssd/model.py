@@ -36,7 +36,8 @@ class SSD(keras.Model):
     Attributes:
         config: As given.
         training: How the model was trained: a dictionary that JSON can hold, which `ssd.train`
-            fills and every file the model is saved to keeps. Empty for a fresh model.
+            fills and every file the model is saved to keeps, `.tflite` files as well. Empty for
+            a fresh model.
 
     Example:
         >>> import ssd
@@ -71,6 +72,7 @@ class SSD(keras.Model):
         return {
             "config": dataclasses.asdict(self.config),
             "name": self.name,
+            # By way of JSON, because Keras wraps the dictionaries that a model holds.
             "training": json.loads(json.dumps(self.training)),
         }
 

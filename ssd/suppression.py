@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_BLOCK = 64  # boxes whose votes are counted at once; bounds memory where thousands are kept
+
 
 def nms(boxes, scores, *, overlap=0.45):
     """Keep each box that overlaps no better one by more than `overlap`.
@@ -52,3 +54,44 @@ def nms(boxes, scores, *, overlap=0.45):
         # shared / union > overlap, without the division by zero.
         left = left[(shared <= overlap * union) | (shared == 0)]
     return np.array(kept, np.intp)
+
+
+def vote(boxes, scores, kept, *, overlap=0.45):
+    """The boxes that `nms` kept, each moved to the mean of all that show the same thing.
+
+    Weights are squared scores. Where two anchors score alike, whichever wins, the mean is
+    nearly the same; and it lies nearer to the face than the winner alone.
+
+    Args:
+        boxes: float [n, 4] `[ymin, xmin, ymax, xmax]`, in any unit.
+        scores: [n].
+        kept: int [kept], what `nms` returned.
+        overlap: What `nms` was given: boxes that overlap a kept one by more count for it.
+
+    Returns:
+        [kept, 4], of the type of `boxes`.
+
+    Example:
+        >>> boxes = np.float32([[0, 0, 10, 10], [0, 2, 10, 12], [0, 20, 10, 30]])
+        >>> vote(boxes, np.float32([0.8, 0.8, 0.7]), [0, 2]).tolist()
+        [[0.0, 1.0, 10.0, 11.0], [0.0, 20.0, 10.0, 30.0]]
+
+    Source:
+        Gidaris and Komodakis: Object detection via a multi-region and semantic
+        segmentation-aware CNN model (2015), 4.
+    """
+    kept = np.asarray(kept, np.intp)
+    moved = [np.zeros((0, 4), boxes.dtype)]
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    weights = np.square(scores)
+    for start in range(0, len(kept), _BLOCK):
+        best = kept[start : start + _BLOCK, None]
+        low, high = np.maximum(boxes[best, :2], boxes[:, :2]), boxes[:, 2:]
+        shared = np.minimum(boxes[best, 2:], high) - low  # [block, n, 2]
+        shared = np.maximum(shared[..., 0], 0) * np.maximum(shared[..., 1], 0)
+        votes = weights * (shared > overlap * (areas[best] + areas - shared))
+        total = votes.sum(axis=1, keepdims=True)
+        # A box without area has no vote, not even its own.
+        means = votes @ boxes / np.where(total > 0, total, 1)
+        moved.append(np.where(total > 0, means, boxes[best[:, 0]]).astype(boxes.dtype))
+    return np.concatenate(moved)

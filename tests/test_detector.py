@@ -145,6 +145,44 @@ def test_suppression_is_by_class(tmp_path):
     assert detector(photo_with((3, 4, WHITE), (3, 5, RED))).classes.tolist() == [1, 2]
 
 
+def test_boxes_of_one_face_vote(tmp_path):
+    # Boxes three cells wide: those of two neighbours overlap by half, and are one face.
+    wide = np.log(3) / 0.2
+    path = lamps.write_model(tmp_path / "a.tflite", offset=(0, 0, wide, wide))
+    found = ssd.Detector(path)(photo_with((3, 4, WHITE), (3, 5, WHITE)))
+    assert found.boxes == pytest.approx(np.float32([[16, 28, 40, 52]]), abs=0.01)
+
+
+def test_a_batch_is_the_same_as_single_calls(detector):
+    photos = [photo_with((row, row + 1, WHITE), shape=(64 + 8 * row, 96)) for row in range(6)]
+    together = detector.batch(photos, threshold=0.6)
+    assert len(together) == 6
+    for photo, found in zip(photos, together, strict=True):
+        for whole, single in zip(found, detector(photo, threshold=0.6), strict=True):
+            assert (whole == single).all()
+    assert [len(found) for found in detector.batch(np.stack([photos[0]] * 3))] == [1, 1, 1]
+    assert detector.batch([]) == []
+    with pytest.raises(ValueError, match="photo: wanted uint8"):
+        detector.batch([photos[0], photos[0].astype(float)])
+
+
+def test_portable_kernels_find_the_same(models):
+    photo = photo_with((1, 2, WHITE), (5, 7, RED))
+    for path in models.values():
+        usual, portable = ssd.Detector(path)(photo), ssd.Detector(path, portable=True)(photo)
+        assert portable.boxes == pytest.approx(usual.boxes, abs=0.01)
+        assert portable.classes.tolist() == usual.classes.tolist()
+
+
+def test_the_shipped_model_finds_a_face():
+    if not module._SHIPPED.exists():
+        pytest.skip("no model ships with this copy")
+    detector = ssd.Detector()
+    assert detector.config.classes[0] == "face"
+    assert detector.about["precision"] == "int8"
+    assert len(detector(np.zeros((480, 640, 3), np.uint8))) == 0
+
+
 def test_nothing_found_keeps_shapes_and_types(detector):
     found = detector(photo_with())
     assert len(found) == 0

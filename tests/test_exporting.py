@@ -3,8 +3,10 @@ import json
 import subprocess
 import zipfile
 
+import flatbuffers
 import numpy as np
 import pytest
+from flatbuffers import number_types as N
 from keras import ops
 
 import anchors
@@ -86,6 +88,117 @@ def test_the_file_explains_itself(model, tmp_path):
     assert Config.from_dict(about["config"]) == model.config
     expected = anchors.grid(model.config.feature_shapes, model.config.anchor_shapes)
     np.testing.assert_array_equal(grid, ops.convert_to_numpy(expected))
+
+
+def test_what_is_known_of_the_training_travels_along(tiny, tmp_path):
+    made = ssd.SSD(tiny)
+    assert made.training == {}
+    made.training = {"epochs": 3, "loss": {"total": 1.5}, "labels": "labels"}
+    made.save(tmp_path / "m.keras")
+    again = ssd.load(tmp_path / "m.keras")
+    assert again.training == made.training
+    path = ssd.export(again, tmp_path / "f.tflite", precision="float32")
+    with zipfile.ZipFile(path) as archive:
+        assert json.loads(archive.read("model.json"))["training"] == made.training
+
+
+class Table:
+    """A flatbuffer table, read slot by slot as the schema counts them: nothing of ours."""
+
+    def __init__(self, data, place):
+        self.table = flatbuffers.table.Table(data, place)
+
+    def _offset(self, slot):
+        return self.table.Offset(4 + 2 * slot)
+
+    def byte(self, slot):
+        place = self._offset(slot)
+        return self.table.Get(N.Uint8Flags, self.table.Pos + place) if place else 0
+
+    def text(self, slot):
+        return self.table.String(self._offset(slot) + self.table.Pos).decode()
+
+    def child(self, slot):
+        place = self._offset(slot) + self.table.Pos
+        return Table(self.table.Bytes, self.table.Indirect(place))
+
+    def children(self, slot):
+        if not self._offset(slot):
+            return []
+        start, count = (
+            self.table.Vector(self._offset(slot)),
+            self.table.VectorLen(self._offset(slot)),
+        )
+        places = [self.table.Indirect(start + 4 * index) for index in range(count)]
+        return [Table(self.table.Bytes, place) for place in places]
+
+    def floats(self, slot):
+        start, count = (
+            self.table.Vector(self._offset(slot)),
+            self.table.VectorLen(self._offset(slot)),
+        )
+        return [self.table.Get(N.Float32Flags, start + 4 * index) for index in range(count)]
+
+
+def standard_metadata(path):
+    """The `ModelMetadata` of a file, and the names of its inputs and outputs in graph order."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    (entry,) = (each for each in model.metadata if each.name == b"TFLITE_METADATA")
+    data = bytearray(model.buffers[entry.buffer].data)
+    assert data[4:8] == b"M001"
+    graph, signature = model.subgraphs[0], model.signatureDefs[0]
+    names = {each.tensorIndex: each.name.decode() for each in signature.outputs}
+    place = flatbuffers.encode.Get(N.UOffsetTFlags.packer_type, data, 0)
+    return Table(data, place), [names[index] for index in graph.outputs]
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_standard_metadata_says_what_the_archive_says(model, tmp_path, precision):
+    seen = photos(model.config, 8)
+    path = ssd.export(model, tmp_path / "f.tflite", precision=precision, calibration=seen)
+    root, order = standard_metadata(path)
+    with zipfile.ZipFile(path) as archive:
+        about = json.loads(archive.read("model.json"))
+        labels = archive.read("labels.txt").decode().split()
+        stored = archive.namelist()
+    assert root.text(0) == "ssd-faces"
+    assert about["precision"] in root.text(1)
+    assert about["preprocessing"] in root.text(1)
+    assert root.text(2) == about["version"]
+    assert sorted(file.text(0) for file in root.children(6)) == sorted(stored)
+
+    (graph,) = root.children(3)
+    (image,) = graph.children(2)
+    assert image.text(0) == "images"
+    assert about["preprocessing"] in image.text(1)
+    content, (unit,) = image.child(3), image.children(4)
+    assert (content.byte(0), content.child(1).byte(0)) == (2, 1)  # an image, RGB
+    assert (unit.byte(0), unit.child(1).floats(0), unit.child(1).floats(1)) == (1, [0.0], [1.0])
+
+    outputs = graph.children(3)
+    assert [output.text(0) for output in outputs] == order
+    files = {output.text(0): output.children(6) for output in outputs}
+    assert files["offsets"] == []
+    (file,) = files["logits"]
+    assert (file.text(0), file.byte(2)) == ("labels.txt", 2)
+    assert labels == ["background", *model.config.classes]
+
+
+def test_the_description_moves_no_weight_out_of_line(model, tmp_path):
+    """Runtimes map weights where they lie, and want them at multiples of 16 bytes."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    path = ssd.export(model, tmp_path / "f.tflite", precision="float32")
+    packed = schema.Model.GetRootAs(path.read_bytes(), 0)
+    starts = [
+        packed.Buffers(index)._tab.Vector(packed.Buffers(index)._tab.Offset(4))
+        for index in range(packed.BuffersLength())
+        if packed.Buffers(index).DataLength()
+    ]
+    assert starts
+    assert [start % 16 for start in starts] == [0] * len(starts)
 
 
 def test_unzip_reads_it(model, tmp_path):

@@ -17,7 +17,8 @@ def test_lower_quality_does_more_damage_and_none_does_none(mode):
 
     def error(quality):
         image = damaged(quality)
-        assert image.shape == IMAGE.shape and image.dtype == np.uint8
+        assert image.shape == IMAGE.shape
+        assert image.dtype == np.uint8
         return np.abs(image.astype(float) - IMAGE).mean()
 
     np.testing.assert_array_equal(damaged(0), IMAGE)

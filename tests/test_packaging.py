@@ -2,8 +2,10 @@
 
 import email
 import pathlib
+import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from packaging.requirements import Requirement
@@ -17,7 +19,7 @@ MACHINES = {
     "32-bit Pi": {"platform_system": "Linux", "platform_machine": "armv7l"},
 }
 DETECTING = {"numpy", "imageio", "ai-edge-litert"}
-TRAINING = {"keras", "mtcnn", "matplotlib", "tqdm"}
+TRAINING = {"flatbuffers", "keras", "mtcnn", "matplotlib", "tqdm"}
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,26 @@ def test_the_review_page_comes_with_the_package():
         [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
     )
     assert {"page/review.html", "page/review.css", "page/review.js"} <= set(done.stdout.split())
+
+
+def test_the_shipped_models_are_inside_the_wheel(tmp_path):
+    """Whatever lies in ssd/models travels; a copy with a model of no weight shows it."""
+    copy = tmp_path / "copy"
+    names = ("anchors", "benchmarks", "distill", "ssd")
+    leave_out = shutil.ignore_patterns("__pycache__")
+    for name in names:
+        shutil.copytree(ROOT / name, copy / name, ignore=leave_out)
+    for name in ("setup.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, copy)
+    models = copy / "ssd" / "models"
+    models.mkdir(exist_ok=True)
+    for name in ("face.tflite", "face_float32.tflite", "face.keras"):
+        (models / name).touch()
+    build = "import setuptools.build_meta as b, sys; b.build_wheel(sys.argv[1])"
+    command = [sys.executable, "-c", build, tmp_path]
+    subprocess.run(command, cwd=copy, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if name.startswith("ssd/models/")}
+    assert {f"ssd/models/{path.name}" for path in models.iterdir()} == inside
+    assert len(inside) >= 3

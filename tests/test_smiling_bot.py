@@ -1,7 +1,9 @@
 import importlib.util
 import pathlib
+import sys
 import threading
 import time
+import types
 
 import lamps
 import numpy as np
@@ -121,3 +123,63 @@ def test_bad_input_is_one_line(bot, pins, photos, tmp_path, capsys, wrong):
         photos = tmp_path / "nowhere"
     assert run(bot, model, "--photos", photos) == 1
     assert "nowhere" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_pis_camera_is_asked_for_frames_as_the_detector_takes_them(
+    bot, pins, tmp_path, monkeypatch
+):
+    """A stand-in with the calls of picamera2's own examples: configure, start, capture_array."""
+    calls = []
+
+    class Picamera2:
+        def create_video_configuration(self, main):
+            return {"main": main}
+
+        def configure(self, configuration):
+            calls.append(configuration)
+
+        def start(self):
+            calls.append("start")
+
+        def capture_array(self):
+            if calls.count("frame") == 2:
+                raise KeyboardInterrupt  # as Ctrl-C ends it
+            calls.append("frame")
+            frame = np.zeros((64, 96, 3), np.uint8)
+            frame[8:16, 16:24] = 255
+            return frame
+
+    monkeypatch.setitem(sys.modules, "picamera2", types.SimpleNamespace(Picamera2=Picamera2))
+    hold(monkeypatch, bot, pins)
+    model = lamps.write_model(tmp_path / "a.tflite", classes=("face",))
+    assert run(bot, model, "--captures", tmp_path / "seen") == 0
+    assert calls == [{"main": {"size": (640, 480), "format": "BGR888"}}, "start", "frame", "frame"]
+    assert [len(capture.found) for capture in ssd.CaptureLog(tmp_path / "seen")] == [1, 1]
+    assert states(pins[FACE])[:2] == [False, True]
+
+
+def test_without_the_pis_camera_it_is_a_webcam(bot, pins, tmp_path, monkeypatch):
+    frame = np.zeros((64, 96, 3), np.uint8)
+    asked = []
+
+    def get_reader(uri, **options):
+        asked.append((uri, options))
+        return [frame, frame]
+
+    monkeypatch.setitem(sys.modules, "picamera2", None)  # importing it raises ImportError
+    monkeypatch.setattr("imageio.get_reader", get_reader)
+    hold(monkeypatch, bot, pins)
+    model = lamps.write_model(tmp_path / "a.tflite", classes=("face",))
+    assert run(bot, model) == 0
+    assert asked == [("<video0>", {"size": (640, 480)})]
+    assert states(pins[FACE]) == [False]
+
+
+def test_a_missing_webcam_is_one_line(bot, pins, tmp_path, monkeypatch, capsys):
+    def get_reader(uri, **options):
+        raise IndexError("No camera at <video0>.")
+
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    monkeypatch.setattr("imageio.get_reader", get_reader)
+    assert run(bot, lamps.write_model(tmp_path / "a.tflite")) == 1
+    assert "No camera at <video0>" in capsys.readouterr().err

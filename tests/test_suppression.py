@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ssd
+from ssd.suppression import vote
 
 # Small whole corners meet often: touching, nested, identical, empty and turned-over boxes.
 corner = st.integers(0, 6)
@@ -72,3 +73,24 @@ def test_keeps_what_the_reference_keeps(drawn, overlap):
 def test_bad_input(boxes, scores, overlap, wanted):
     with pytest.raises(ValueError, match=wanted):
         ssd.nms(boxes, scores, overlap=overlap)
+
+
+def test_votes_by_hand():
+    boxes = np.float32([[0, 0, 10, 10], [0, 4, 10, 14], [0, 20, 10, 30], [5, 5, 5, 5]])
+    scores = np.float32([0.6, 0.3, 0.9, 0.8])
+    # The first two overlap by 6 / 14; weights are 0.36 and 0.09.
+    moved = vote(boxes, scores, [2, 3, 0], overlap=0.4)
+    assert moved == pytest.approx(
+        np.float32([[0, 20, 10, 30], [5, 5, 5, 5], [0, 0.8, 10, 10.8]]), abs=1e-5
+    )
+    assert (vote(boxes, scores, [0], overlap=0.45) == boxes[:1]).all()
+    assert vote(boxes, 0 * scores, [0], overlap=0.4).tolist() == boxes[:1].tolist()
+
+
+def test_whichever_of_two_wins_the_vote_is_the_same():
+    random = np.random.default_rng(0)
+    boxes = np.float32([10, 10, 50, 50]) + random.normal(0, 2, (8, 4)).astype(np.float32)
+    scores = random.uniform(0.7, 0.9, 8).astype(np.float32)
+    votes = [vote(boxes, scores, [index], overlap=0.45)[0] for index in range(8)]
+    assert np.abs(np.subtract(votes, votes[0])).max() < 1e-4
+    assert np.abs(boxes - boxes[0]).max() > 2
