@@ -345,7 +345,7 @@ def _head(x):
 
 
 def _prelu(x, slope):
-    return tf.nn.relu(x) - slope * tf.nn.relu(-x)  # a third sooner than tf.where on a CPU
+    return tf.maximum(x, slope * x)  # no slope is above 1
 
 
 @functools.cache
