@@ -57,6 +57,7 @@ setup(
         "train": TRAIN,
         "jax": ["jax"],
         "cuda": ["jax[cuda12]"],
+        "ray": ["ray>=2.40"],  # core alone, 240 MB unpacked: `python -m distill --engine ray`
         "demo": ["scikit-image", "scikit-learn"],
         "peers": ["keras-hub", "tf-models-official"],  # that benchmarks.matching compares with
         "dev": [
