@@ -5,14 +5,117 @@ import itertools
 import os
 import pathlib
 import signal
+import sys
+import types
 
 import pytest
-from test_labeling import files_of, make_photos, options
+from test_labeling import STAND_IN, files_of, killed_again_and_again, make_photos, options
 
 from distill import engine, labeling
+from distill.__main__ import main
+from distill.shard import Part
 
 UNHURRIED = "stand_in_teacher:unhurried"
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Lost(Exception):
+    """As Ray's errors about workers that are gone."""
+
+
+class Told(Lost):
+    """As Ray's error that brings one from a worker that lives."""
+
+    def __init__(self, cause):
+        super().__init__(cause)
+        self.cause = cause
+
+
+class Script:
+    """Ray and a crew of one in a few lines: workers do what a list says, call after call."""
+
+    exceptions = types.SimpleNamespace(RayError=Lost, RayTaskError=Told)
+
+    def __init__(self, *calls):
+        self.calls, self.idle, self.starting, self.buried = list(calls), [], {}, 0
+        label = types.SimpleNamespace(remote=self.begin)
+        self.worker = engine._Worker(types.SimpleNamespace(label=label), "here")
+
+    def begin(self, names):
+        return iter(self.calls.pop(0))
+
+    def hire(self, wanted):
+        self.idle = self.idle or [self.worker]
+
+    def bury(self, worker):
+        self.buried += 1
+
+    def wait(self, streams, *, num_returns, timeout):
+        return streams[:num_returns], streams[num_returns:]
+
+    def get(self, value):
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+
+ONE = Part([], [["a.jpg", "no photo"]], 0)
+
+
+def test_a_shard_whose_worker_dies_is_begun_anew():
+    script = Script([ONE, Lost()], [ONE, ONE], [ONE])
+    shards = {7: ["a.jpg", "a.jpg"], 8: ["a.jpg"]}
+    steps = [
+        (index, len(parts), whole) for index, parts, whole in engine._deal(script, script, shards)
+    ]
+    assert steps == [
+        *[(7, 1, False), (7, 0, False)],  # lost, and said to be lost
+        *[(7, 1, False), (7, 2, False), (7, 2, True)],
+        *[(8, 1, False), (8, 1, True)],
+    ]
+    assert script.buried == 1
+
+
+def test_a_shard_that_ends_too_soon_is_not_taken_for_whole():
+    script = Script([ONE], [ONE, ONE])
+    steps = list(engine._deal(script, script, {0: ["a.jpg", "a.jpg"]}))
+    assert [whole for _, _, whole in steps] == [False, False, False, False, True]
+    assert steps[-1] == (0, [ONE, ONE], True)
+    assert script.buried == 1
+
+
+def test_a_shard_that_kills_its_workers_ends_the_run():
+    script = Script(*[[Lost()]] * engine.DEATHS)
+    with pytest.raises(ChildProcessError, match=f"shard 3: {engine.DEATHS} workers died of it"):
+        list(engine._deal(script, script, {3: ["a.jpg"]}))
+
+
+def test_what_a_worker_says_is_heard():
+    script = Script([Told(ValueError("no such folder here"))])
+    with pytest.raises(ValueError, match="no such folder here"):
+        list(engine._deal(script, script, {0: ["a.jpg"]}))
+
+
+def test_a_machine_that_does_not_see_the_photos_says_so(tmp_path):
+    make_photos(tmp_path / "photos", 1)
+    with pytest.raises(ValueError, match="wanted a folder that all machines see"):
+        engine._Labeller(str(tmp_path / "nowhere"), options()).prepare()
+    worker = engine._Labeller(str(tmp_path / "photos"), options())
+    worker.prepare()
+    assert [part.photos for part in worker.label(["0000.jpg", "gone.jpg"])] == [2]
+    with pytest.raises(ValueError, match=r"sees none of 'gone\.jpg'"):
+        list(worker.label(["gone.jpg"]))
+
+
+def test_the_command_asks_for_what_it_needs(tmp_path, capsys, monkeypatch):
+    arguments = [str(make_photos(tmp_path / "photos", 1)), str(tmp_path / "out")]
+    arguments += ["--teacher", STAND_IN]
+    with pytest.raises(SystemExit):
+        main([*arguments, "--address", "head:6379"])
+    assert "--address: wanted --engine ray with it" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main([*arguments, "--engine", "ray"]) == 1
+    assert "wanted Ray, it is not installed" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -68,3 +171,8 @@ def test_a_machine_killed_on_the_way_changes_nothing(machines, tmp_path):
     assert any(b.done < a.done for a, b in itertools.pairwise(seen))  # a shard was lost
     assert counts == whole
     assert files_of(tmp_path / "ray") == files_of(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_ray_started_by_the_command_and_killed_ten_times(ray, tmp_path):
+    killed_again_and_again(tmp_path, 10, 400, "--engine", "ray")

@@ -306,12 +306,12 @@ def run(*arguments, teacher=STAND_IN, wait=True):
 
 
 def until(condition, process):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
 
 
-def killed_again_and_again(tmp_path, times, number):
+def killed_again_and_again(tmp_path, times, number, *engine):
     folder = make_photos(tmp_path / "photos", number)
     (folder / "broken.jpg").write_bytes(b"broken")
     undisturbed = run(folder, tmp_path / "whole", teacher="stand_in_teacher:unhurried")
@@ -321,7 +321,7 @@ def killed_again_and_again(tmp_path, times, number):
     kills = 0
     started = out / "progress" / "lock"
     for i in range(times):
-        process = run(folder, out, teacher="stand_in_teacher:unhurried", wait=False)
+        process = run(folder, out, *engine, teacher="stand_in_teacher:unhurried", wait=False)
         # From the first moments of a run on; each gets at least some shards further.
         goal = len(list(out.glob("shard-*"))) + chance.randint(0, number // 8 // times)
         until(
@@ -336,7 +336,7 @@ def killed_again_and_again(tmp_path, times, number):
             assert not (out / "errors.csv").exists()
             (out / "progress" / ".plan.jsonl.1.part").write_text("half")  # as a kill may leave
     assert kills >= times - 2
-    last = run(folder, out, teacher="stand_in_teacher:unhurried")
+    last = run(folder, out, *engine, teacher="stand_in_teacher:unhurried")
     assert last.returncode == 0, last.err
     assert files_of(out) == files_of(tmp_path / "whole")
     names = [photo.filename for photo in records.read(out)]
