@@ -37,7 +37,8 @@ class Script:
     exceptions = types.SimpleNamespace(RayError=Lost, RayTaskError=Told)
 
     def __init__(self, *calls):
-        self.calls, self.idle, self.starting, self.buried = list(calls), [], {}, 0
+        self.calls, self.idle, self.starting = list(calls), [], {}
+        self.hired = self.buried = 0
         label = types.SimpleNamespace(remote=self.begin)
         self.worker = engine._Worker(types.SimpleNamespace(label=label), "here")
 
@@ -45,7 +46,9 @@ class Script:
         return iter(self.calls.pop(0))
 
     def hire(self, wanted):
-        self.idle = self.idle or [self.worker]
+        if self.hired == self.buried:
+            self.idle.append(self.worker)
+            self.hired += 1
 
     def bury(self, worker):
         self.buried += 1
