@@ -9,6 +9,7 @@ nothing; whoever runs it does (`distill.labeling`), and so there is one writer.
 import collections
 import logging
 import os
+import platform
 from typing import Any, NamedTuple
 
 from distill.shard import label_shard
@@ -73,7 +74,7 @@ def cluster(source, shards, options, *, address="local"):
             raise ValueError(
                 f"address: wanted a running Ray cluster, got {address!r} ({reason})"
             ) from None
-    crew = _Crew(ray, os.path.realpath(source), options)
+    crew = _Crew(ray, os.path.abspath(source), options)
     try:
         yield from _deal(ray, crew, shards)
     finally:
@@ -102,7 +103,9 @@ def _deal(ray, crew, shards):
         crew.hire(len(waiting) + len(jobs))
         while waiting and crew.idle:
             worker, index = crew.idle.pop(), waiting.popleft()
-            jobs[worker.actor.label.remote(shards[index])] = _Job(worker, index, [])
+            names = shards[index]
+            stream = worker.actor.label.remote(names, _sees_any(crew.source, names))
+            jobs[stream] = _Job(worker, index, [])
         streams = [*jobs, *crew.starting]
         ready, _ = ray.wait(streams, num_returns=1, timeout=PATIENCE) if streams else ([], [])
         for stream in ready:
@@ -214,16 +217,20 @@ class _Labeller:
     def prepare(self):
         """Loads the teacher; raises ValueError if the photos or the teacher are not there."""
         if not os.path.isdir(self.source):
-            machine = os.uname().nodename
-            raise ValueError(f"{self.source}: wanted a folder that all machines see, {machine} not")
+            raise ValueError(
+                f"{self.source}: wanted a folder that all machines see, {platform.node()} does not"
+            )
         self.teacher = self.options.load_teacher()
 
-    def label(self, names):
-        """The parts of a shard."""
-        if not any(os.path.lexists(os.path.join(self.source, name)) for name in names):
-            machine = os.uname().nodename
-            raise ValueError(f"{self.source}: {machine} sees none of {names[0]!r} and others")
+    def label(self, names, there):
+        """The parts of a shard; `there`: whether the photos are there at all."""
+        if there and not _sees_any(self.source, names):
+            raise ValueError(f"{self.source}: {platform.node()} sees none of {names[0]!r} and more")
         yield from label_shard(self.source, names, self.teacher, self.options)
+
+
+def _sees_any(source, names):
+    return any(os.path.lexists(os.path.join(source, name)) for name in names)
 
 
 def workers_on(resources):

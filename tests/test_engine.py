@@ -39,10 +39,11 @@ class Script:
     def __init__(self, *calls):
         self.calls, self.idle, self.starting = list(calls), [], {}
         self.hired = self.buried = 0
+        self.source = "."
         label = types.SimpleNamespace(remote=self.begin)
         self.worker = engine._Worker(types.SimpleNamespace(label=label), "here")
 
-    def begin(self, names):
+    def begin(self, names, there):
         return iter(self.calls.pop(0))
 
     def hire(self, wanted):
@@ -105,9 +106,11 @@ def test_a_machine_that_does_not_see_the_photos_says_so(tmp_path):
         engine._Labeller(str(tmp_path / "nowhere"), options()).prepare()
     worker = engine._Labeller(str(tmp_path / "photos"), options())
     worker.prepare()
-    assert [part.photos for part in worker.label(["0000.jpg", "gone.jpg"])] == [2]
+    assert [part.photos for part in worker.label(["0000.jpg", "gone.jpg"], True)] == [2]
     with pytest.raises(ValueError, match=r"sees none of 'gone\.jpg'"):
-        list(worker.label(["gone.jpg"]))
+        list(worker.label(["gone.jpg"], True))
+    (part,) = worker.label(["gone.jpg"], False)
+    assert part.errors == [["gone.jpg", "No such file or directory"]]
 
 
 def test_the_command_asks_for_what_it_needs(tmp_path, capsys, monkeypatch):

@@ -1,5 +1,6 @@
 """The fast teacher finds what the package finds, whatever photos it is given together."""
 
+import json
 import os
 
 import numpy as np
@@ -137,5 +138,11 @@ def test_the_benchmark_runs(tmp_path, capsys):
     assert "4 of 4" in capsys.readouterr().out
     assert figures.exists()
     assert plot.exists()
+    arguments = [str(folder), "--names", "70", "--json", str(figures), "--plot", str(plot)]
+    assert benchmark.main(arguments) == 0
+    assert "70 names" in capsys.readouterr().out
+    (run,) = json.loads(figures.read_text()).values()
+    assert [done for done, _ in run["memory"]] == [0, 32, 64, 70, 70]
+    assert run["disk_mb"] > 0.1
     assert benchmark.main([str(tmp_path / "nowhere")]) == 1
     assert "no such folder" in capsys.readouterr().err
