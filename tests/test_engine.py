@@ -1,7 +1,6 @@
 """The same labels from every engine, whatever dies on the way."""
 
 import contextlib
-import itertools
 import os
 import pathlib
 import signal
@@ -15,7 +14,6 @@ from distill import engine, labeling
 from distill.__main__ import main
 from distill.shard import Part
 
-UNHURRIED = "stand_in_teacher:unhurried"
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -125,11 +123,13 @@ def test_the_command_asks_for_what_it_needs(tmp_path, capsys, monkeypatch):
 
 
 @pytest.fixture
-def ray(monkeypatch):
-    """Ray, with the stand-in teachers where its workers find them."""
+def ray(monkeypatch, tmp_path):
+    """Ray, with the stand-in teachers where its workers find them, and a place to meet."""
     ray = pytest.importorskip("ray")
     paths = [ROOT, os.path.join(ROOT, "tests")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    monkeypatch.setenv("MEETING", str(tmp_path / "meeting"))
+    (tmp_path / "meeting").mkdir()
     return ray
 
 
@@ -160,21 +160,28 @@ def kill_nine(machine):
 
 @pytest.mark.slow
 def test_a_machine_killed_on_the_way_changes_nothing(machines, tmp_path):
-    folder = make_photos(tmp_path / "photos", 400)
+    folder = make_photos(tmp_path / "photos", 640)
     (folder / "broken.jpg").write_bytes(b"broken")
-    chosen = options(teacher=UNHURRIED, shard_photos=40)
+    chosen = options(teacher="stand_in_teacher:in_company", shard_photos=160)
+    alone = [tmp_path / "meeting" / name for name in "ab"]
+    for name in alone:
+        name.touch()
     whole = labeling.label(folder, tmp_path / "whole", chosen)
+    for name in [*alone, tmp_path / "meeting" / str(os.getpid())]:
+        name.unlink()
     (doomed,) = machines.worker_nodes
-    seen, killed = [], []
+    killed, steps = [], []
 
-    def watch(state):
-        seen.append(state)
-        if state.done > 100 and not killed:
-            killed.append(kill_nine(doomed))
+    def watched(source, shards, options):
+        for index, parts, whole in engine.cluster(source, shards, options):
+            steps.append((index, len(parts), whole))
+            if {index for index, *_ in steps} >= {0, 1} and not killed:
+                killed.append(kill_nine(doomed))  # both have begun, neither is half done
+            yield index, parts, whole
 
-    counts = labeling.label(folder, tmp_path / "ray", chosen, engine=engine.cluster, progress=watch)
+    counts = labeling.label(folder, tmp_path / "ray", chosen, engine=watched)
     assert killed[0] >= 2  # Ray's own process and a worker
-    assert any(b.done < a.done for a, b in itertools.pairwise(seen))  # a shard was lost
+    assert [parts for _, parts, _ in steps].count(0) >= 1  # a shard was lost
     assert counts == whole
     assert files_of(tmp_path / "ray") == files_of(tmp_path / "whole")
 
