@@ -76,6 +76,14 @@ def test_large_faces_only():
     assert len(faces.boxes) == 1
 
 
+@pytest.mark.parametrize("slope", [[0.2, -0.5, 1.0], [0.2, -0.5, 1.3]])
+def test_prelu_whatever_the_slope(slope):
+    """Two of the layers have slopes above 1, for which the larger of two is the wrong one."""
+    slope, x = np.float32(slope), np.float32([[-2, -2, -2], [0, 0, 0], [3, 3, 3]])
+    expected = np.where(x > 0, x, slope * x)
+    np.testing.assert_array_equal(teacher._prelu(x, slope), expected)
+
+
 def test_suppression_is_the_packages_rule():
     """A box is dropped for any better box it overlaps, even one that is itself dropped."""
     boxes = np.float32([[0, 0, 10, 10], [0, 2, 10, 12], [0, 4, 10, 14], [50, 50, 60, 60]])
