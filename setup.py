@@ -51,15 +51,15 @@ setup(
     version="0.1.0",
     description="An SSD face detector that trains fast on your photos and runs on a Raspberry Pi",
     license="MIT",
-    package_data={"distill": ["page/*"]},
     python_requires=">=3.10",
     packages=find_packages(include=["ssd", "ssd.*", "anchors", "distill", "benchmarks"]),
-    package_data={"ssd": ["models/*"]},
+    package_data={"distill": ["page/*"], "ssd": ["models/*"]},
     install_requires=DETECT + list(where(TRAIN, PC)),
     extras_require={
         "train": TRAIN,
         "jax": ["jax"],
         "cuda": ["jax[cuda12]"],
+        "ray": ["ray>=2.40"],  # core alone, 240 MB unpacked: `python -m distill --engine ray`
         "demo": ["scikit-image", "scikit-learn"],
         "peers": ["keras-hub", "tf-models-official"],  # that benchmarks.matching compares with
         "dev": [

@@ -2,6 +2,10 @@
 
 The same photos go through `distill.teacher.mtcnn` and through the `mtcnn` package photo by photo,
 turn about in one process, so that a machine that slows down slows both.
+
+With `--names N` it labels N file names instead, links to those photos, as `python -m distill` does,
+and says whether memory grows and what the bookkeeping takes. A stand-in for the teacher keeps that
+short; `--teacher distill.teacher:mtcnn` takes the real one.
 """
 
 import argparse
@@ -9,6 +13,7 @@ import json
 import os
 import pathlib
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -101,6 +106,74 @@ def measure(photos, *, min_face=20, floor=0.8, report=lambda done: None):
     }
 
 
+def long_run(folder, number, *, teacher="benchmarks.labeling:pretend", report=lambda done: None):
+    """Labels many file names, links to the photos of a folder, and watches memory.
+
+    Links and labels lie in a temporary folder; a photo takes its size on disk once for each name.
+
+    Args:
+        folder: A folder of photos.
+        number: How many names.
+        teacher: As `distill.labeling.Options` takes it.
+        report: Called with the number of photos done.
+
+    Returns:
+        A dictionary: `names`; `photos_per_second`; seconds until the first photo, `plan_s`, and
+        after the last, `finish_s`; `disk_mb` of the labels; `memory`, rows of (photos done, MiB
+        held); `peak_mb`, the most of them; `growth`, from photo 5,000 (a twentieth of the way,
+        if that is sooner) to the last, 0.05 for 5 %; None where the system does not say.
+
+    Raises:
+        ValueError: If there is no such folder, or no photo in it.
+    """
+    from distill import labeling
+
+    photos = _names(folder)
+    memory, times = [], []
+
+    def progress(state):
+        times.append(time.perf_counter())
+        memory.append((state.done, resident_megabytes()))
+        report(state.done)
+
+    with tempfile.TemporaryDirectory() as temporary:
+        links, out = pathlib.Path(temporary, "links"), pathlib.Path(temporary, "labels")
+        for i in range(number):
+            source = os.path.abspath(os.path.join(folder, photos[i % len(photos)]))
+            link = links / f"{i // 1000:03d}" / f"{i:06d}{os.path.splitext(source)[1]}"
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(source)
+        begin = time.perf_counter()
+        labeling.label(links, out, labeling.Options(teacher=teacher), progress=progress)
+        end = time.perf_counter()
+        disk = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 2**20
+    known = [megabytes for _, megabytes in memory if megabytes is not None]
+    settled = [mb for done, mb in memory if done >= min(5000, number / 20) and mb is not None]
+    return {
+        "names": number,
+        "photos_per_second": number / (times[-1] - times[0]),
+        "plan_s": times[0] - begin,
+        "finish_s": end - times[-1],
+        "disk_mb": disk,
+        "memory": memory,
+        "peak_mb": max(known, default=None),
+        "growth": settled[-1] / settled[0] - 1 if settled else None,
+    }
+
+
+def pretend(photos, *, min_face, floor):
+    """A teacher that says of every photo, at once, that a face fills its middle.
+
+    Args and Returns: see `distill.teacher.mtcnn`.
+
+    Example:
+        >>> pretend([np.zeros([40, 80, 3], np.uint8)], min_face=20, floor=0.6)[0][0].tolist()
+        [[10.0, 20.0, 30.0, 60.0]]
+    """
+    shapes = (np.float32(photo.shape[:2]) for photo in photos)
+    return [(np.concatenate([shape, 3 * shape])[None] / 4, np.float32([1])) for shape in shapes]
+
+
 def table(results):
     """The results as lines to read.
 
@@ -140,6 +213,15 @@ def main(arguments=None):
     parser.add_argument("folders", metavar="PHOTOS", nargs="+", help="folders of photos")
     parser.add_argument("--limit", type=int, metavar="N", help="no more photos of each folder")
     parser.add_argument("--min-face", type=int, default=20, metavar="PX", help="smallest face")
+    parser.add_argument(
+        "--names", type=int, metavar="N", help="label N names of photos instead; watch memory"
+    )
+    parser.add_argument(
+        "--teacher",
+        default="benchmarks.labeling:pretend",
+        metavar="MODULE:FUNCTION",
+        help="with --names: who labels (default: a stand-in that takes no time)",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the figures for machines")
     parser.add_argument("--plot", metavar="FILE.png", help="draw memory over photos")
     options = parser.parse_args(arguments)
@@ -147,6 +229,11 @@ def main(arguments=None):
     results = {}
     try:
         for folder in options.folders:
+            if options.names:
+                results[folder] = long_run(
+                    folder, options.names, teacher=options.teacher, report=_now_and_then
+                )
+                continue
             photos = _load(folder, options.limit)
             results[folder] = measure(
                 photos,
@@ -156,7 +243,7 @@ def main(arguments=None):
     except ValueError as error:
         print(f"benchmarks.labeling: {error}", file=sys.stderr)
         return 1
-    print(table(results))
+    print(_account(results) if options.names else table(results))
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
     if options.plot:
@@ -164,7 +251,26 @@ def main(arguments=None):
     return 0
 
 
-def _load(folder, limit):
+def _now_and_then(done):
+    if done % 1024 == 0:
+        print(f"{done} photos", file=sys.stderr, flush=True)
+
+
+def _account(results):
+    return "\n".join(
+        f"{name}: {run['names']:,} names, {run['photos_per_second']:.0f} photos/s, "
+        f"{run['plan_s']:.1f} s to find and plan, {run['finish_s']:.1f} s to finish, "
+        f"{run['disk_mb']:,.0f} MiB on disk"
+        + (
+            f", {run['peak_mb']:.0f} MiB of memory at most, grown by {run['growth']:.1%}"
+            if run["peak_mb"]
+            else ""
+        )
+        for name, run in results.items()
+    )
+
+
+def _names(folder):
     if not os.path.isdir(folder):
         raise ValueError(f"{folder}: wanted a folder of photos, there is no such folder")
     from distill.labeling import find_photos
@@ -172,6 +278,11 @@ def _load(folder, limit):
     names, _ = find_photos(folder)
     if not names:
         raise ValueError(f"{folder}: wanted a folder of photos, found none")
+    return names
+
+
+def _load(folder, limit):
+    names = _names(folder)
     # Spread over the folder, whose first photos may all be of one kind.
     step = max(1, len(names) // limit) if limit else 1
     names = names[::step][:limit]
@@ -186,8 +297,10 @@ def _plot(path, results):
 
     figure, axes = pyplot.subplots()
     for name, result in results.items():
-        memory = [np.nan if mb is None else mb for mb in result["memory_mb"]]
-        axes.plot(np.arange(1, len(memory) + 1) * TURN, memory, label=name)
+        turns = enumerate(result.get("memory_mb", ()), 1)
+        rows = result.get("memory") or [(turn * TURN, megabytes) for turn, megabytes in turns]
+        done, memory = zip(*rows, strict=True)
+        axes.plot(done, [np.nan if mb is None else mb for mb in memory], label=name)
     axes.set(xlabel="photos", ylabel="memory, MiB", ylim=(0, None))
     axes.legend()
     figure.savefig(path)

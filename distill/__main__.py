@@ -1,17 +1,21 @@
 """`python -m distill PHOTOS OUT`: a folder of photos in, labels to train on out."""
 
 import argparse
+import datetime
+import functools
 import os
 import sys
 import time
 
 from ssd.quiet import import_tensorflow
 
+SECONDS_A_LINE = 10
+
 
 def main(arguments=None):
     """Runs the command line; returns its exit status."""
     import_tensorflow()
-    from distill import marks, review
+    from distill import engine, marks, review
     from distill.labeling import Options, label
 
     default = Options()
@@ -57,11 +61,28 @@ def main(arguments=None):
         help="look again at the mirrored photo (mirror), at a smaller one (scale) or both; "
         "faces that one look misses become regions to ignore (mirror if no LOOK is named)",
     )
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="where the work is done: in this process (default) or on a Ray cluster",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="with --engine ray: a running cluster to join; without it, one is started here",
+    )
     parsed = vars(parser.parse_args(arguments))
     source, out = parsed.pop("photos"), parsed.pop("out")
     reviewed, marked = parsed.pop("review"), parsed.pop("marks")
     if (reviewed is None) == (out is None) or (reviewed and source) or (marked and not reviewed):
         parser.error("wanted PHOTOS and OUT, or --review OUT with or without --marks FILE")
+    chosen, address = parsed.pop("engine"), parsed.pop("address")
+    if address and chosen != "ray":
+        parser.error("--address: wanted --engine ray with it")
+    work = engine.local
+    if chosen == "ray":
+        work = functools.partial(engine.cluster, address=address or "local")
     try:
         if reviewed:
             if marked:
@@ -74,7 +95,7 @@ def main(arguments=None):
             return 0
         start = time.monotonic()
         with _Progress() as progress:
-            counts = label(source, out, Options(**parsed), progress=progress)
+            counts = label(source, out, Options(**parsed), engine=work, progress=progress)
         page = review.write(out)
         _summary(out, counts, time.monotonic() - start)
         print(f"to check labels on: {page}")
@@ -91,35 +112,51 @@ class _Progress:
     """A bar on a terminal, a plain line now and then elsewhere."""
 
     def __enter__(self):
-        self.bar = None
-        self.start = self.last = time.monotonic()
+        self.bar = self.start = None
         return self
 
     def __call__(self, state):
+        if self.start is None:
+            self.start = self.last = time.monotonic()
         if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            if self.bar is None:
-                before = state["done"] - state["fresh"]
-                self.bar = tqdm(total=state["total"], initial=before, unit=" photos")
-                self.bar.start_t = self.start
-            self.bar.set_postfix(faces=state["faces"], refresh=False)
-            self.bar.update(state["done"] - self.bar.n)
+            self._draw(state)
             return
         now = time.monotonic()
-        if now - self.last > 10 or state["done"] == state["total"]:
+        if now - self.last > SECONDS_A_LINE or state.done == state.total:
             self.last = now
-            rate = state["fresh"] / max(now - self.start, 1e-9)
-            print(
-                f"{state['done']:,} of {state['total']:,} photos, {state['faces']:,} faces, "
-                f"{rate:.1f} photos/s",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(progress_line(state, now - self.start), file=sys.stderr, flush=True)
+
+    def _draw(self, state):
+        from tqdm import tqdm
+
+        if self.bar is None:
+            self.bar = tqdm(total=state.total, initial=state.done, unit=" photos", smoothing=0.1)
+        self.bar.set_postfix_str(f"{state.faces:,} faces", refresh=False)
+        self.bar.update(state.done - self.bar.n)
 
     def __exit__(self, *_):
         if self.bar is not None:
             self.bar.close()
+
+
+def progress_line(state, seconds):
+    """How far a run is, in words.
+
+    Args:
+        state: A `distill.labeling.Progress`.
+        seconds: How long the run has taken so far.
+
+    Example:
+        >>> from distill.labeling import Progress
+        >>> progress_line(Progress(done=600, fresh=500, total=2600, faces=432), 100)
+        '600 of 2,600 photos, 432 faces, 5.0 photos/s, 0:06:40 left'
+    """
+    rate = state.fresh / seconds if seconds else 0
+    left = datetime.timedelta(seconds=round((state.total - state.done) / rate)) if rate else "?"
+    return (
+        f"{state.done:,} of {state.total:,} photos, {state.faces:,} faces, "
+        f"{rate:.1f} photos/s, {left} left"
+    )
 
 
 def _summary(out, counts, seconds):

@@ -5,6 +5,7 @@ names of its photos. A shard that exists is done. Whatever stops a run, the same
 with the shards that are missing, and the labels are those of a run that nothing stopped.
 """
 
+import contextlib
 import csv
 import dataclasses
 import importlib
@@ -12,24 +13,18 @@ import io
 import json
 import os
 import pathlib
-from concurrent import futures
-
-import numpy as np
-from PIL import Image
+from typing import NamedTuple
 
 from distill import marks
-from distill.agreement import merge
+from distill.engine import local
 from distill.lock import lock
+from distill.shard import LOOKS
 from ssd import photo_files, records
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
     *(".avif", ".heic", ".heif", ".jp2", ".pbm", ".pgm", ".ppm", ".pnm", ".tga"),
 )
-LOOKS = {"": (), "mirror": ("mirror",), "scale": ("scale",), "both": ("mirror", "scale")}
-SMALLER = 0.75  # scale of the other look: between two levels of the teacher's own pyramid
-BATCH_PHOTOS = 64
-BATCH_PIXELS = 32_000_000  # bounds memory where photos are large
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,15 +85,31 @@ class Options:
         return function
 
 
-def label(source, out, options, *, progress=None):
+class Progress(NamedTuple):
+    """How far a run is.
+
+    Args:
+        done: Photos dealt with, by this run or an earlier one.
+        fresh: How many of them by this run.
+        total: Photos there are.
+        faces: Faces found on those done.
+    """
+
+    done: int
+    fresh: int
+    total: int
+    faces: int
+
+
+def label(source, out, options, *, engine=local, progress=lambda state: None):
     """Labels every photo under a folder; goes on where an earlier run stopped.
 
     Args:
         source: Folder of photos, searched recursively.
         out: Folder for the labels. Made if missing; may hold an earlier run of the same.
         options: `Options`.
-        progress: Called after each shard with a dictionary: photos `done`, `fresh` (of
-            them done by this run) and in `total`, and `faces`.
+        engine: Where the work is done: `distill.engine.local`, or another generator like it.
+        progress: Called with a `Progress` at the start and after every few photos.
 
     Returns:
         The counts, as `dataset.json` holds them: `photos` (files found), `labelled`, `errors`,
@@ -129,27 +140,20 @@ def label(source, out, options, *, progress=None):
         plan = _plan(out, names, options.shard_photos)
         if earlier is None:
             records.write_dataset(out, {**about, "complete": False})
-        teacher = options.load_teacher()
-        reports, fresh = {}, 0
-        for index, shard in enumerate(plan):
-            path = records.shard_path(out, index)
-            if path.exists():
-                reports[index] = _read_report(out, index)
-                continue
-            labelled, report = label_shard(source, shard, teacher, options)
-            _write_report(out, index, report)
-            records.write_shard(path, labelled)
-            reports[index] = report
-            fresh += len(shard)
-            if progress:
-                progress(
-                    {
-                        "done": sum(r["photos"] for r in reports.values()),
-                        "fresh": fresh,
-                        "total": sum(map(len, plan)),
-                        "faces": sum(r["faces"] for r in reports.values()),
-                    }
-                )
+        done = {i for i in range(len(plan)) if records.shard_path(out, i).exists()}
+        reports = {index: _read_report(out, index) for index in sorted(done)}
+        todo = {index: names for index, names in enumerate(plan) if index not in done}
+        count = _Count(plan, reports)
+        progress(count.state())
+        with contextlib.closing(engine(source, todo, options)) as work:
+            for index, parts, whole in work:
+                if whole:
+                    reports[index] = _report(parts)
+                    _write_report(out, index, reports[index])
+                    shard = (photo for part in parts for photo in part.labelled)
+                    records.write_shard(records.shard_path(out, index), shard)
+                count.take(index, parts)
+                progress(count.state())
         return _finish(out, about, plan, reports, other_files)
 
 
@@ -185,130 +189,6 @@ def find_photos(folder, *, leave_out=None):
     return sorted(names), other
 
 
-def label_shard(source, names, teacher, options):
-    """Labels the photos of one shard.
-
-    Args:
-        source: Folder the names are in.
-        names: Names of the photos.
-        teacher: See `Options`.
-        options: `Options`.
-
-    Returns:
-        (a list of `LabelledPhoto`s, a report: a dictionary of counts and `errors`, a list of
-        [name, reason]).
-    """
-    labelled, errors, one_sided = [], [], 0
-    for batch in _batches(source, names, options, errors):
-        for (name, photo), looks in zip(batch, _look(batch, teacher, options), strict=True):
-            boxes, scores, agreed = merge(looks)
-            one_sided += int(np.sum(~agreed & (scores >= options.label)))
-            classes = np.where(agreed & (scores >= options.label), 1, records.IGNORE)
-            labelled.append(_to_labelled(name, photo, boxes, classes, scores))
-    classes = np.concatenate([photo.classes for photo in labelled] or [np.zeros(0, int)])
-    report = {
-        "photos": len(names),
-        "labelled": len(labelled),
-        "faces": int(np.sum(classes > 0)),
-        "ignored": int(np.sum(classes == records.IGNORE)),
-        "one_sided": one_sided,
-        "errors": errors,
-    }
-    return labelled, report
-
-
-def _look(batch, teacher, options):
-    """For each photo, (boxes in pixels, scores) of each look at it."""
-    pixels = [photo.pixels for _, photo in batch]
-
-    def look(pixels):
-        found = teacher(pixels, min_face=options.min_face, floor=options.ignore)
-        for boxes, scores in found:
-            boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
-            sure = np.asarray(scores) >= options.ignore
-            yield boxes[sure], np.asarray(scores, np.float32)[sure]
-
-    looks = [list(look(pixels))]
-    for other in LOOKS[options.second_opinion]:
-        if other == "mirror":
-            mirrored = look([photo[:, ::-1] for photo in pixels])
-            looks.append(
-                [
-                    (photo.shape[1] * np.float32([0, 1, 0, 1]) + _FLIP * boxes[:, [0, 3, 2, 1]], s)
-                    for photo, (boxes, s) in zip(pixels, mirrored, strict=True)
-                ]
-            )
-        else:
-            smaller = [_smaller(photo) for photo in pixels]
-            looks.append(
-                [
-                    (boxes * np.float32([*np.divide(photo.shape[:2], small.shape[:2])] * 2), s)
-                    for photo, small, (boxes, s) in zip(pixels, smaller, look(smaller), strict=True)
-                ]
-            )
-    return zip(*looks, strict=True)
-
-
-_FLIP = np.float32([1, -1, 1, -1])
-
-
-def _smaller(photo):
-    size = [max(1, round(SMALLER * side)) for side in photo.shape[1::-1]]
-    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR))
-
-
-def _to_labelled(name, photo, boxes, classes, scores):
-    height, width = photo.pixels.shape[:2]
-    boxes = np.clip(boxes / np.float32([height, width] * 2), 0, 1)
-    kept = np.all(boxes[:, 2:] > boxes[:, :2], axis=-1)
-    return records.LabelledPhoto(
-        encoded=photo.encoded,
-        filename=name,
-        height=height,
-        width=width,
-        boxes=boxes[kept],
-        classes=classes[kept],
-        scores=scores[kept],
-    )
-
-
-def _batches(source, names, options, errors):
-    """Lists of (name, Photo), read ahead by threads; the same lists for the same names, always."""
-
-    def read(name):
-        try:
-            return photo_files.read(
-                os.path.join(source, name),
-                max_side=options.max_side,
-                max_pixels=options.max_pixels,
-            )
-        except ValueError as error:
-            return str(error)
-
-    batch, pixels = [], 0
-    workers = os.cpu_count() or 1
-    with futures.ThreadPoolExecutor(workers) as pool:
-        ahead = []
-        waiting = iter(names)
-        while True:
-            while len(ahead) < BATCH_PHOTOS and (name := next(waiting, None)) is not None:
-                ahead.append((name, pool.submit(read, name)))
-            if not ahead:
-                break
-            name, pending = ahead.pop(0)
-            photo = pending.result()
-            if isinstance(photo, str):
-                errors.append([name, photo])
-                continue
-            batch.append((name, photo))
-            pixels += photo.pixels.size // 3
-            if len(batch) == BATCH_PHOTOS or pixels >= BATCH_PIXELS:
-                yield batch
-                batch, pixels = [], 0
-    if batch:
-        yield batch
-
-
 def _looks_like_photo(path):
     if os.path.splitext(path)[1].lower() in SUFFIXES:
         return True
@@ -332,6 +212,40 @@ def _plan(out, names, shard_photos):
         plan += [new[start : start + shard_photos] for start in range(0, len(new), shard_photos)]
         records.write_whole(path, "".join(json.dumps(shard) + "\n" for shard in plan))
     return plan
+
+
+class _Count:
+    """Counts photos and faces as shards grow, whole or not, and begin anew."""
+
+    def __init__(self, plan, reports):
+        self.total = sum(map(len, plan))
+        self.before = sum(report["photos"] for report in reports.values())
+        self.fresh = 0
+        self.faces = sum(report["faces"] for report in reports.values())
+        self.counted = {}  # shard -> its photos and faces counted so far
+
+    def take(self, index, parts):
+        now = sum(part.photos for part in parts), sum(part.faces for part in parts)
+        earlier = self.counted.get(index, (0, 0))
+        self.fresh += now[0] - earlier[0]
+        self.faces += now[1] - earlier[1]
+        self.counted[index] = now
+
+    def state(self):
+        return Progress(self.before + self.fresh, self.fresh, self.total, self.faces)
+
+
+def _report(parts):
+    labelled = sum(len(part.labelled) for part in parts)
+    errors = [error for part in parts for error in part.errors]
+    return {
+        "photos": labelled + len(errors),
+        "labelled": labelled,
+        "faces": sum(part.faces for part in parts),
+        "ignored": sum(part.ignored for part in parts),
+        "one_sided": sum(part.one_sided for part in parts),
+        "errors": errors,
+    }
 
 
 def _report_path(out, index):

@@ -345,7 +345,9 @@ def _head(x):
 
 
 def _prelu(x, slope):
-    return tf.nn.relu(x) - slope * tf.nn.relu(-x)  # a third sooner than tf.where on a CPU
+    if np.max(slope) <= 1:  # in all layers but two
+        return tf.maximum(x, slope * x)  # two passes over memory, not five
+    return tf.nn.relu(x) - slope * tf.nn.relu(-x)
 
 
 @functools.cache

@@ -5,6 +5,7 @@ import io
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -171,6 +172,51 @@ def test_sixteen_bits_and_transparency_keep_their_look(tmp_path):
     assert photo_files.read(tmp_path / "clear.png").pixels.min() == 255
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_a_large_smallest_face_lets_the_photo_be_decoded_smaller(tmp_path, suffix):
+    """The teacher sees fewer pixels; what is stored, and the boxes on it, are as ever."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    gradient(301, 453).save(folder / f"odd.{suffix}")
+    for side in (20, 200):
+        labeling.label(folder, tmp_path / str(side), options(min_face=side))
+    (before,), (after,) = (records.read(tmp_path / str(side)) for side in (20, 200))
+    assert after.encoded == before.encoded
+    assert (after.height, after.width) == (301, 453)
+    np.testing.assert_allclose(after.boxes, before.boxes, atol=0.01)
+    photo = photo_files.read(folder / f"odd.{suffix}", shrink=4)
+    assert photo.pixels.shape == (76, 114, 3)
+    assert photo.size == photo.full_size == (301, 453)
+    with Image.open(io.BytesIO(photo.encoded)) as stored:
+        mean = np.asarray(stored.convert("RGB").reduce(4)).astype(int)
+    assert np.abs(mean - photo.pixels).mean() < 2
+
+
+def test_progress_counts_photos_within_a_shard(tmp_path):
+    folder, out = make_photos(tmp_path / "photos", 90), tmp_path / "out"
+    states = []
+    counts = labeling.label(folder, out, options(shard_photos=80), progress=states.append)
+    assert [state.done for state in states] == [0, 32, 64, 80, 80, 90, 90]
+    assert {state.total for state in states} == {90}
+    assert states[-1].faces == counts["faces"] == 90
+    again = []
+    labeling.label(folder, out, options(shard_photos=80), progress=again.append)
+    assert again == [(90, 0, 90, 90)]
+
+
+def test_a_terminal_gets_a_bar_and_a_file_lines(tmp_path, capsys, monkeypatch):
+    folder = make_photos(tmp_path / "photos", 9)
+    assert main([str(folder), str(tmp_path / "lines"), "--teacher", STAND_IN]) == 0
+    lines = capsys.readouterr().err
+    assert re.search(r"^9 of 9 photos, 9 faces, [\d.]+ photos/s, 0:00:00 left$", lines, re.M)
+    assert "\r" not in lines
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main([str(folder), str(tmp_path / "bar"), "--teacher", STAND_IN]) == 0
+    bar = capsys.readouterr().err
+    assert "\r" in bar
+    assert re.search(r"9/9 .*photos/s, 9 faces", bar)
+
+
 def test_scores_become_faces_regions_or_background(tmp_path):
     make_photos(tmp_path / "photos", 3)
     counts = labeling.label(tmp_path / "photos", tmp_path / "out", options())
@@ -261,12 +307,12 @@ def run(*arguments, teacher=STAND_IN, wait=True):
 
 
 def until(condition, process):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
 
 
-def killed_again_and_again(tmp_path, times, number):
+def killed_again_and_again(tmp_path, times, number, *engine):
     folder = make_photos(tmp_path / "photos", number)
     (folder / "broken.jpg").write_bytes(b"broken")
     undisturbed = run(folder, tmp_path / "whole", teacher="stand_in_teacher:unhurried")
@@ -276,7 +322,7 @@ def killed_again_and_again(tmp_path, times, number):
     kills = 0
     started = out / "progress" / "lock"
     for i in range(times):
-        process = run(folder, out, teacher="stand_in_teacher:unhurried", wait=False)
+        process = run(folder, out, *engine, teacher="stand_in_teacher:unhurried", wait=False)
         # From the first moments of a run on; each gets at least some shards further.
         goal = len(list(out.glob("shard-*"))) + chance.randint(0, number // 8 // times)
         until(
@@ -291,7 +337,7 @@ def killed_again_and_again(tmp_path, times, number):
             assert not (out / "errors.csv").exists()
             (out / "progress" / ".plan.jsonl.1.part").write_text("half")  # as a kill may leave
     assert kills >= times - 2
-    last = run(folder, out, teacher="stand_in_teacher:unhurried")
+    last = run(folder, out, *engine, teacher="stand_in_teacher:unhurried")
     assert last.returncode == 0, last.err
     assert files_of(out) == files_of(tmp_path / "whole")
     names = [photo.filename for photo in records.read(out)]

@@ -1,5 +1,6 @@
 """The fast teacher finds what the package finds, whatever photos it is given together."""
 
+import json
 import os
 
 import numpy as np
@@ -75,6 +76,14 @@ def test_large_faces_only():
     assert len(faces.boxes) == 1
 
 
+@pytest.mark.parametrize("slope", [[0.2, -0.5, 1.0], [0.2, -0.5, 1.3]])
+def test_prelu_whatever_the_slope(slope):
+    """Two of the layers have slopes above 1, for which the larger of two is the wrong one."""
+    slope, x = np.float32(slope), np.float32([[-2, -2, -2], [0, 0, 0], [3, 3, 3]])
+    expected = np.where(x > 0, x, slope * x)
+    np.testing.assert_array_equal(teacher._prelu(x, slope), expected)
+
+
 def test_suppression_is_the_packages_rule():
     """A box is dropped for any better box it overlaps, even one that is itself dropped."""
     boxes = np.float32([[0, 0, 10, 10], [0, 2, 10, 12], [0, 4, 10, 14], [50, 50, 60, 60]])
@@ -137,5 +146,11 @@ def test_the_benchmark_runs(tmp_path, capsys):
     assert "4 of 4" in capsys.readouterr().out
     assert figures.exists()
     assert plot.exists()
+    arguments = [str(folder), "--names", "70", "--json", str(figures), "--plot", str(plot)]
+    assert benchmark.main(arguments) == 0
+    assert "70 names" in capsys.readouterr().out
+    (run,) = json.loads(figures.read_text()).values()
+    assert [done for done, _ in run["memory"]] == [0, 32, 64, 70, 70]
+    assert run["disk_mb"] > 0.1
     assert benchmark.main([str(tmp_path / "nowhere")]) == 1
     assert "no such folder" in capsys.readouterr().err

@@ -1,0 +1,189 @@
+"""The photos of one shard: read, looked at, and put down as they are to be stored."""
+
+import os
+from concurrent import futures
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from distill.agreement import merge
+from ssd import photo_files, records
+
+LOOKS = {"": (), "mirror": ("mirror",), "scale": ("scale",), "both": ("mirror", "scale")}
+SMALLER = 0.75  # scale of the other look: between two levels of the teacher's own pyramid
+BATCH_PHOTOS = 32
+BATCH_PIXELS = 32_000_000  # bounds memory where photos are large
+FACE_PIXELS = 48  # side of a face as the teacher's last network sees it
+MOST_SHRUNK = 8  # what a JPEG decoder can do
+
+
+class Part(NamedTuple):
+    """What came of some photos of a shard.
+
+    Args:
+        labelled: `LabelledPhoto`s, in the order of the photos.
+        errors: A list of [name, reason] of the photos that could not be read.
+        one_sided: Number of sure faces that not every look sees.
+    """
+
+    labelled: list
+    errors: list
+    one_sided: int
+
+    @property
+    def photos(self):
+        """Number of photos that are dealt with."""
+        return len(self.labelled) + len(self.errors)
+
+    @property
+    def faces(self):
+        """Number of faces to learn."""
+        return sum(int(np.sum(photo.classes > 0)) for photo in self.labelled)
+
+    @property
+    def ignored(self):
+        """Number of regions to ignore."""
+        return sum(int(np.sum(photo.classes == records.IGNORE)) for photo in self.labelled)
+
+
+def label_shard(source, names, teacher, options):
+    """Labels the photos of one shard, some at a time.
+
+    The same names give the same parts, wherever and however often.
+
+    Args:
+        source: Folder the names are in.
+        names: Names of the photos.
+        teacher: A function; see `distill.labeling.Options`.
+        options: `distill.labeling.Options`.
+
+    Yields:
+        `Part`s, in the order of the names.
+    """
+    shrink = shrinkage(options.min_face)
+    for batch, errors in _batches(source, names, options, shrink):
+        labelled, one_sided = [], 0
+        looks = _look([photo.pixels for _, photo in batch], teacher, options, shrink)
+        for (name, photo), seen in zip(batch, looks, strict=True):
+            boxes, scores, agreed = merge(seen)
+            sure = scores >= options.label
+            one_sided += int(np.sum(~agreed & sure))
+            classes = np.where(agreed & sure, 1, records.IGNORE)
+            labelled.append(_to_labelled(name, photo, boxes * shrink, classes, scores))
+        yield Part(labelled, errors, one_sided)
+
+
+def shrinkage(min_face):
+    """How many times smaller than stored the teacher may see photos: 1, 2, 4 or 8.
+
+    The smallest face keeps the pixels that the last network of MTCNN looks at, so nothing is lost
+    that it would use. What is stored is not touched.
+
+    Args:
+        min_face: Side of the smallest face to look for, in pixels of the stored photo.
+
+    Example:
+        >>> [shrinkage(side) for side in (20, 95, 96, 200, 2000)]
+        [1, 1, 2, 4, 8]
+    """
+    shrink = 1
+    while shrink < MOST_SHRUNK and min_face >= 2 * shrink * FACE_PIXELS:
+        shrink *= 2
+    return shrink
+
+
+def _look(pixels, teacher, options, shrink):
+    """For each photo, (boxes in pixels, scores) of each look at it."""
+
+    def look(pixels):
+        if not pixels:
+            return
+        found = teacher(pixels, min_face=options.min_face / shrink, floor=options.ignore)
+        for boxes, scores in found:
+            boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+            sure = np.asarray(scores) >= options.ignore
+            yield boxes[sure], np.asarray(scores, np.float32)[sure]
+
+    looks = [list(look(pixels))]
+    for other in LOOKS[options.second_opinion]:
+        if other == "mirror":
+            mirrored = look([photo[:, ::-1] for photo in pixels])
+            looks.append(
+                [
+                    (photo.shape[1] * np.float32([0, 1, 0, 1]) + _FLIP * boxes[:, [0, 3, 2, 1]], s)
+                    for photo, (boxes, s) in zip(pixels, mirrored, strict=True)
+                ]
+            )
+        else:
+            smaller = [_smaller(photo) for photo in pixels]
+            looks.append(
+                [
+                    (boxes * np.float32([*np.divide(photo.shape[:2], small.shape[:2])] * 2), s)
+                    for photo, small, (boxes, s) in zip(pixels, smaller, look(smaller), strict=True)
+                ]
+            )
+    return zip(*looks, strict=True)
+
+
+_FLIP = np.float32([1, -1, 1, -1])
+
+
+def _smaller(photo):
+    size = [max(1, round(SMALLER * side)) for side in photo.shape[1::-1]]
+    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR))
+
+
+def _to_labelled(name, photo, boxes, classes, scores):
+    height, width = photo.size
+    boxes = np.clip(boxes / np.float32([height, width] * 2), 0, 1)
+    kept = np.all(boxes[:, 2:] > boxes[:, :2], axis=-1)
+    return records.LabelledPhoto(
+        encoded=photo.encoded,
+        filename=name,
+        height=height,
+        width=width,
+        boxes=boxes[kept],
+        classes=classes[kept],
+        scores=scores[kept],
+    )
+
+
+def _batches(source, names, options, shrink):
+    """Lists of (name, Photo) and of [name, reason], the photos read ahead by threads."""
+
+    def read(name):
+        try:
+            return photo_files.read(
+                os.path.join(source, name),
+                max_side=options.max_side,
+                max_pixels=options.max_pixels,
+                shrink=shrink,
+            )
+        except ValueError as error:
+            return str(error)
+
+    batch, errors, pixels = [], [], 0
+    with futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        ahead = []
+        waiting = iter(names)
+        try:
+            while True:
+                while len(ahead) < BATCH_PHOTOS and (name := next(waiting, None)) is not None:
+                    ahead.append((name, pool.submit(read, name)))
+                if not ahead:
+                    break
+                name, pending = ahead.pop(0)
+                photo = pending.result()
+                if isinstance(photo, str):
+                    errors.append([name, photo])
+                else:
+                    batch.append((name, photo))
+                    pixels += photo.pixels.size // 3
+                if len(batch) + len(errors) == BATCH_PHOTOS or pixels >= BATCH_PIXELS:
+                    yield batch, errors
+                    batch, errors, pixels = [], [], 0
+        finally:  # stopped on the way: what is read ahead is wanted no more
+            pool.shutdown(cancel_futures=True)
+    if batch or errors:
+        yield batch, errors
