@@ -21,7 +21,8 @@ def look(photos, *, min_face, floor):
         For each photo, boxes `[ymin, xmin, ymax, xmax]` in pixels and scores.
     """
     detector = _open(os.environ["SSD_STUDENT"])
-    return [detector(photo, threshold=floor)[:2] for photo in photos]
+    found = [detector(photo, threshold=floor) for photo in photos]
+    return [(each.boxes, each.scores) for each in found]
 
 
 @functools.cache
