@@ -238,7 +238,7 @@ def test_a_crowd():
 
 def test_many_anchors():
     random = np.random.default_rng(6)
-    grid, boxes, ignore = draw(random, 2, 10, 3000)
+    grid, boxes, ignore = draw(random, 2, 10, 5000)  # more than one part of tiles
     wanted = expected(grid, boxes, ignore)
     for mode in modes():
         for got, want in zip(run(mode, grid, boxes, ignore), wanted, strict=True):
