@@ -85,7 +85,7 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
             tf.data.experimental.service.distribute(
                 processing_mode=tf.data.experimental.service.ShardingPolicy.OFF,
                 service=service,
-                # Pixels hardly get smaller, and to try takes half as long as making them.
+                # Pixels hardly get smaller, and to try costs the workers time.
                 compression=None,
             )
         )
