@@ -206,7 +206,7 @@ def step(number, what):
 
 def say(state):
     """How far the labelling is."""
-    print(f"   {state['done']} of {state['total']} photos, {state['faces']} faces", flush=True)
+    print(f"   {state.done} of {state.total} photos, {state.faces} faces", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ from keras import ops
 # Shares of the photos that a change falls upon. Tone changes on all of them.
 _CRUSHED = 0.15
 _BACKLIT = 0.2
-_BLURRED = 0.25
 _GRAINY = 0.3
+# The first photos of a batch are blurred, one in so many: photos come in random order, and 14
+# passes over all of them would take longer than the rest of the layer.
+_BLURRED = 4
 # Reach of the blur in pixels to either side; two standard deviations at its strongest.
 _REACH = 3
 
@@ -51,7 +53,7 @@ def tone(images, gamma, saturation, contrast, gain):
     middle = ops.mean(light, axis=[1, 2], keepdims=True)
     light = 255 * gain * (contrast * ops.matmul(light, mix) + (1 - contrast) * middle)
     light = ops.reshape(light, [batch, height, width, 3])
-    return ops.clip(ops.where(images > 0, light, 0.0), 0.0, 255.0)
+    return ops.clip(_lit(images) * light, 0.0, 255.0)
 
 
 def crush(images, strength):
@@ -162,7 +164,12 @@ def grain(images, read, shot, noise):
     """
     read, shot = read[:, None, None, None], shot[:, None, None, None]
     noisy = images + noise * ops.sqrt(ops.square(read) + shot * images)
-    return ops.clip(ops.where(images > 0, noisy, 0.0), 0.0, 255.0)
+    return ops.clip(_lit(images) * noisy, 0.0, 255.0)
+
+
+def _lit(images):
+    """1 where there is light, 0 in black. A product with it takes a third of the time of `where`."""
+    return ops.cast(images > 0, images.dtype)
 
 
 @keras.saving.register_keras_serializable("ssd")
@@ -214,12 +221,14 @@ class Light(keras.layers.Layer):
             size=0.15 + 0.25 * draws[10],
         )
         # Of the blurred, a third each: down alone, across alone, both.
-        width, way = 1.5 * some(11, _BLURRED), draws[13]
-        images = blur(
-            images,
+        count = batch // _BLURRED
+        width, way = 1.5 * draws[11, :count], draws[13, :count]
+        blurred = blur(
+            images[:count],
             down=width * ops.cast(way < 2 / 3, "float32"),
             across=width * ops.cast(way > 1 / 3, "float32"),
         )
+        images = ops.concatenate([blurred, images[count:]], axis=0)
         # One field for the whole batch: no photo can tell that another has the same grain.
         noise = keras.random.normal([1, rows, columns, 3], seed=self.seed_generator)
         amount = some(14, _GRAINY)
