@@ -20,7 +20,8 @@ from ssd.metadata import describe
 
 PRECISIONS = ("float32", "float16", "int8")
 _PREPROCESSING = (
-    "RGB bytes. Scale the photo with its aspect kept (antialiased bilinear) so that it just fits "
+    "RGB bytes. Scale the photo with its aspect kept (by 2x2 means while it is twice the size "
+    "wanted or more, then bilinearly, half-pixel centres) so that it just fits "
     "the input, put it into the top left corner, leave the rest 0. Values stay in [0, 255]."
 )
 _OUTPUTS = {

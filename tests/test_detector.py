@@ -174,13 +174,18 @@ def test_portable_kernels_find_the_same(models):
         assert portable.classes.tolist() == usual.classes.tolist()
 
 
-def test_the_shipped_model_finds_a_face():
-    if not module._SHIPPED.exists():
-        pytest.skip("no model ships with this copy")
+def test_the_shipped_model_finds_the_one_face_of_a_portrait():
+    cbook = pytest.importorskip("matplotlib.cbook")
     detector = ssd.Detector()
-    assert detector.config.classes[0] == "face"
     assert detector.about["precision"] == "int8"
     assert len(detector(np.zeros((480, 640, 3), np.uint8))) == 0
+    portrait = ssd.read_photo(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+    boxes, scores, _ = detector(portrait)
+    assert len(boxes) == 1
+    assert scores[0] > 0.9
+    ymin, xmin, ymax, xmax = boxes[0]
+    assert 100 < ymin < 180 < 320 < ymax < 380
+    assert 140 < xmin < 210 < 310 < xmax < 370
 
 
 def test_nothing_found_keeps_shapes_and_types(detector):
