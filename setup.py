@@ -73,6 +73,7 @@ setup(
             "scikit-image",
             "scikit-learn",
             "setuptools>=68",
+            "tensorboard",
         ],
     },
 )

@@ -233,7 +233,8 @@ def _first_claims(tiles, boxes, reach, box, best, rows):
         [photos · tiles, TILE].
     """
     photos, tile_count, _ = ops.shape(box)
-    tile = _first(reach, ops.max(reach, axis=-1, keepdims=True))
+    # `initial` says what a batch without photos has, for which Keras would raise.
+    tile = _first(reach, ops.max(reach, axis=-1, keepdims=True, initial=0.0))
     found = _look(tiles, tile, boxes)
     value = _most(found)
     # A box that overlaps nothing claims anchor 0 and has nothing to offer.
@@ -242,9 +243,9 @@ def _first_claims(tiles, boxes, reach, box, best, rows):
 
     row = ops.arange(rows, dtype="int32")[:, None]
     same = claim[None] == claim[:, None]  # [rows, rows, photos]
-    offer = ops.max(ops.where(same, value[None], 0.0), axis=1)
+    offer = ops.max(ops.where(same, value[None], 0.0), axis=1, initial=0.0)
     holder = ops.where(same & (value[None] == offer[:, None]), row[None], rows)
-    holder = ops.min(holder, axis=1)  # [rows, photos]
+    holder = ops.min(holder, axis=1, initial=rows)  # [rows, photos]
 
     # All that claim the same anchor write its holder, so that no order of writing matters.
     spot = ops.arange(photos, dtype="int32") * (tile_count * TILE) + claim
@@ -347,7 +348,7 @@ def _first(values, best):
     """The first place along the last axis where `best`, [..., 1], stands; int32 [...]."""
     count = values.shape[-1]
     order = ops.arange(count, dtype="int32")
-    return ops.min(ops.where(values == best, order, count), axis=-1)
+    return ops.min(ops.where(values == best, order, count), axis=-1, initial=count)
 
 
 def _overlap(boxes, anchors):

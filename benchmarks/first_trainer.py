@@ -43,7 +43,7 @@ def match(boxes, classes, config):
         >>> import ssd
         >>> found = match([[0.4, 0.4, 0.9, 0.8]], [1], ssd.Config(image_size=(64, 64)))
         >>> found.shape
-        (240, 5)
+        (304, 5)
     """
     found = []
     for (rows, columns), sizes in zip(config.feature_shapes, config.anchor_shapes, strict=True):

@@ -6,7 +6,7 @@ import os
 import pathlib
 import shutil
 import sys
-from importlib import metadata
+from importlib import metadata, util
 
 import keras
 
@@ -69,7 +69,7 @@ def train(
 
     Raises:
         ValueError: If there are fewer photos than a batch, `out` holds another run, `start`
-            does not fit, or there is patience without a validation.
+            does not fit, there is patience without a validation, or no `tensorboard` package.
     """
     out = pathlib.Path(out)
     for option, value in {"epochs": epochs, "batch_size": batch_size}.items():
@@ -77,6 +77,8 @@ def train(
             raise ValueError(f"{option}: wanted 1 or more, got {value}")
     if patience is not None and (patience < 1 or validation is None):
         raise ValueError(f"patience: wanted 1 or more and a validation, got {patience}")
+    if tensorboard and util.find_spec("tensorboard") is None:
+        raise ValueError("tensorboard: wanted the package of that name (pip install tensorboard)")
     photos = records.count(labels)
     if photos < batch_size:
         named = ", ".join(map(str, records.folders(labels)))

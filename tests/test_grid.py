@@ -20,10 +20,10 @@ def test_agrees_with_the_loops():
 def test_takes_what_config_gives():
     config = Config()
     found = anchors.grid(config.feature_shapes, config.anchor_shapes)
-    assert found.shape == (32 * 32 * 3 + 16 * 16 * 2 + 8 * 8 * 4, 4)
+    assert found.shape == (32 * 32 * 4 + 16 * 16 * 2 + 8 * 8 * 4, 4)
     height, width = (found[:, 2:] - found[:, :2]).T * 256
     np.testing.assert_allclose(height / width, 1.25, rtol=1e-4)
-    np.testing.assert_allclose(np.sqrt(height * width)[:3], [16, 22.6, 32], rtol=1e-4)
+    np.testing.assert_allclose(np.sqrt(height * width)[:4], [11.3, 16, 22.6, 32], rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -169,9 +169,9 @@ def test_what_follows_from_a_cause_is_not_taken_for_another(made, tmp_path):
     found = skew(labels, write_captures(tmp_path / "seen", spoilt))
     assert len(found.causes) > 1
     sentences = [line for line in str(found).splitlines() if line.startswith("Captures are")]
-    assert ["The above may explain it." in line for line in sentences] == [False] + [True] * (
-        len(found.causes) - 1
-    )
+    assert ["What was named before may explain it." in line for line in sentences] == [False] + [
+        True
+    ] * (len(found.causes) - 1)
 
 
 def test_faces_that_are_small_are_named(made, tmp_path):
