@@ -1,6 +1,7 @@
 # make demo                the whole road on composed photos, in a fresh clone
 # make demo PHOTOS=folder  the same on your own photos (EPOCHS=n trains longer)
 # make test                the tests, under TensorFlow and, for the device side, under JAX
+# make test-ray            labelling on two Ray machines (240 MB more in the environment)
 # make test-arm64          the detector on Debian arm64 under qemu-user (root, debootstrap, binfmt)
 # make lint                ruff
 # make clean               forget the demo and the environment
@@ -11,7 +12,7 @@ BIN = $(VENV)/bin
 OUT ?= demo
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-slow test-arm64 lint clean
+.PHONY: demo test test-slow test-ray test-arm64 lint clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/demo.py $(OUT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(EPOCHS),--epochs $(EPOCHS))
@@ -22,6 +23,10 @@ test: $(VENV)/ready
 
 test-slow: $(VENV)/ready
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m slow
+
+test-ray: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,ray]"
+	$(BIN)/python -m pytest -m slow tests/test_engine.py
 
 # Says what it skips and why where the machine cannot play an arm64 board.
 test-arm64: $(VENV)/ready
