@@ -18,6 +18,7 @@ a compiler, so every compiler gives the same bits.
 
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 from anchors.boxes import Sides, overlap, shared_area
@@ -87,8 +88,21 @@ def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None):
     boxes = ops.stop_gradient(ops.convert_to_tensor(boxes, "float32"))
     ignore = None if ignore is None else ops.convert_to_tensor(ignore, "bool")
     _check(anchors, boxes, positive, negative, ignore)
-    photos = ops.shape(boxes)[:-2]
+    return Match(*_compiled(_match)(anchors, boxes, ignore, positive, negative))
 
+
+def _compiled(function):
+    """By XLA if this is a TensorFlow graph, which would run every small operation by itself."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.executing_eagerly():
+            return tf.function(function, jit_compile=True, autograph=False)
+    return function
+
+
+def _match(anchors, boxes, ignore, positive, negative):
+    photos = ops.shape(boxes)[:-2]
     real = boxes if ignore is None else ops.where(ignore[..., None], 0.0, boxes)
     box, held, overlap = _answer(anchors, _grouped(real))
     is_positive = ops.logical_or(held, overlap >= positive)
@@ -98,7 +112,7 @@ def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None):
         ignored = ops.logical_or(ignored, _covered(anchors, _grouped(regions)))
     ignored = ops.logical_and(ignored, ops.logical_not(is_positive))
     fields = (box, is_positive, ignored, overlap)
-    return Match(*(ops.reshape(field, (*photos, anchors.shape[0])) for field in fields))
+    return tuple(ops.reshape(field, (*photos, anchors.shape[0])) for field in fields)
 
 
 def _check(anchors, boxes, positive, negative, ignore):

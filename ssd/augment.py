@@ -13,8 +13,11 @@ import tensorflow as tf
 
 from ssd.jpeg import damage
 
-# A face is shown at a size between these shares of its anchors' whole range, so that every
-# level has something to learn, and never enlarged beyond what a resize can invent.
+# Share of the examples that show a photo about as the detector will: as a whole, or half of it.
+_AS_SERVED = 0.5
+_PART, _MORE = 0.5, 1.25
+# In the others a face has a size from anywhere in the anchors' whole range, so that every level
+# has something to learn, but none is enlarged beyond what a resize can invent.
 _ENLARGE = 2.0
 # A crop may reach beyond the photo by this factor; what lies there is black.
 _REACH = 2.0
@@ -68,27 +71,29 @@ def plan(sizes, boxes, classes, config, *, seed, halve=True):
         The `View` of each; boxes [..., boxes, 4] on the unit square of the image; their classes
         [..., boxes], 0 for those that do not show.
     """
-    draw = tf.random.stateless_uniform(tf.concat([tf.shape(sizes)[:-1], [7]], axis=0), seed)
-    windows = choose_windows(sizes, boxes, classes, config, draw=draw[..., :4])
-    view = look(sizes, windows, config.image_size, mirrored=draw[..., 4] < 0.5, halve=halve)
-    quality = tf.cast(_WORST + draw[..., 5] * (_BEST - _WORST), tf.int32)
-    view = view._replace(quality=tf.where(draw[..., 6] < _COMPRESSED, quality, 0))
+    draw = tf.random.stateless_uniform(tf.concat([tf.shape(sizes)[:-1], [8]], axis=0), seed)
+    windows = choose_windows(sizes, boxes, classes, config, draw=draw[..., :5])
+    view = look(sizes, windows, config.image_size, mirrored=draw[..., 5] < 0.5, halve=halve)
+    quality = tf.cast(_WORST + draw[..., 6] * (_BEST - _WORST), tf.int32)
+    view = view._replace(quality=tf.where(draw[..., 7] < _COMPRESSED, quality, 0))
     return view, *move(boxes, classes, sizes, view, config.image_size)
 
 
 def choose_windows(sizes, boxes, classes, config, *, draw):
-    """Windows onto photos in which one of their faces has a size drawn from the whole range.
+    """Windows onto photos: half of them as served, half with a face of a size drawn at random.
 
-    Sizes are drawn evenly on a logarithmic scale between `config.min_face` and the largest
-    anchor, whatever sizes the photos happen to have. A photo without a face is shown as a
-    whole or in part, just as evenly.
+    As served means about the whole photo, so that the sizes of faces, and how many there are, are
+    those of life. Where most faces are small that alone would teach little about large ones: in
+    the other half one of the faces, if there are any, has a size drawn evenly on a logarithmic
+    scale between `config.min_face` and the largest anchor.
 
     Args:
         sizes: int32 [..., 2], (height, width) of the photos in pixels.
         boxes: float32 [..., boxes, 4] on the unit square of the photo.
         classes: int [..., boxes].
         config: The `ssd.Config` of the model.
-        draw: float32 [..., 4], evenly drawn from 0 to 1: which face, how large, and where.
+        draw: float32 [..., 5], evenly drawn from 0 to 1: as served or not, which face, how large,
+            and where (two).
 
     Returns:
         float32 [..., 4], `[ymin, xmin, ymax, xmax]` in pixels of the photo; it has the aspect of
@@ -100,18 +105,18 @@ def choose_windows(sizes, boxes, classes, config, *, draw):
 
     faces = tf.cast(classes > 0, tf.int32)
     count = tf.reduce_sum(faces, axis=-1)
-    chosen = tf.minimum(tf.cast(draw[..., 0] * tf.cast(count, tf.float32), tf.int32), count - 1)
+    chosen = tf.minimum(tf.cast(draw[..., 1] * tf.cast(count, tf.float32), tf.int32), count - 1)
     this = faces * tf.cast(tf.cumsum(faces, axis=-1) - 1 == chosen[..., None], tf.int32)
     face = tf.reduce_sum(boxes * tf.cast(this, tf.float32)[..., None], axis=-2)
     face_low, face_high = face[..., :2] * photo, face[..., 2:] * photo
 
     size = tf.sqrt(tf.maximum(tf.reduce_prod(face_high - face_low, axis=-1), 1.0))
     smallest, largest = math.log(config.min_face + 1), math.log(config.anchor_sizes[-1][-1])
-    around = size / tf.exp(smallest + draw[..., 1] * (largest - smallest))
+    around = size / tf.exp(smallest + draw[..., 2] * (largest - smallest))
     around = tf.clip_by_value(around, 1 / _ENLARGE, tf.maximum(_REACH * whole, 1 / _ENLARGE))
-    anywhere = whole * tf.exp(math.log(0.25) + draw[..., 1] * (math.log(1.25) - math.log(0.25)))
-    found = count > 0
-    window = image * tf.where(found, around, anywhere)[..., None]
+    served = whole * tf.exp(math.log(_PART) + draw[..., 2] * (math.log(_MORE) - math.log(_PART)))
+    found = tf.logical_and(draw[..., 0] >= _AS_SERVED, count > 0)
+    window = image * tf.where(found, around, served)[..., None]
 
     # Anywhere, as long as the whole face is inside (or, too large, its middle) ...
     found = found[..., None]
@@ -121,7 +126,7 @@ def choose_windows(sizes, boxes, classes, config, *, draw):
     inside_low, inside_high = tf.minimum(photo - window, 0.0), tf.maximum(photo - window, 0.0)
     low = tf.clip_by_value(low, inside_low, inside_high)
     high = tf.clip_by_value(high, inside_low, inside_high)
-    corner = low + draw[..., 2:] * (high - low)
+    corner = low + draw[..., 3:] * (high - low)
     return tf.concat([corner, corner + window], axis=-1)
 
 

@@ -11,13 +11,15 @@ import math
 import keras
 from keras import ops
 
-# Shares of the photos that a change falls upon. Tone changes on all of them.
+# The first half of a batch is changed, the rest is shown as served: photos come in random order,
+# and on a processor the changes take as long as the network's forward pass. Of that half, the
+# first half again is blurred, in 14 passes over the pixels.
+_CHANGED = 2
+_BLURRED = 2
+# Shares of the changed photos that a change falls upon. Tone changes on all of them.
 _CRUSHED = 0.15
 _BACKLIT = 0.2
 _GRAINY = 0.3
-# The first photos of a batch are blurred, one in so many: photos come in random order, and 14
-# passes over all of them would take longer than the rest of the layer.
-_BLURRED = 4
 # Reach of the blur in pixels to either side; two standard deviations at its strongest.
 _REACH = 3
 
@@ -174,7 +176,7 @@ def _lit(images):
 
 @keras.saving.register_keras_serializable("ssd")
 class Light(keras.layers.Layer):
-    """Draws other light, blur and noise for each photo of a batch; serving passes through it.
+    """Draws other light, blur and noise for half of a batch; serving passes through it.
 
     Args:
         seed: Of the draws. If left out, `keras.utils.set_random_seed` decides.
@@ -193,9 +195,13 @@ class Light(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, images, training=False):
-        """The images, changed if training."""
+        """The images, half of them changed if training."""
         if not training:
             return images
+        count = ops.shape(images)[0] // _CHANGED
+        return ops.concatenate([self._changed(images[:count]), images[count:]], axis=0)
+
+    def _changed(self, images):
         batch, rows, columns, _ = ops.shape(images)
         draws = keras.random.uniform([16, batch], seed=self.seed_generator)
 
@@ -229,7 +235,7 @@ class Light(keras.layers.Layer):
             across=width * ops.cast(way > 1 / 3, "float32"),
         )
         images = ops.concatenate([blurred, images[count:]], axis=0)
-        # One field for the whole batch: no photo can tell that another has the same grain.
+        # One field for all of them: no photo can tell that another has the same grain.
         noise = keras.random.normal([1, rows, columns, 3], seed=self.seed_generator)
         amount = some(14, _GRAINY)
         return grain(images, read=6 * amount, shot=0.4 * amount, noise=noise)

@@ -88,7 +88,7 @@ class _PerReplica(keras.losses.Loss):
     """A loss as it is; under tf.distribute Keras divides it by the devices that will add it up."""
 
     def call(self, labels, loss):
-        return loss
+        return ops.reshape(loss, [1])  # Keras leaves a scalar as it is, undivided
 
 
 _per_replica = _PerReplica(name="per_replica")

@@ -50,8 +50,9 @@ def size_of(photo):
     return (tf.io.extract_jpeg_shape(photo) if photo.dtype == tf.string else tf.shape(photo))[:2]
 
 
-def choose_window(size, boxes, classes, config, seed):
+def choose_window(size, boxes, classes, config, seed, served=False):
     draw = tf.random.stateless_uniform([4], seed)
+    draw = tf.concat([[0.0 if served else 0.999], draw], axis=0)
     return augment.choose_windows(tf.constant(size), boxes, classes, config, draw=draw)
 
 
@@ -110,6 +111,21 @@ def test_faces_are_shown_at_sizes_over_the_whole_range():
     assert shares.min() > 0.15 * len(sizes)
 
 
+def test_as_served_shows_half_the_photo_to_a_little_more_than_all_of_it():
+    boxes, config = np.float32([[0.1, 0.1, 0.2, 0.2]]), Config(image_size=(256, 256))
+    for classes in np.array([[1], [0], [-1]]):
+        shares = []
+        for index in range(100):
+            window = choose_window((600, 800), boxes, classes, config, (index, 2), served=True)
+            shares.append(float(window[3] - window[1]) / 800)
+        assert 0.5 <= min(shares) < 0.6
+        assert 1.1 < max(shares) <= 1.25
+        # A photo without a face is always shown so.
+        if classes[0] != 1:
+            again = choose_window((600, 800), boxes, classes, config, (99, 2)).numpy()
+            np.testing.assert_array_equal(again, window)
+
+
 def test_a_face_cut_in_half_is_a_region_to_ignore_and_one_outside_is_gone():
     photo = np.zeros((*PHOTO, 3), np.uint8)
     boxes = np.float32([[0, 0, 0.5, 0.25], [0, 0.8, 0.5, 1.0], [0.25, 0.25, 0.5, 0.5]])
@@ -159,7 +175,7 @@ def test_many_at_once_are_each_by_itself():
     boxes, classes = boxes.astype(np.float32), random.choice([-1, 1, 2], (4, 3))
     for index, count in enumerate(counts):
         boxes[index, count:], classes[index, count:] = 0, 0
-    draw = random.uniform(0, 1, (4, 4)).astype(np.float32)
+    draw = random.uniform(0, 1, (4, 5)).astype(np.float32)
     mirrored = np.array([True, False, False, True])
 
     windows = augment.choose_windows(sizes, boxes, classes, CONFIG, draw=draw)

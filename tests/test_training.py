@@ -245,8 +245,12 @@ def test_two_devices_reach_what_one_does(disc_labels, tiny, tmp_path, backend):
             env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags},
         )
         assert done.returncode == 0, done.stderr[-2000:]
-        losses[name] = [float(row["loss"]) for row in rows(tmp_path / name)]
-    np.testing.assert_allclose(losses["two"], losses["one"], rtol=0.15)
+        for row in rows(tmp_path / name):  # two devices report one loss, not two added up
+            terms = float(row["confidence"]) + float(row["location"]) + float(row["extra"])
+            assert float(row["loss"]) == pytest.approx(terms, rel=1e-4)
+        losses[name] = float(row["loss"])
+    # Not epoch by epoch: each device draws its own light, and the first three steps are wild.
+    assert losses["two"] == pytest.approx(losses["one"], rel=0.15)
 
 
 def test_the_backend_is_the_one_asked_for():
