@@ -12,17 +12,20 @@ BIN = $(VENV)/bin
 OUT ?= demo
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
+# Two files of tests at a time: most of their time is Python tracing graphs on one core.
+PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
 .PHONY: demo test test-slow test-ray test-arm64 lint clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/demo.py $(OUT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(EPOCHS),--epochs $(EPOCHS))
 
 test: $(VENV)/ready
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m "not slow"
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "device and not slow"
+	KERAS_BACKEND=tensorflow $(PYTEST) -m "not slow"
+	KERAS_BACKEND=jax $(PYTEST) -m "device and not slow"
 
 test-slow: $(VENV)/ready
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m slow
+	KERAS_BACKEND=tensorflow $(PYTEST) -m slow
 
 test-ray: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,ray]"

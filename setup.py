@@ -69,6 +69,7 @@ setup(
             "packaging",
             "pycocotools",
             "pytest",
+            "pytest-xdist",
             "ruff",
             "scikit-image",
             "scikit-learn",

@@ -4,14 +4,15 @@
 
 PHOTOS is a folder, HUMAN.json says in COCO format where faces are on some of its photos.
 Stopped at any point, the same command goes on where it was. In OUT then lie `face.tflite` (int8),
-`face_float32.tflite`, `face.keras` to fine-tune from, and the model card `face.md`.
+`face_float32.tflite` (which computes in 32 bits), `face.keras` to fine-tune from, and the model
+card `face.md`. Weights are rounded to 16 bits, which makes the two last files small.
 
 1. People's labels are taken over.
 2. MTCNN labels the other photos, looking twice.
 3. Round 1: a student learns from the people's labels alone.
 4. The student labels the other photos, too. What it and MTCNN both see is a face; what only one
    of them sees is a region to ignore.
-5. Round 2: the student goes on with people's labels, seen several times each, and with those.
+5. Round 2: a student begins afresh, on people's labels, seen several times each, and on those.
 6. It is exported and measured.
 """
 
@@ -19,7 +20,7 @@ import argparse
 import json
 import os
 import pathlib
-import shutil
+import zipfile
 
 import ssd
 from distill.combining import combine
@@ -27,10 +28,10 @@ from distill.labeling import Options, find_photos, label
 from ssd.importing import import_labels
 from ssd.records import read_dataset
 
-CONFIG = ssd.Config(image_size=(224, 288), positive=0.4, negative=0.3)
+CONFIG = ssd.Config(image_size=(224, 288), width=0.1875, positive=0.4, negative=0.3)
 ALPHA = 2.0  # weight of the offset loss
-BATCH = 32
-EPOCHS = (26, 12)  # of either round
+BATCH = 8  # a step on 8 photos brings a short training as far as one on 32
+EPOCHS = (26, 14)  # of either round
 HUMAN_TIMES = 4  # how often round 2 sees a photo with people's labels for one of the others
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
 
@@ -52,7 +53,7 @@ def main():
     parser.add_argument("--alpha", type=float, default=ALPHA, help=f"offset loss ({ALPHA:g})")
     parser.add_argument("--batch-size", type=int, default=BATCH, help=f"photos a step ({BATCH})")
     parser.add_argument(
-        "--epochs", type=int, nargs=2, default=EPOCHS, metavar="N", help="of the rounds (26 12)"
+        "--epochs", type=int, nargs=2, default=EPOCHS, metavar="N", help="of the rounds (26 14)"
     )
     parser.add_argument(
         "--human-times", type=int, default=HUMAN_TIMES, help=f"weight of labels ({HUMAN_TIMES})"
@@ -102,26 +103,27 @@ def main():
         labels,
         out / "round2",
         config,
-        start=out / "round1" / "model.keras",
         epochs=options.epochs[1],
         **training,
     )
 
     step(6, "the files, and what they are worth")
-    shutil.copyfile(out / "round2" / "model.keras", out / "face.keras")
+    model = rounded(model)
+    save_packed(model, out / "face.keras")
     seen = ssd.dataset(human, config, batch_size=options.batch_size, training=True, seed=0)
-    files = {"int8": out / "face.tflite", "float32": out / "face_float32.tflite"}
+    files = {"int8": out / "face.tflite", "float16": out / "face_float32.tflite"}
     for precision, file in files.items():
         if not file.exists():
             ssd.export(model, file, precision=precision, calibration=seen)
     figures = {}
     if options.validation:
-        for precision, file in files.items():
+        for file in files.values():
             detector = ssd.Detector(file, threads=os.cpu_count() or 1)
-            figures[precision] = ssd.evaluate(detector, *options.validation, smallest=SMALLEST)
-            print(f"{precision}: {figures[precision]}")
+            figures[file.name] = ssd.evaluate(detector, *options.validation, smallest=SMALLEST)
+            print(f"{file.name}: {figures[file.name]}")
     counts = {folder.name: read_dataset(folder)["counts"] for folder in (human, by_mtcnn, agreed)}
-    (out / "face.md").write_text(card(model, files, figures, counts))
+    files = [*files.values(), out / "face.keras"]
+    (out / "face.md").write_text(card((first, model), files, figures, counts))
     print(f"model card: {out / 'face.md'}")
 
 
@@ -142,9 +144,29 @@ def complete(folder):
     return (folder / "dataset.json").exists() and read_dataset(folder).get("complete", False)
 
 
-def card(model, files, figures, counts):
+def rounded(model):
+    """The same model with weights of 16 bits, without what only training needs."""
+    small = ssd.SSD(model.config)
+    small.training = model.training
+    small.set_weights([each.astype("float16").astype("float32") for each in model.get_weights()])
+    return small
+
+
+def save_packed(model, path):
+    """As `model.save`, packed: half of every rounded weight is zeros."""
+    whole, packed = path.with_name("whole.keras"), path.with_name("packed.keras")
+    model.save(whole)
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    whole.unlink()
+    packed.replace(path)
+
+
+def card(models, files, figures, counts):
     """The model card: what the model is, what it was made of, how good it is."""
-    config, about = model.config, model.training
+    model = models[-1]
+    config = model.config
     lines = [
         "# Face model",
         "",
@@ -154,7 +176,7 @@ def card(model, files, figures, counts):
         "",
         "| file | KB |",
         "|---|---|",
-        *(f"| `{file.name}` | {file.stat().st_size / 1000:.0f} |" for file in files.values()),
+        *(f"| `{file.name}` | {file.stat().st_size / 1000:.0f} |" for file in files),
         "",
         "## Labels",
         "",
@@ -168,7 +190,7 @@ def card(model, files, figures, counts):
         "",
         "## Training",
         "",
-        *(training_lines(about)),
+        *(training_line(number, each.training) for number, each in enumerate(models, 1)),
         "",
     ]
     if figures:
@@ -187,16 +209,14 @@ def card(model, files, figures, counts):
     return "\n".join(lines)
 
 
-def training_lines(about):
-    """One line for each round, the first round first."""
-    before = training_lines(about["start"]) if about["start"] else []
-    return [
-        *before,
-        f"{len(before) + 1}. {about['photos']} photos (repeats counted), {about['epochs']} epochs, "
+def training_line(number, about):
+    """How one round went."""
+    return (
+        f"{number}. {about['photos']} photos (repeats counted), {about['epochs']} epochs, "
         f"batch {about['batch_size']}, learning rate {about['learning_rate']:g}, alpha "
         f"{about['alpha']:g}, seed {about['seed']}, final loss {about['terms']['loss']:.3f}; "
-        f"ssd-faces {about['version']} on {about['backend']}.",
-    ]
+        f"ssd-faces {about['version']} on {about['backend']}."
+    )
 
 
 def step(number, what):

@@ -110,7 +110,7 @@ def test_the_recipe_makes_what_ships_and_is_walked_once(composed, tiny_json, tmp
     for name in ("face.tflite", "face_float32.tflite", "face.keras"):
         assert (tmp_path / name).stat().st_size > 10_000
     card = (tmp_path / "face.md").read_text()
-    assert "| int8 | 20 |" in card
+    assert "| face.tflite | 20 |" in card
     # 20 photos by people, four times, and 20 by MTCNN and the student.
     assert "1. 20 photos (repeats counted), 2 epochs" in card
     assert "2. 100 photos (repeats counted), 2 epochs" in card

@@ -28,17 +28,24 @@ def rows(out):
         return list(csv.DictReader(file))
 
 
-def test_a_run_learns_and_leaves_model_history_and_curves(disc_labels, tiny, tmp_path):
-    options = {"epochs": 6, "batch_size": 16, "seed": 0, "cache": tmp_path / "cache"}
-    model = ssd.train(disc_labels, tmp_path / "run", tiny, **options)
-    assert len(list((tmp_path / "cache").iterdir())) == 2  # one file for each shard
-    history = rows(tmp_path / "run")
+@pytest.fixture(scope="module")
+def trained(disc_labels, tiny, tmp_path_factory):
+    """A finished run: its model, its folder, and the options to call it with again."""
+    out = tmp_path_factory.mktemp("first")
+    options = {"epochs": 6, "batch_size": 16, "seed": 0, "cache": out / "cache"}
+    return ssd.train(disc_labels, out / "run", tiny, **options), out / "run", options
+
+
+def test_a_run_learns_and_leaves_model_history_and_curves(trained, tiny):
+    model, out, options = trained
+    assert len(list(options["cache"].iterdir())) == 2  # one file for each shard
+    history = rows(out)
     assert [int(row["epoch"]) for row in history] == list(range(6))
     assert float(history[-1]["loss"]) < 0.8 * float(history[0]["loss"])
     assert float(history[-1]["unmatched"]) == 0
-    assert (tmp_path / "run" / "curves.png").stat().st_size > 5000
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["epochs"] == 6
-    again = ssd.load(tmp_path / "run" / "model.keras")
+    assert (out / "curves.png").stat().st_size > 5000
+    assert json.loads((out / "run.json").read_text())["epochs"] == 6
+    again = ssd.load(out / "model.keras")
     image = np.zeros((1, *tiny.image_size, 3), np.uint8)
     np.testing.assert_array_equal(model.predict(image, verbose=0), again.predict(image, verbose=0))
 
@@ -67,17 +74,19 @@ def test_killed_it_goes_on_after_the_last_epoch(disc_labels, tiny, tmp_path):
     assert int(ssd.load(out / "model.keras").optimizer.iterations) == 3 * epochs
 
 
-def test_a_finished_run_is_not_run_again(disc_labels, tiny, tmp_path):
-    ssd.train(disc_labels, tmp_path / "run", tiny, epochs=1, batch_size=16)
-    before = (tmp_path / "run" / "model.keras").read_bytes()
-    ssd.train(disc_labels, tmp_path / "run", tiny, epochs=1, batch_size=16)
-    assert (tmp_path / "run" / "model.keras").read_bytes() == before
+def test_a_finished_run_is_not_run_again(disc_labels, tiny, trained):
+    _, out, options = trained
+    before = (out / "model.keras").read_bytes()
+    ssd.train(disc_labels, out, tiny, **options)
+    assert (out / "model.keras").read_bytes() == before
 
 
-def test_a_folder_with_another_run_is_left_alone(disc_labels, tiny, tmp_path):
-    ssd.train(disc_labels, tmp_path / "run", tiny, epochs=1, batch_size=16)
-    with pytest.raises(ValueError, match="holds another run: its epochs is 1, wanted 2"):
-        ssd.train(disc_labels, tmp_path / "run", tiny, epochs=2, batch_size=16)
+def test_a_folder_with_another_run_is_left_alone(disc_labels, tiny, trained, tmp_path):
+    _, out, options = trained
+    before = (out / "model.keras").read_bytes()
+    with pytest.raises(ValueError, match="holds another run: its epochs is 6, wanted 7"):
+        ssd.train(disc_labels, out, tiny, **{**options, "epochs": 7})
+    assert (out / "model.keras").read_bytes() == before
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("kept")
     with pytest.raises(ValueError, match="wanted an empty folder"):
@@ -105,32 +114,24 @@ def test_a_folder_named_twice_is_seen_twice(disc_labels, tiny, tmp_path):
         images += len(batch)
     assert images == 96
     assert len(list((tmp_path / "cache").iterdir())) == 2  # kept once all the same
-    model = ssd.train([disc_labels, disc_labels], tmp_path / "run", tiny, epochs=1, batch_size=16)
-    assert model.training["photos"] == 96
-    assert int(model.optimizer.iterations) == 6
     with pytest.raises(ValueError, match="wanted a folder of labels or several, got none"):
         records.count([])
 
 
-@pytest.fixture(scope="module")
-def trained(disc_labels, tiny, tmp_path_factory):
-    out = tmp_path_factory.mktemp("first") / "run"
-    ssd.train(disc_labels, out, tiny, epochs=2, batch_size=16, seed=0)
-    return out / "model.keras"
-
-
 def test_a_run_begins_with_the_weights_of_another(disc_labels, trained, tmp_path):
-    first = ssd.load(trained)
+    first, out, _ = trained
     # A learning rate of zero leaves the weights where they began.
-    still = {"epochs": 1, "batch_size": 16, "learning_rate": 0.0, "start": trained}
+    still = {"epochs": 1, "batch_size": 16, "learning_rate": 0.0, "start": out / "model.keras"}
     model = ssd.train(disc_labels, tmp_path / "same", **still)
     assert model.config == first.config
-    assert model.training["start"]["epochs"] == 2
+    assert model.training["start"]["epochs"] == 6
     for own, other in zip(model.trainable_weights, first.trainable_weights, strict=True):
         np.testing.assert_array_equal(own, other)
 
     wider = dataclasses.replace(first.config, classes=("face", "smile"), image_size=(96, 96))
-    model = ssd.train(disc_labels, tmp_path / "wider", wider, **still)
+    model = ssd.train([disc_labels, disc_labels], tmp_path / "wider", wider, **still)
+    assert model.training["photos"] == 96
+    assert int(model.optimizer.iterations) == 6
     fresh = [
         own.path
         for own, other in zip(model.trainable_weights, first.trainable_weights, strict=True)
@@ -143,7 +144,9 @@ def test_a_run_begins_with_the_weights_of_another(disc_labels, trained, tmp_path
 def test_a_start_that_does_not_fit_is_refused(disc_labels, tiny, trained, tmp_path):
     other = dataclasses.replace(tiny, width=0.1)
     with pytest.raises(ValueError, match=r"with the Config.s width, 0\.1, got one with 0\.05"):
-        ssd.train(disc_labels, tmp_path / "run", other, start=trained, batch_size=16)
+        ssd.train(
+            disc_labels, tmp_path / "run", other, start=trained[1] / "model.keras", batch_size=16
+        )
     assert not (tmp_path / "run").exists()
 
 
@@ -181,9 +184,9 @@ def test_patience_wants_a_validation(disc_labels, tiny, tmp_path):
 
 
 def test_how_it_was_trained_stands_in_the_model_file(trained):
-    about = ssd.load(trained).training
+    about = ssd.load(trained[1] / "model.keras").training
     assert json.loads(json.dumps(about)) == about
-    assert about["epochs_done"] == about["epochs"] == 2
+    assert about["epochs_done"] == about["epochs"] == 6
     assert about["batch_size"] == 16
     assert about["backend"] == keras.backend.backend()
     assert about["terms"]["loss"] > 0
