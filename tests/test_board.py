@@ -197,13 +197,18 @@ def test_finds_there_what_it_finds_here(board, trained, precision, kernels, caps
         yours = ssd.Detections(*map(np.array, lists))
         pairs += [*nearest(mine, yours), *nearest(yours, mine)]
     pixels, scores = np.max(pairs, axis=0)
+    near = np.mean([distance < 1 for distance, _ in pairs])
     with capsys.disabled():
-        print(f" [{len(pairs)} boxes: {pixels:.3f} pixels, {scores:.4f} score apart at most]")
+        print(
+            f" [{precision}, {kernels} kernels: {len(pairs)} boxes, {near:.1%} within a pixel, at "
+            f"most {pixels:.3f} pixels and {scores:.4f} score apart]"
+        )
     assert len(pairs) >= 40, "too little to compare"
-    assert pixels < 1
     if kernels == "portable" and len(board) == 1:  # whatever the runtime, on one processor
         assert (pixels, scores) == (0, 0)
-    # int8 convolutions round differently where other kernels serve them.
+    # Each processor has int8 convolutions of its own, which round in their own way; where that
+    # decides which of two boxes is the better, more moves than a rounding.
+    assert near >= 0.95 if precision == "int8" else pixels < 1
     assert scores < (0.02 if precision == "float32" else 0.05)
 
 

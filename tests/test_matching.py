@@ -342,6 +342,20 @@ def test_no_gradient_and_no_nan():
         assert (keras.ops.convert_to_numpy(gradient) == 0).all()
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="reads TensorFlow's graph")
+def test_a_tensorflow_graph_leaves_it_to_xla_and_knows_its_shapes():
+    import tensorflow as tf
+
+    @tf.function
+    def graph(boxes):
+        return anchors.match(np.zeros((5, 4), "float32"), boxes)
+
+    traced = graph.get_concrete_function(tf.TensorSpec((None, 3, 4)))
+    assert traced.structured_outputs.overlap.shape.as_list() == [None, 5]
+    attributes = [operation.node_def.attr for operation in traced.graph.get_operations()]
+    assert any(attribute["_XlaMustCompile"].b for attribute in attributes)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="reads JAX's intermediate code")
 def test_memory_never_holds_all_pairs():
     import jax
