@@ -213,29 +213,27 @@ def imitate(labels, config, options):
     """
     kind = {"batch_size": options.batch_size, "training": True}
     counts = range(1, options.cores + 1)
-    loops = {
-        count: iter(ssd.dataset(labels, config, **kind).repeat().with_options(on_cores(count)))
-        for count in counts
-    }
-    decoded = {count: iter(only_decoded(labels).with_options(on_cores(count))) for count in counts}
+    loops = ssd.dataset(labels, config, **kind).repeat()
+    decoded = only_decoded(labels)
     rows = [(count, step) for count in counts for step in options.device_step]
     seen = {row: [] for row in rows}
 
-    def timed(batches, count, seconds, step=lambda batch: None):
+    def timed(data, count, seconds, step=lambda batch: None):
+        # One pipeline at a time: another would go on filling its buffers meanwhile.
         with cores.confined(count):
+            batches = iter(data.with_options(on_cores(count)))
+            run(batches, step, seconds / 3)  # until it has settled how much is done at once
             return run(batches, step, seconds)
 
     for turn in range(options.repeats):
         for count, step in rows:
             _say(f"round {turn + 1} of {options.repeats}: {count} cores, step of {step * 1e3:g} ms")
-            example = timed(loops[1], 1, options.seconds / 2) / options.batch_size
+            example = timed(loops, 1, options.seconds) / options.batch_size
             effective = 1.0
             if count > 1:
-                effective = timed(decoded[1], 1, options.seconds / 4)
-                effective /= timed(decoded[count], count, options.seconds / 4)
-            loop = timed(
-                loops[count], count, options.seconds, lambda _, step=step: time.sleep(step)
-            )
+                effective = timed(decoded, 1, options.seconds / 2)
+                effective /= timed(decoded, count, options.seconds / 2)
+            loop = timed(loops, count, options.seconds, lambda _, step=step: time.sleep(step))
             seen[count, step].append((example, effective, loop))
     found = []
     for count, step in rows:
