@@ -106,7 +106,7 @@ def measure(options):
     return result
 
 
-def time_stages(labels, config, batch_size, *, repeats=3):
+def time_stages(labels, config, batch_size, *, repeats=8):
     """Seconds of one core for an example, stage by stage.
 
     Each stage is the time of the pipeline up to it, less that of the pipeline before it. It is

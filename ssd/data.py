@@ -7,6 +7,7 @@ from ssd import cache as kept
 
 # Photos waiting to be shuffled are compressed, 10 to 100 KB each.
 _SHUFFLE = 2048
+_AHEAD = 4  # batches that a worker has ready
 # Photos of which boxes and windows are worked out in one go.
 TOGETHER = 32
 
@@ -27,8 +28,8 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
             filled here, survives being killed, and follows changes of labels and Config.
         service: Address of a tf.data service, such as `grpc://10.0.0.1:5050`, whose workers make
             the batches; they must see `labels` (and `cache`) under the same paths. Each worker
-            goes through all photos in an order of its own, so this is for training, in which
-            the number of steps is given, and cannot be combined with `seed`.
+            goes through all photos again and again in an order of its own: this is for
+            training, there is no end, so give `fit` the number of steps, and no `seed`.
 
     Returns:
         A `tf.data.Dataset` of (images, labels):
@@ -81,12 +82,18 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
     photos = photos.apply(tf.data.experimental.assert_cardinality(records.count(labels)))
     photos = photos.batch(batch_size, drop_remainder=training)
     if service is not None:
-        photos = photos.apply(
-            tf.data.experimental.service.distribute(
-                processing_mode=tf.data.experimental.service.ShardingPolicy.OFF,
-                service=service,
-                # Pixels hardly get smaller, and to try costs the workers time.
-                compression=None,
+        # Without an end, since workers would wait a second to be told of the next pass; and a
+        # worker, too, makes the next batches while one is on its way.
+        photos = (
+            photos.repeat()
+            .prefetch(_AHEAD)
+            .apply(
+                tf.data.experimental.service.distribute(
+                    processing_mode=tf.data.experimental.service.ShardingPolicy.OFF,
+                    service=service,
+                    # Pixels hardly get smaller, and to try costs the workers time.
+                    compression=None,
+                )
             )
         )
     return photos.prefetch(tf.data.AUTOTUNE)
