@@ -1,12 +1,17 @@
 """Photos made smaller or larger, on NumPy alone."""
 
 import functools
+import threading
 
 import numpy as np
 
 # Outputs computed by one matrix product. More of them waste more products with zero weights,
 # fewer cost more calls: 4 to 8 are alike, and 16 take twice as long.
 _BLOCK = 4
+
+# What lies between the two products, kept by each thread: megabytes that are asked of the system
+# for every photo and given back cost more than the products (3.2 ms instead of 1.3).
+_kept = threading.local()
 
 
 def resize(photo, height, width):
@@ -41,13 +46,23 @@ def resize(photo, height, width):
     # 2 to the power of how often it is halved.
     unit = 1 << max(min(old_height // height, old_width // width).bit_length() - 1, 0)
     rows = photo.reshape(old_height, old_width * 3)
-    tall = np.empty((height, old_width * 3), np.float32)
+    tall = _scratch("tall", height, old_width * 3)
     for old, new, weights in _band(old_height, height, unit):
         np.matmul(weights, rows[old].astype(np.float32), out=tall[new])
-    result = np.empty((height, width * 3), np.float32)
+    result = _scratch("result", height, width * 3)
     for old, new, weights in _band_of_colours(old_width, width, unit):
         np.matmul(tall[:, old], weights, out=result[:, new])
-    return (result + 0.5).astype(np.uint8).reshape(height, width, 3)
+    result += 0.5
+    return result.astype(np.uint8).reshape(height, width, 3)
+
+
+def _scratch(name, *shape):
+    """This thread's float32 array of that name, whatever was left in it."""
+    array = getattr(_kept, name, None)
+    if array is None or array.shape != shape:
+        array = np.empty(shape, np.float32)
+        setattr(_kept, name, array)
+    return array
 
 
 # A camera's frames are all of one size, a folder's photos of few.

@@ -41,19 +41,25 @@ def nms(boxes, scores, *, overlap=0.45):
     if not 0 <= overlap <= 1:
         raise ValueError(f"overlap: wanted a number from 0 to 1, got {overlap!r}")
 
-    areas = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1)
-    left = np.argsort(-scores, kind="stable")
-    kept = []
-    while len(left):
-        best, left = left[0], left[1:]
+    order = np.argsort(-scores, kind="stable")
+    # Side by side, a few plain operations on each: on few boxes NumPy's time is that of its calls.
+    ymin, xmin, ymax, xmax = np.ascontiguousarray(boxes[order].T)
+    areas = np.maximum(ymax - ymin, 0) * np.maximum(xmax - xmin, 0)
+    left = np.ones(len(order), bool)
+    kept, best = [], 0
+    while best < len(order):
         kept.append(best)
-        top_left = np.maximum(boxes[best, :2], boxes[left, :2])
-        bottom_right = np.minimum(boxes[best, 2:], boxes[left, 2:])
-        shared = np.clip(bottom_right - top_left, 0, None).prod(axis=1)
-        union = areas[best] + areas[left] - shared
+        rest = slice(best + 1, None)
+        height = np.minimum(ymax[best], ymax[rest]) - np.maximum(ymin[best], ymin[rest])
+        width = np.minimum(xmax[best], xmax[rest]) - np.maximum(xmin[best], xmin[rest])
+        shared = np.maximum(height, 0) * np.maximum(width, 0)
+        union = areas[best] + areas[rest] - shared
         # shared / union > overlap, without the division by zero.
-        left = left[(shared <= overlap * union) | (shared == 0)]
-    return np.array(kept, np.intp)
+        left[rest] &= (shared <= overlap * union) | (shared == 0)
+        best += 1
+        while best < len(order) and not left[best]:
+            best += int(left[best:].argmax()) or len(order)
+    return order[kept]
 
 
 def vote(boxes, scores, kept, *, overlap=0.45):
