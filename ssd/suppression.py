@@ -46,8 +46,10 @@ def nms(boxes, scores, *, overlap=0.45):
     ymin, xmin, ymax, xmax = np.ascontiguousarray(boxes[order].T)
     areas = np.maximum(ymax - ymin, 0) * np.maximum(xmax - xmin, 0)
     left = np.ones(len(order), bool)
-    kept, best = [], 0
-    while best < len(order):
+    kept = []
+    for best in range(len(order)):
+        if not left[best]:
+            continue
         kept.append(best)
         rest = slice(best + 1, None)
         height = np.minimum(ymax[best], ymax[rest]) - np.maximum(ymin[best], ymin[rest])
@@ -56,9 +58,6 @@ def nms(boxes, scores, *, overlap=0.45):
         union = areas[best] + areas[rest] - shared
         # shared / union > overlap, without the division by zero.
         left[rest] &= (shared <= overlap * union) | (shared == 0)
-        best += 1
-        while best < len(order) and not left[best]:
-            best += int(left[best:].argmax()) or len(order)
     return order[kept]
 
 
