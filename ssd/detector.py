@@ -89,8 +89,8 @@ class Detector:
         self.about, self.anchors = _read_archive(self.path, self._model)
         self.config = Config.from_dict(self.about["config"])
         self._variances = np.array(self.about["variances"], np.float32)
-        corners = self.anchors.reshape(-1, 2, 2)
-        self._centres = corners.mean(axis=1)  # [anchors, 2]
+        corners = self.anchors.reshape(-1, 2, 2) * np.float32(self.config.image_size)
+        self._centres = corners.mean(axis=1)  # [anchors, 2], pixels of the input
         self._sizes = corners[:, 1] - corners[:, 0]  # [anchors, 2]
 
         try:
@@ -195,15 +195,16 @@ class Detector:
         # The inverse of anchors.encode:
         # centre = offset · variance · size + centre, size = exp(offset · variance) · size
         scaled = _real(offsets[rows], self._offsets) * self._variances
-        centres = scaled[:, :2] * self._sizes[rows] + self._centres[rows]
-        sizes = np.exp(scaled[:, 2:]) * self._sizes[rows]
-        boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1)
+        centres, sizes = self._centres[rows], self._sizes[rows]
+        centres += scaled[:, :2] * sizes
+        sizes *= np.exp(scaled[:, 2:]) / 2
+        boxes = np.concatenate([centres - sizes, centres + sizes], axis=1)
 
-        # From the input's unit square, of which the photo is the top left corner, to its pixels.
+        # From the input's pixels, of which the photo has the top left corner, to its own.
         height, width = shape[:2]
-        inner = np.array(self.config.fit(height, width)) / self.config.image_size
-        limit = np.tile(np.float32([height, width]), 2)
-        boxes = np.clip(boxes * (limit / np.tile(inner, 2)).astype(np.float32), 0, limit)
+        inner = self.config.fit(height, width)
+        boxes *= np.array([height / inner[0], width / inner[1]] * 2, np.float32)
+        boxes = np.clip(boxes, 0, np.array([height, width] * 2, np.float32))
         inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         return Detections(boxes[inside], scores[inside], classes[inside] + 1)
 
@@ -212,16 +213,12 @@ class Detector:
 
         Each takes the scores of the best, and as its box the mean that all of them vote for.
         """
-        kept, boxes = [np.zeros(0, np.intp)], found.boxes.copy()
-        for kind in np.unique(found.classes):
-            mine = np.flatnonzero(found.classes == kind)
-            alike, scores = found.boxes[mine], found.scores[mine]
-            best = nms(alike, scores, overlap=overlap)
-            boxes[mine[best]] = vote(alike, scores, best, overlap=overlap)
-            kept.append(mine[best])
-        kept = np.sort(np.concatenate(kept))
-        kept = kept[np.argsort(-found.scores[kept], kind="stable")]
-        return Detections(boxes[kept], found.scores[kept], found.classes[kept])
+        # Classes shifted so far apart that no box overlaps one of another class.
+        apart = found.boxes.astype(np.float64)
+        apart += (found.classes * (1 + apart.max(initial=0)))[:, None]
+        kept = nms(apart, found.scores, overlap=overlap)
+        boxes = found.boxes[kept] + (vote(apart, found.scores, kept, overlap=overlap) - apart[kept])
+        return Detections(boxes.astype(np.float32), found.scores[kept], found.classes[kept])
 
     def _candidates(self, logits, threshold):
         """Anchors of which some class may reach the threshold, told from the raw logits.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_BLOCK = 64  # boxes whose votes are counted at once; bounds memory where thousands are kept
+_BLOCK = 64  # boxes compared with all others at once; bounds memory where there are thousands
 
 
 def nms(boxes, scores, *, overlap=0.45):
@@ -42,22 +42,16 @@ def nms(boxes, scores, *, overlap=0.45):
         raise ValueError(f"overlap: wanted a number from 0 to 1, got {overlap!r}")
 
     order = np.argsort(-scores, kind="stable")
-    # Side by side, a few plain operations on each: on few boxes NumPy's time is that of its calls.
-    ymin, xmin, ymax, xmax = np.ascontiguousarray(boxes[order].T)
-    areas = np.maximum(ymax - ymin, 0) * np.maximum(xmax - xmin, 0)
+    boxes = boxes[order]
     left = np.ones(len(order), bool)
     kept = []
-    for best in range(len(order)):
-        if not left[best]:
-            continue
-        kept.append(best)
-        rest = slice(best + 1, None)
-        height = np.minimum(ymax[best], ymax[rest]) - np.maximum(ymin[best], ymin[rest])
-        width = np.minimum(xmax[best], xmax[rest]) - np.maximum(xmin[best], xmin[rest])
-        shared = np.maximum(height, 0) * np.maximum(width, 0)
-        union = areas[best] + areas[rest] - shared
-        # shared / union > overlap, without the division by zero.
-        left[rest] &= (shared <= overlap * union) | (shared == 0)
+    # Row by row would do, but on few boxes NumPy's time is that of its calls.
+    for start in range(0, len(order), _BLOCK):
+        some = start + np.flatnonzero(left[start : start + _BLOCK])
+        for best, alike in zip(some, _alike(boxes, some, overlap)):
+            if left[best]:
+                kept.append(best)
+                left[alike] = False  # itself too, and better ones, which do not matter any more
     return order[kept]
 
 
@@ -86,17 +80,24 @@ def vote(boxes, scores, kept, *, overlap=0.45):
         segmentation-aware CNN model (2015), 4.
     """
     kept = np.asarray(kept, np.intp)
-    moved = [np.zeros((0, 4), boxes.dtype)]
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    moved = boxes[kept]
     weights = np.square(scores)
     for start in range(0, len(kept), _BLOCK):
-        best = kept[start : start + _BLOCK, None]
-        low, high = np.maximum(boxes[best, :2], boxes[:, :2]), boxes[:, 2:]
-        shared = np.minimum(boxes[best, 2:], high) - low  # [block, n, 2]
-        shared = np.maximum(shared[..., 0], 0) * np.maximum(shared[..., 1], 0)
-        votes = weights * (shared > overlap * (areas[best] + areas - shared))
+        block = slice(start, start + _BLOCK)
+        votes = weights * _alike(boxes, kept[block], overlap)
         total = votes.sum(axis=1, keepdims=True)
-        # A box without area has no vote, not even its own.
-        means = votes @ boxes / np.where(total > 0, total, 1)
-        moved.append(np.where(total > 0, means, boxes[best[:, 0]]).astype(boxes.dtype))
-    return np.concatenate(moved)
+        # A box without area has no vote, not even its own, and stays.
+        np.divide(votes @ boxes, total, out=moved[block], where=total > 0, casting="same_kind")
+    return moved
+
+
+def _alike(boxes, some, overlap):
+    """Which of all boxes each of some overlaps by more than the limit: bool [some, n]."""
+    ymin, xmin, ymax, xmax = np.ascontiguousarray(boxes.T)
+    areas = np.maximum(ymax - ymin, 0) * np.maximum(xmax - xmin, 0)
+    one = some[:, None]
+    height = np.minimum(ymax[one], ymax) - np.maximum(ymin[one], ymin)
+    width = np.minimum(xmax[one], xmax) - np.maximum(xmin[one], xmin)
+    shared = np.maximum(height, 0) * np.maximum(width, 0)
+    # shared / union > overlap, without the division by zero.
+    return shared > overlap * (areas[one] + areas - shared)
