@@ -1,9 +1,12 @@
 """Does the extra offset loss earn its place? Four losses, a few seeds each, the same budget.
 
-    python examples/extra_offset.py LABELS PHOTOS TRUTH OUT [--epochs 12] [--seeds 3]
+    python examples/extra_offset.py LABELS PHOTOS TRUTH OUT [--start MODEL] [--epochs 12]
 
 Trains on LABELS; measures on PHOTOS, whose faces the COCO file TRUTH tells; writes
 `OUT/extra_offset.json` and `OUT/extra_offset.png`. Stopped, the same command goes on.
+
+With `--start` every run goes on from the same trained model: the extra term falls on boxes surer
+than 0.999, and a network has hardly any of them before it is well trained.
 
 Greedy suppression keeps the most confident box of a face, however it fits. The extra term charges
 the offsets of confident boxes again, so that this box fits better. Whether it does is what the
@@ -35,8 +38,9 @@ FIGURES = {
     "ap50": "average precision at IoU 0.5",
     "ap75": "average precision at IoU 0.75",
 }
-CONFIG = ssd.Config(image_size=(224, 288), positive=0.4, negative=0.3)
-BATCH = 32
+CONFIG = ssd.Config(image_size=(224, 288), width=0.1875, positive=0.4, negative=0.3)
+BATCH = 8
+ALPHA = 2.0  # weight of the offset loss, as in recipe.py
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
 FLOOR = 0.02  # least score of a box that is looked at
 OF_FACE = 0.5  # least overlap (IoU) of a box that is of a face
@@ -51,6 +55,7 @@ def main():
     parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
     parser.add_argument("--epochs", type=int, default=12, help="passes over the photos (12)")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each loss (3)")
+    parser.add_argument("--start", type=pathlib.Path, help="model that all runs go on from")
     parser.add_argument("--config", type=pathlib.Path, help="JSON file with another ssd.Config")
     parser.add_argument("--batch-size", type=int, default=BATCH, help=f"photos in a step ({BATCH})")
     options = parser.parse_args()
@@ -78,10 +83,11 @@ def run(name, seed, options):
             options.labels,
             folder,
             config,
+            start=options.start,
             epochs=options.epochs,
             batch_size=options.batch_size,
             seed=seed,
-            alpha=1.0,
+            alpha=ALPHA,
             cache=options.out / "cache",
             **LOSSES[name],
         )
