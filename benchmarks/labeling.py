@@ -132,9 +132,10 @@ def long_run(folder, number, *, teacher="benchmarks.labeling:pretend", report=la
     memory, times = [], []
 
     def progress(state):
-        times.append(time.perf_counter())
-        memory.append((state.done, resident_megabytes()))
-        report(state.done)
+        if not memory or state.done > memory[-1][0]:  # a shard's end is told once more
+            times.append(time.perf_counter())
+            memory.append((state.done, resident_megabytes()))
+            report(state.done)
 
     with tempfile.TemporaryDirectory() as temporary:
         links, out = pathlib.Path(temporary, "links"), pathlib.Path(temporary, "labels")
