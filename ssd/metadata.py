@@ -7,6 +7,8 @@ a row of slots; the functions below fill them in the schema's order.
 import flatbuffers
 import numpy as np
 
+from ssd.flatbuffer import pack, unpack
+
 _IDENTIFIER = b"M001"
 _DESCRIPTIONS, _AXIS_LABELS = 1, 2  # AssociatedFileType
 _FEATURE, _IMAGE = 1, 2  # ContentProperties
@@ -31,9 +33,7 @@ def describe(model, *, name, version, description, inputs, outputs, files):
     Returns:
         The flatbuffer with its description, bytes.
     """
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    unpacked = schema.ModelT.InitFromPackedBuf(model, 0)
+    schema, unpacked = unpack(model)
     (graph,) = unpacked.subgraphs
     (signature,) = unpacked.signatureDefs
     # The description's order is that of the graph, the names are those of the signature.
@@ -55,9 +55,7 @@ def describe(model, *, name, version, description, inputs, outputs, files):
     buffer.data = np.frombuffer(about, np.uint8)
     unpacked.buffers.append(buffer)
     unpacked.metadata = [*(unpacked.metadata or []), entry]
-    builder = _Builder(len(model) + 4096)
-    builder.Finish(unpacked.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return pack(unpacked)
 
 
 def _model_metadata(name, version, description, inputs, outputs, files):
@@ -115,16 +113,6 @@ def _feature(builder, name, description, files):
 def _file(builder, name, description, kind):
     text = builder.CreateString(name), builder.CreateString(description)
     return _table(builder, *text, _Byte(kind))
-
-
-class _Builder(flatbuffers.Builder):
-    """Bytes, which is what weights are, begin at multiples of 16, as the model's schema asks.
-
-    The generated Python code forgets that; a runtime would have to copy the weights.
-    """
-
-    def StartVector(self, size, count, alignment):
-        return super().StartVector(size, count, 16 if size == 1 else alignment)
 
 
 class _Byte(int):

@@ -48,7 +48,7 @@ def nms(boxes, scores, *, overlap=0.45):
     # Row by row would do, but on few boxes NumPy's time is that of its calls.
     for start in range(0, len(order), _BLOCK):
         some = start + np.flatnonzero(left[start : start + _BLOCK])
-        for best, alike in zip(some, _alike(boxes, some, overlap)):
+        for best, alike in zip(some, _alike(boxes, some, overlap), strict=True):
             if left[best]:
                 kept.append(best)
                 left[alike] = False  # itself too, and better ones, which do not matter any more

@@ -12,6 +12,7 @@ from keras import ops
 import anchors
 import ssd
 from ssd.config import Config
+from ssd.saturation import saturate
 
 pytestmark = pytest.mark.device
 
@@ -72,6 +73,40 @@ def test_int8_takes_bytes_as_they_are_and_is_close(model, tmp_path):
     image = seen[0]
     expected = ops.convert_to_numpy(model(image[None]))
     assert np.abs(run(path, image) - expected).mean() < 0.1
+
+
+def test_int8_outputs_keep_their_steps_and_saturate_beyond_their_limits(model, tmp_path):
+    """Offsets tenfold: as those of anchors that no face has ever asked, they reach far."""
+    far = ssd.SSD(model.config)
+    far.set_weights(model.get_weights())
+    for level in range(len(model.config.anchor_sizes)):
+        last = far.get_layer(f"offsets{level}")
+        last.set_weights([10 * weight for weight in last.get_weights()])
+    seen = photos(model.config, 32)
+    path = ssd.export(far, tmp_path / "i.tflite", calibration=seen)
+    from ai_edge_litert.interpreter import Interpreter
+
+    outputs = Interpreter(model_path=str(path)).get_signature_runner().get_output_details()
+    scales = {name: details["quantization"] for name, details in outputs.items()}
+    assert scales == {"offsets": (pytest.approx(5 / 128), 0), "logits": (8 / 128, 0)}
+    whole = ops.convert_to_numpy(far(seen[:1]))[0]
+    assert (np.abs(whole[:, :4]) > 5).mean() > 0.1
+    found = run(path, seen[0])[0]
+    assert np.abs(found[:, :4] - whole[:, :4].clip(-5, 5 - 5 / 128)).mean() < 0.3
+    assert np.abs(found[:, 4:] - whole[:, 4:].clip(-8, 8 - 8 / 128)).mean() < 0.1
+
+
+def test_what_is_no_convolution_cannot_saturate(tmp_path):
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.twice = tf.function(lambda x: {"offsets": 2 * x}, [tf.TensorSpec([1, 4])])
+    tf.saved_model.save(module, tmp_path, signatures=module.twice)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: [[np.ones((1, 4), np.float32)]]
+    with pytest.raises(ValueError, match="offsets: wanted a convolution"):
+        saturate(converter.convert(), {"offsets": 5.0})
 
 
 def test_int8_calibrates_on_a_dataset_too(model, disc_labels, tmp_path):

@@ -45,6 +45,8 @@ FORBIDDEN = {
     "ssd.model": DEVICE,
     "ssd.exporting": JOIN,
     "ssd.metadata": JOIN,
+    "ssd.flatbuffer": JOIN,
+    "ssd.saturation": JOIN,
     "ssd.report": JOIN,
     "ssd.training": JOIN,
     "distill": ("keras", "anchors", "ssd.model", "ssd.losses", "ssd.data", "ssd.detector"),
