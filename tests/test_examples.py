@@ -105,7 +105,7 @@ def tiny_json(tiny, tmp_path_factory):
 def test_the_recipe_makes_what_ships_and_is_walked_once(composed, tiny_json, tmp_path):
     photos, human = composed
     command = ["examples/recipe.py", photos, tmp_path, "--human", human, "--validation", photos]
-    command += [human, "--config", tiny_json, "--epochs", 2, 2, "--batch-size", 8, "--seed", 1]
+    command += [human, "--config", tiny_json, "--epochs", 2, 2, 1, "--batch-size", 8, "--seed", 1]
     run(*command)
     for name in ("face.tflite", "face_float32.tflite", "face.keras"):
         assert (tmp_path / name).stat().st_size > 10_000
@@ -114,6 +114,7 @@ def test_the_recipe_makes_what_ships_and_is_walked_once(composed, tiny_json, tmp
     # 20 photos by people, four times, and 20 by MTCNN and the student.
     assert "1. 20 photos (repeats counted), 2 epochs" in card
     assert "2. 100 photos (repeats counted), 2 epochs" in card
+    assert "3. 20 photos (repeats counted), 1 epochs" in card
     assert "| labels_agreed | 20 |" in card
     assert len(list((tmp_path / "photos_without_labels").iterdir())) == 20
     again = run(*command)
