@@ -21,6 +21,7 @@ import textwrap
 
 import numpy as np
 from matplotlib.figure import Figure
+from recipe import ALPHA, BATCH, CONFIG, SMALLEST
 
 import ssd
 from distill.agreement import overlaps
@@ -38,10 +39,6 @@ FIGURES = {
     "ap50": "average precision at IoU 0.5",
     "ap75": "average precision at IoU 0.75",
 }
-CONFIG = ssd.Config(image_size=(224, 288), width=0.1875, positive=0.4, negative=0.3)
-BATCH = 8
-ALPHA = 2.0  # weight of the offset loss, as in recipe.py
-SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
 FLOOR = 0.02  # least score of a box that is looked at
 OF_FACE = 0.5  # least overlap (IoU) of a box that is of a face
 

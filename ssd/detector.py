@@ -214,10 +214,10 @@ class Detector:
         Each takes the scores of the best, and as its box the mean that all of them vote for.
         """
         # Classes shifted so far apart that no box overlaps one of another class.
-        apart = found.boxes.astype(np.float64)
-        apart += (found.classes * (1 + apart.max(initial=0)))[:, None]
+        shift = (found.classes * (1.0 + found.boxes.max(initial=0)))[:, None]
+        apart = found.boxes + shift
         kept = nms(apart, found.scores, overlap=overlap)
-        boxes = found.boxes[kept] + (vote(apart, found.scores, kept, overlap=overlap) - apart[kept])
+        boxes = vote(apart, found.scores, kept, overlap=overlap) - shift[kept]
         return Detections(boxes.astype(np.float32), found.scores[kept], found.classes[kept])
 
     def _candidates(self, logits, threshold):
