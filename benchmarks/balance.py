@@ -326,11 +326,11 @@ def time_model(labels, config, options, *, example_seconds):
     same = iter(lambda: batch, None)
     # Gradients that are only gathered cost forward and backward; applied, the update as well.
     model.compile(
-        keras.optimizers.AdamW(gradient_accumulation_steps=10**6), ssd.MultiboxLoss(config)
+        keras.optimizers.Adam(gradient_accumulation_steps=10**6), ssd.MultiboxLoss(config)
     )
     forward_seconds = run(same, forward, options.seconds)
     gathered_seconds = run(same, train, options.seconds)
-    model.compile(keras.optimizers.AdamW(), ssd.MultiboxLoss(config))
+    model.compile(keras.optimizers.Adam(), ssd.MultiboxLoss(config))
     for _ in range(4):
         train(batch)
     busy = time.process_time()

@@ -14,7 +14,7 @@ import ssd
 
 labels, out, photo = sys.argv[1:]
 
-config = ssd.Config(image_size=(256, 256), classes=("face",), backbone="alexnet", width=0.25)
+config = ssd.Config(image_size=(256, 256), classes=("face",), backbone="alexnet")
 data = ssd.dataset(labels, config, batch_size=32, training=True)
 
 model = ssd.SSD(config)

@@ -44,7 +44,7 @@ class Config:
     image_size: tuple[int, int] = (256, 256)
     classes: tuple[str, ...] = ("face",)
     backbone: str = "alexnet"
-    width: float = 0.25
+    width: float = 0.1875
     # Half an octave apart: a face between two sizes still overlaps one of them by 0.7.
     anchor_sizes: tuple[tuple[float, ...], ...] = (
         (11.3, 16.0, 22.6, 32.0),

@@ -15,7 +15,7 @@ import numpy as np
 
 from ssd.config import Config
 from ssd.photo import check_photo, letterbox
-from ssd.suppression import nms, vote
+from ssd.suppression import vote
 
 _SHIPPED = pathlib.Path(__file__).parent / "models" / "face.tflite"
 _RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
@@ -215,10 +215,9 @@ class Detector:
         """
         # Classes shifted so far apart that no box overlaps one of another class.
         shift = (found.classes * (1.0 + found.boxes.max(initial=0)))[:, None]
-        apart = found.boxes + shift
-        kept = nms(apart, found.scores, overlap=overlap)
-        boxes = vote(apart, found.scores, kept, overlap=overlap) - shift[kept]
-        return Detections(boxes.astype(np.float32), found.scores[kept], found.classes[kept])
+        kept, boxes = vote(found.boxes + shift, found.scores, overlap=overlap)
+        boxes = (boxes - shift[kept]).astype(np.float32)
+        return Detections(boxes, found.scores[kept], found.classes[kept])
 
     def _candidates(self, logits, threshold):
         """Anchors of which some class may reach the threshold, told from the raw logits.

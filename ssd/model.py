@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 from ssd import backbones
-from ssd.backbones.layers import channels, convolution
+from ssd.backbones.layers import added, channels, convolution, normalized
 from ssd.config import Config
 from ssd.light import Light
 from ssd.losses import LossTerms, MultiboxLoss
@@ -128,6 +128,7 @@ def _network(images, config):
     x = layers.Rescaling(1 / 255, name="scale")(x)
     maps = getattr(backbones, config.backbone)(x, config.width)
     maps = _context(maps, channels(256, config.width), channels(128, config.width))
+    maps[0] = _block(maps[0], channels(192, config.width), name="fine")
     heads = [
         _head(x, level, len(sizes), config)
         for level, (x, sizes) in enumerate(zip(maps, config.anchor_sizes, strict=True))
@@ -157,14 +158,18 @@ def _bottleneck(x, narrow, *, name):
 
     It begins as the identity: what it adds is scaled by zero until training finds a use for it.
     """
-    count = x.shape[-1]
     y = convolution(x, narrow, 1, name=f"{name}_in")
     y = convolution(y, narrow, 3, name=f"{name}_around")
-    y = layers.Conv2D(count, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_out")(
-        y
-    )
-    y = layers.BatchNormalization(momentum=0.97, gamma_initializer="zeros", name=f"{name}_norm")(y)
-    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, y]))
+    return added(x, normalized(y, x.shape[-1], 1, start="zeros", name=f"{name}_out"), name=name)
+
+
+def _block(x, narrow, *, name):
+    """Two more layers for the finest map (He et al., 2015, figure 2), which has the fewest before.
+
+    The faces found on it are most of all, and the hardest. It begins as the identity, too.
+    """
+    y = convolution(x, narrow, 3, name=f"{name}_in")
+    return added(x, normalized(y, x.shape[-1], 3, start="zeros", name=f"{name}_out"), name=name)
 
 
 def _head(x, level, anchors, config):

@@ -30,6 +30,52 @@ def nms(boxes, scores, *, overlap=0.45):
     Source:
         Liu et al.: SSD: Single Shot MultiBox Detector (2016), 2.2, where `overlap` is 0.45.
     """
+    boxes, order = _best_first(boxes, scores, overlap)
+    kept, _ = _greedy(boxes, overlap)
+    return order[kept]
+
+
+def vote(boxes, scores, *, overlap=0.45):
+    """What `nms` keeps, each box moved to the mean of all that show the same thing.
+
+    Weights are squared scores. Where two anchors score alike, whichever wins, the mean is
+    nearly the same; and it lies nearer to the face than the winner alone.
+
+    Args:
+        boxes: As in `nms`.
+        scores: As in `nms`.
+        overlap: As in `nms`: boxes that overlap a kept one by more count for it.
+
+    Returns:
+        int [kept], what `nms` returns; and float64 [kept, 4], their boxes.
+
+    Raises:
+        ValueError: As `nms`.
+
+    Example:
+        >>> kept, moved = vote([[0, 0, 10, 10], [0, 2, 10, 12], [0, 20, 10, 30]], [0.8, 0.8, 0.7])
+        >>> kept.tolist(), moved.tolist()
+        ([0, 2], [[0.0, 1.0, 10.0, 11.0], [0.0, 20.0, 10.0, 30.0]])
+
+    Source:
+        Gidaris and Komodakis: Object detection via a multi-region and semantic
+        segmentation-aware CNN model (2015), 4.
+    """
+    boxes, order = _best_first(boxes, scores, overlap)
+    kept, alike = _greedy(boxes, overlap)
+    weights = np.square(np.asarray(scores)[order])
+    moved = boxes[kept]
+    for start in range(0, len(kept), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        votes = weights * np.stack(alike[block])
+        total = votes.sum(axis=1, keepdims=True)
+        # A box without area has no vote, not even its own, and stays.
+        np.divide(votes @ boxes, total, out=moved[block], where=total > 0)
+    return order[kept], moved
+
+
+def _best_first(boxes, scores, overlap):
+    """The boxes in order of their scores, and that order; or a ValueError."""
     # In float64, so that integer corners meet the limit exactly.
     boxes, scores = np.asarray(boxes, np.float64), np.asarray(scores)
     boxes = boxes.reshape(-1, 4) if boxes.size == 0 else boxes
@@ -40,55 +86,23 @@ def nms(boxes, scores, *, overlap=0.45):
         )
     if not 0 <= overlap <= 1:
         raise ValueError(f"overlap: wanted a number from 0 to 1, got {overlap!r}")
-
     order = np.argsort(-scores, kind="stable")
-    boxes = boxes[order]
-    left = np.ones(len(order), bool)
-    kept = []
+    return boxes[order], order
+
+
+def _greedy(boxes, overlap):
+    """Of boxes, the best first, which are kept; and for each of these which are like it, bool [n]."""
+    left = np.ones(len(boxes), bool)
+    kept, groups = [], []
     # Row by row would do, but on few boxes NumPy's time is that of its calls.
-    for start in range(0, len(order), _BLOCK):
+    for start in range(0, len(boxes), _BLOCK):
         some = start + np.flatnonzero(left[start : start + _BLOCK])
         for best, alike in zip(some, _alike(boxes, some, overlap), strict=True):
             if left[best]:
                 kept.append(best)
+                groups.append(alike)
                 left[alike] = False  # itself too, and better ones, which do not matter any more
-    return order[kept]
-
-
-def vote(boxes, scores, kept, *, overlap=0.45):
-    """The boxes that `nms` kept, each moved to the mean of all that show the same thing.
-
-    Weights are squared scores. Where two anchors score alike, whichever wins, the mean is
-    nearly the same; and it lies nearer to the face than the winner alone.
-
-    Args:
-        boxes: float [n, 4] `[ymin, xmin, ymax, xmax]`, in any unit.
-        scores: [n].
-        kept: int [kept], what `nms` returned.
-        overlap: What `nms` was given: boxes that overlap a kept one by more count for it.
-
-    Returns:
-        [kept, 4], of the type of `boxes`.
-
-    Example:
-        >>> boxes = np.float32([[0, 0, 10, 10], [0, 2, 10, 12], [0, 20, 10, 30]])
-        >>> vote(boxes, np.float32([0.8, 0.8, 0.7]), [0, 2]).tolist()
-        [[0.0, 1.0, 10.0, 11.0], [0.0, 20.0, 10.0, 30.0]]
-
-    Source:
-        Gidaris and Komodakis: Object detection via a multi-region and semantic
-        segmentation-aware CNN model (2015), 4.
-    """
-    kept = np.asarray(kept, np.intp)
-    moved = boxes[kept]
-    weights = np.square(scores)
-    for start in range(0, len(kept), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        votes = weights * _alike(boxes, kept[block], overlap)
-        total = votes.sum(axis=1, keepdims=True)
-        # A box without area has no vote, not even its own, and stays.
-        np.divide(votes @ boxes, total, out=moved[block], where=total > 0, casting="same_kind")
-    return moved
+    return kept, groups
 
 
 def _alike(boxes, some, overlap):

@@ -136,7 +136,7 @@ def train(
             warmup_target=learning_rate,
             warmup_steps=max(1, epochs * steps // 20),
         )
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=10.0)
+        optimizer = keras.optimizers.Adam(schedule, clipnorm=10.0)
         loss = MultiboxLoss(config, alpha=alpha, gate=gate, extra=extra, larger=larger)
         model.compile(optimizer, loss)
 

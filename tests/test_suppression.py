@@ -79,18 +79,32 @@ def test_votes_by_hand():
     boxes = np.float32([[0, 0, 10, 10], [0, 4, 10, 14], [0, 20, 10, 30], [5, 5, 5, 5]])
     scores = np.float32([0.6, 0.3, 0.9, 0.8])
     # The first two overlap by 6 / 14; weights are 0.36 and 0.09.
-    moved = vote(boxes, scores, [2, 3, 0], overlap=0.4)
+    kept, moved = vote(boxes, scores, overlap=0.4)
+    assert kept.tolist() == [2, 3, 0]
     assert moved == pytest.approx(
         np.float32([[0, 20, 10, 30], [5, 5, 5, 5], [0, 0.8, 10, 10.8]]), abs=1e-5
     )
-    assert (vote(boxes, scores, [0], overlap=0.45) == boxes[:1]).all()
-    assert vote(boxes, 0 * scores, [0], overlap=0.4).tolist() == boxes[:1].tolist()
+    kept, moved = vote(boxes, scores, overlap=0.45)
+    assert kept.tolist() == [2, 3, 0, 1]
+    assert (moved == boxes[kept]).all()
+    kept, moved = vote(boxes, 0 * scores, overlap=0.4)
+    assert kept.tolist() == [0, 2, 3]
+    assert (moved == boxes[kept]).all()
+
+
+@given(boxes_and_scores, st.sampled_from([0.0, 0.3, 0.45, 1.0]))
+def test_a_vote_keeps_what_nms_keeps(rows, overlap):
+    boxes, scores = [row[0] for row in rows], [row[1] for row in rows]
+    kept, moved = vote(boxes, scores, overlap=overlap)
+    assert kept.tolist() == ssd.nms(boxes, scores, overlap=overlap).tolist()
+    assert moved.shape == (len(kept), 4)
 
 
 def test_whichever_of_two_wins_the_vote_is_the_same():
     random = np.random.default_rng(0)
     boxes = np.float32([10, 10, 50, 50]) + random.normal(0, 2, (8, 4)).astype(np.float32)
-    scores = random.uniform(0.7, 0.9, 8).astype(np.float32)
-    votes = [vote(boxes, scores, [index], overlap=0.45)[0] for index in range(8)]
-    assert np.abs(np.subtract(votes, votes[0])).max() < 1e-4
+    scores = np.full(8, 0.8) + 1e-6 * np.eye(8)  # each wins once
+    kept, votes = zip(*(vote(boxes, row) for row in scores), strict=True)
+    assert np.concatenate(kept).tolist() == list(range(8))
+    assert np.abs(np.subtract(votes, votes[0])).max() < 1e-3
     assert np.abs(boxes - boxes[0]).max() > 2

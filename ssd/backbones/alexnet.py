@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from ssd.backbones.layers import channels, convolution
+from ssd.backbones.layers import added, channels, convolution, normalized
 
 
 def alexnet(images, width):
@@ -18,6 +18,9 @@ def alexnet(images, width):
     * The first kernel is 7×7, not 11×11: on three channels a kernel that large keeps a
       processor waiting for memory. A train step takes 28 % less time (105 instead of 75 photos
       a second on two cores of an Intel Xeon at 2.5 GHz, batch 32, 224×288).
+    * What pooling loses of the first convolution reaches the stride-8 map by a path of its own, a
+      3×3 convolution of stride 2. Three faces in four are small, and to box them well takes to know
+      where an edge is, not only that there is one. It begins at zero.
     * The dense layers are gone but for the first, kept as a 3×3 convolution on the pooled map
       of stride 32: a detector must answer everywhere, not once.
 
@@ -33,8 +36,11 @@ def alexnet(images, width):
         Networks (2012), section 3.5.
     """
     x = convolution(images, channels(96, width), 7, stride=4, name="conv1")
+    detail = x
     x = _pool(x, "pool1")
-    stride_8 = convolution(x, channels(256, width), 5, name="conv2")
+    x = convolution(x, channels(256, width), 5, name="conv2")
+    detail = normalized(detail, channels(256, width), 3, stride=2, start="zeros", name="detail")
+    stride_8 = added(x, detail, name="conv2_detail")
     x = _pool(stride_8, "pool2")
     x = convolution(x, channels(384, width), 3, name="conv3")
     x = convolution(x, channels(384, width), 3, name="conv4")

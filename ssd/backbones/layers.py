@@ -16,6 +16,17 @@ def convolution(x, channels, size, *, stride=1, name):
     Returns:
         Feature map [batch, ceil(height / stride), ceil(width / stride), channels].
     """
+    x = normalized(x, channels, size, stride=stride, name=name)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def normalized(x, channels, size, *, stride=1, start="ones", name):
+    """As `convolution`, without the ReLU.
+
+    Args:
+        start: What the normalization scales by at first. With "zeros" the result is zero until
+            training finds a use for it.
+    """
     # Batch normalization subtracts the mean, so a bias would be forgotten at once.
     x = layers.Conv2D(
         channels,
@@ -26,8 +37,15 @@ def convolution(x, channels, size, *, stride=1, name):
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    x = layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)
+    norm = layers.BatchNormalization(
+        momentum=0.97, gamma_initializer=start, name=f"{name}_norm"
+    )
+    return norm(x)
+
+
+def added(x, y, *, name):
+    """The sum of two maps of the same shape, rectified: how a residual block ends."""
+    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, y]))
 
 
 def channels(count, width):
