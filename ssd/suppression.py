@@ -91,7 +91,7 @@ def _best_first(boxes, scores, overlap):
 
 
 def _greedy(boxes, overlap):
-    """Of boxes, the best first, which are kept; and for each of these which are like it, bool [n]."""
+    """Which boxes, the best first, are kept; and for each of these which are like it, bool [n]."""
     left = np.ones(len(boxes), bool)
     kept, groups = [], []
     # Row by row would do, but on few boxes NumPy's time is that of its calls.

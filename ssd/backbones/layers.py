@@ -37,9 +37,7 @@ def normalized(x, channels, size, *, stride=1, start="ones", name):
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    norm = layers.BatchNormalization(
-        momentum=0.97, gamma_initializer=start, name=f"{name}_norm"
-    )
+    norm = layers.BatchNormalization(momentum=0.97, gamma_initializer=start, name=f"{name}_norm")
     return norm(x)
 
 
