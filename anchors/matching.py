@@ -16,6 +16,7 @@ A product and a sum of it, or a maximum and its place, are never left to one fus
 a compiler, so every compiler gives the same bits.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import keras
@@ -92,13 +93,23 @@ def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None):
 
 
 def _compiled(function):
-    """By XLA if this is a TensorFlow graph, which would run every small operation by itself."""
+    """By XLA in a TensorFlow graph and under JAX; they run every small operation by itself."""
+    if keras.backend.backend() == "jax":
+        return _jitted(function)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         if not tf.executing_eagerly():
             return tf.function(function, jit_compile=True, autograph=False)
     return function
+
+
+@functools.cache
+def _jitted(function):
+    """By JAX, once for each shape: a loop that is called eagerly it would compile every time."""
+    import jax
+
+    return jax.jit(function)
 
 
 def _match(anchors, boxes, ignore, positive, negative):

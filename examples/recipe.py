@@ -30,9 +30,9 @@ from ssd.importing import import_labels
 from ssd.records import read_dataset
 
 CONFIG = ssd.Config(image_size=(224, 288), width=0.1875, positive=0.4, negative=0.3)
-ALPHA = 2.0  # weight of the offset loss
+ALPHA = 3.0  # weight of the offset loss
 BATCH = 8  # a step on 8 photos brings a short training as far as one on 32
-EPOCHS = (26, 14, 8)  # of each round
+EPOCHS = (26, 22, 8)  # of each round
 LAST_RATE = 1e-3  # peak learning rate of round 3, half of that of the others
 HUMAN_TIMES = 4  # how often round 2 sees a photo with people's labels for one of the others
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
@@ -55,7 +55,7 @@ def main():
     parser.add_argument("--alpha", type=float, default=ALPHA, help=f"offset loss ({ALPHA:g})")
     parser.add_argument("--batch-size", type=int, default=BATCH, help=f"photos a step ({BATCH})")
     parser.add_argument(
-        "--epochs", type=int, nargs=3, default=EPOCHS, metavar="N", help="of the rounds (26 14 8)"
+        "--epochs", type=int, nargs=3, default=EPOCHS, metavar="N", help="of the rounds (26 22 8)"
     )
     parser.add_argument(
         "--human-times", type=int, default=HUMAN_TIMES, help=f"weight of labels ({HUMAN_TIMES})"
