@@ -204,20 +204,27 @@ class Detector:
         height, width = shape[:2]
         inner = self.config.fit(height, width)
         boxes *= np.array([height / inner[0], width / inner[1]] * 2, np.float32)
-        boxes = np.clip(boxes, 0, np.array([height, width] * 2, np.float32))
-        inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-        return Detections(boxes[inside], scores[inside], classes[inside] + 1)
+        boxes = np.minimum(np.maximum(boxes, 0), np.array([height, width] * 2, np.float32))
+        inside = boxes[:, 2:] > boxes[:, :2]
+        if not inside.all():
+            inside = inside.all(axis=1)
+            boxes, scores, classes = boxes[inside], scores[inside], classes[inside]
+        return Detections(boxes, scores, classes + 1)
 
     def suppress(self, found, overlap=0.45):
         """The best of overlapping `Detections`, each class for itself, best first.
 
         Each takes the scores of the best, and as its box the mean that all of them vote for.
         """
-        # Classes shifted so far apart that no box overlaps one of another class.
-        shift = (found.classes * (1.0 + found.boxes.max(initial=0)))[:, None]
-        kept, boxes = vote(found.boxes + shift, found.scores, overlap=overlap)
-        boxes = (boxes - shift[kept]).astype(np.float32)
-        return Detections(boxes, found.scores[kept], found.classes[kept])
+        boxes, scores, classes = found
+        if len(self.config.classes) == 1:
+            kept, boxes = vote(boxes, scores, overlap=overlap)
+        else:
+            # Classes shifted so far apart that no box overlaps one of another class.
+            shift = (classes * (1.0 + boxes.max(initial=0)))[:, None]
+            kept, boxes = vote(boxes + shift, scores, overlap=overlap)
+            boxes = boxes - shift[kept]
+        return Detections(boxes.astype(np.float32), scores[kept], classes[kept])
 
     def _candidates(self, logits, threshold):
         """Anchors of which some class may reach the threshold, told from the raw logits.
@@ -322,7 +329,8 @@ def _real(values, tensor):
     scale, zero = tensor["quantization"]
     if not scale:
         return values.astype(np.float32)
-    return (values.astype(np.float32) - zero) * np.float32(scale)
+    values = values.astype(np.float32)
+    return (values - zero if zero else values) * np.float32(scale)
 
 
 def _softmax(logits):
