@@ -19,8 +19,10 @@ def alexnet(images, width):
       processor waiting for memory. A train step takes 28 % less time (105 instead of 75 photos
       a second on two cores of an Intel Xeon at 2.5 GHz, batch 32, 224×288).
     * What pooling loses of the first convolution reaches the stride-8 map by a path of its own, a
-      3×3 convolution of stride 2. Three faces in four are small, and to box them well takes to know
-      where an edge is, not only that there is one. It begins at zero.
+      3×3 convolution of stride 2, which begins at zero: to box a small face takes to know where
+      an edge is, not only that there is one. With it (11 % more multiply-adds), two more layers
+      on that map in `ssd.model` (35 %) and as many examples again, average precision of the
+      shipped model went from 0.758 to 0.787; on its smallest faces from 0.605 to 0.682.
     * The dense layers are gone but for the first, kept as a 3×3 convolution on the pooled map
       of stride 32: a detector must answer everywhere, not once.
 
