@@ -166,7 +166,7 @@ def _bottleneck(x, narrow, *, name):
 def _block(x, narrow, *, name):
     """Two more layers for the finest map (He et al., 2015, figure 2), which has the fewest before.
 
-    The faces found on it are most of all, and the hardest. It begins as the identity, too.
+    Most faces are found on it, and the hardest. It begins as the identity, too.
     """
     y = convolution(x, narrow, 3, name=f"{name}_in")
     return added(x, normalized(y, x.shape[-1], 3, start="zeros", name=f"{name}_out"), name=name)

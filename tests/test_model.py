@@ -67,15 +67,18 @@ def test_coarse_maps_inform_the_finest(tiny):
     assert left_column.max() > 0
 
 
-@pytest.mark.parametrize("name", ["detail", "fine_in", "mix1_around"])
-def test_what_is_added_later_begins_at_zero(tiny, name):
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [("detail", "detail_norm"), ("fine_in", "fine_out_norm"), ("mix1_around", "mix1_out_norm")],
+)
+def test_what_is_added_later_begins_at_zero(tiny, name, last):
     model, batch = ssd.SSD(tiny), photos(tiny)
     before = ops.convert_to_numpy(model(batch))
     added = model.get_layer(name)
     added.set_weights([np.ones_like(weight) for weight in added.get_weights()])
     np.testing.assert_array_equal(ops.convert_to_numpy(model(batch)), before)
-    last = model.get_layer(f"{name.partition('_')[0]}{'' if name == 'detail' else '_out'}_norm")
-    last.gamma.assign(np.ones(last.gamma.shape))
+    gamma = model.get_layer(last).gamma
+    gamma.assign(np.ones(gamma.shape))
     assert (ops.convert_to_numpy(model(batch)) != before).any()
 
 

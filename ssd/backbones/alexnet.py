@@ -21,7 +21,7 @@ def alexnet(images, width):
     * What pooling loses of the first convolution reaches the stride-8 map by a path of its own, a
       3×3 convolution of stride 2, which begins at zero: to box a small face takes to know where
       an edge is, not only that there is one. With it (11 % more multiply-adds), two more layers
-      on that map in `ssd.model` (35 %) and as many examples again, average precision of the
+      on that map in `ssd.model` (35 %) and two thirds more examples, average precision of the
       shipped model went from 0.758 to 0.787; on its smallest faces from 0.605 to 0.682.
     * The dense layers are gone but for the first, kept as a 3×3 convolution on the pooled map
       of stride 32: a detector must answer everywhere, not once.
