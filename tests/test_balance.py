@@ -60,16 +60,31 @@ def test_the_train_step_is_reported_without_a_gpu(disc_labels, tiny, tmp_path, c
         assert "No GPU here" in capsys.readouterr().out
 
 
-def test_a_loop_is_timed_without_what_lay_ready():
+class Clock:
+    """Stands in for the module `time`: nothing passes but what is slept."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def test_a_loop_is_timed_without_what_lay_ready(monkeypatch):
     """Batches that are there at the start would make a slow source look fast."""
+    clock = Clock()
+    monkeypatch.setattr(balance, "time", clock)
 
     def slow():
         for index in range(1000):
-            time.sleep(0 if index < 4 else 0.02)
+            clock.sleep(0 if index < 4 else 0.02)
             yield index
 
-    assert balance.run(slow(), lambda batch: None, 0.3) == pytest.approx(0.02, rel=0.3)
-    assert balance.run(slow(), lambda batch: time.sleep(0.03), 0.3) == pytest.approx(0.05, rel=0.3)
+    assert balance.run(slow(), lambda batch: None, 0.3) == pytest.approx(0.02)
+    assert balance.run(slow(), lambda batch: clock.sleep(0.03), 0.3) == pytest.approx(0.05)
 
 
 def test_portraits_stand_in_for_labels(tmp_path):
