@@ -27,6 +27,7 @@ import ssd
 from distill.combining import combine
 from distill.labeling import Options, find_photos, label
 from ssd.importing import import_labels
+from ssd.photo_files import find
 from ssd.records import read_dataset
 
 CONFIG = ssd.Config(image_size=(224, 288), width=0.1875, positive=0.4, negative=0.3)
@@ -135,10 +136,12 @@ def main():
 
 def without_labels(photos, human, folder):
     """A folder of links to the photos that a COCO file does not name."""
-    named = {image["file_name"] for image in json.loads(human.read_text())["images"]}
-    names = [name for name in find_photos(photos, leave_out=folder.parent)[0] if name not in named]
-    for name in names:
+    images = json.loads(human.read_text())["images"]
+    named = {find(photos, image["file_name"]) for image in images}
+    for name in find_photos(photos, leave_out=folder.parent)[0]:
         link = folder / name
+        if photos / name in named:
+            continue
         if not link.exists():
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to((photos / name).resolve())

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ssd.detector import Detections
-from ssd.photo_files import read_photo
+from ssd.photo_files import find, read_photo
 
 # Scores below this change no figure that anyone reads, and cost a long tail of boxes.
 _FLOOR = 0.02
@@ -242,10 +242,7 @@ def read_truth(truth, photos):
         raise ValueError(f"{truth}: wanted COCO detection JSON ({error!r})") from None
     result = []
     for name, shape, boxes in images:
-        path = photos / name
-        if not path.is_file():
-            # COCO files often name a folder that the photos are no longer in.
-            path = photos / pathlib.PurePath(name).name
+        path = find(photos, name)
         if not path.is_file():
             raise ValueError(f"{truth} names {name}, which is not in {photos}")
         boxes = np.array(boxes, float).reshape(-1, 6)

@@ -48,7 +48,7 @@ def import_labels(source_format, annotations, photos, out, *, classes=("face",),
         source_format: "coco", "voc", "yolo" or "wider".
         annotations: The annotations: a JSON file (coco), a folder of XML files (voc), a folder
             of text files (yolo), a text file (wider).
-        photos: Folder that the annotations' file names are in.
+        photos: Folder that the annotations' file names are in (`ssd.photo_files.find`).
         out: Folder for the labels: new, or left by the same import, stopped.
         classes: Names of the classes, the first for class 1.
         max_side: Longest side of a stored photo in pixels; larger ones are scaled down.
@@ -60,7 +60,7 @@ def import_labels(source_format, annotations, photos, out, *, classes=("face",),
 
     Raises:
         ValueError: If a folder or file is missing, the format is unknown, the annotations are of
-            another format or name no photo, or `out` holds something else.
+            another format or name no photo that can be used, or `out` holds something else.
     """
     readers = {"coco": read_coco, "voc": read_voc, "yolo": read_yolo, "wider": read_wider}
     if source_format not in readers:
@@ -123,6 +123,12 @@ def import_labels(source_format, annotations, photos, out, *, classes=("face",),
     text = io.StringIO(newline="")
     csv.writer(text).writerows([("photo", "reason"), *problems])
     records.write_whole(pathlib.Path(out) / "errors.csv", text.getvalue())
+    if not counts["labelled"]:
+        name, reason = problems[0]
+        raise ValueError(
+            f"{annotations}: wanted photos in {photos}, could use none of the {counts['photos']} "
+            f"that it names (the first, {name}: {reason}; all: {out}/errors.csv)"
+        )
     records.write_dataset(out, {**about, "complete": True, "counts": counts})
     return counts, problems
 
@@ -333,7 +339,8 @@ def read_wider(path, complain):
 def _to_labelled(annotation, folder, classes, max_side, complain):
     """The photo with its boxes on the unit square; None if it cannot be used."""
     try:
-        photo = photo_files.read(os.path.join(folder, annotation.filename), max_side=max_side)
+        path = photo_files.find(folder, annotation.filename)
+        photo = photo_files.read(path, max_side=max_side)
     except ValueError as error:
         complain(annotation.filename, str(error))
         return None

@@ -187,6 +187,23 @@ def test_refusals(photos, tmp_path):
         importing.import_labels("coco", path, photos, tmp_path / "out", max_side=320)
 
 
+def test_photos_are_found_where_they_lie_now(photos, tmp_path):
+    path = to_coco(tmp_path, FACES)
+    path.write_text(path.read_text().replace("a.jpg", "on/another/machine/a.jpg"))
+    counts, problems = importing.import_labels("coco", path, photos, tmp_path / "out")
+    assert (counts["labelled"], problems) == (2, [])
+
+
+def test_annotations_of_other_photos_are_an_error(photos, tmp_path):
+    path = to_coco(tmp_path, FACES)
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(ValueError, match=r"could use none of the 2 .* a\.jpg: No such file"):
+        importing.import_labels("coco", path, tmp_path / "elsewhere", tmp_path / "out")
+    assert "sub/b.jpg" in (tmp_path / "out" / "errors.csv").read_text()
+    counts, _ = importing.import_labels("coco", path, photos, tmp_path / "out2")
+    assert counts["labelled"] == 2
+
+
 def test_yolo_names_its_own_classes(photos, tmp_path):
     folder = to_yolo(tmp_path, FACES)
     (folder / "classes.txt").write_text("hand\nface\n")
