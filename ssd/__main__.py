@@ -44,6 +44,7 @@ def _train(options):
         learning_rate=options.learning_rate,
         seed=options.seed,
         alpha=options.alpha,
+        settled=options.settled,
         validation=options.validation,
         patience=options.patience,
         tensorboard=options.tensorboard,
@@ -184,6 +185,9 @@ def _parser():
     made.add_argument("--seed", type=int, help="makes the run repeatable")
     made.add_argument("--alpha", type=float, default=1.0, help="weight of the offset loss (1)")
     made.add_argument(
+        "--settled", action="store_true", help="keep the normalization of --start; steps are faster"
+    )
+    made.add_argument(
         "--validation",
         type=pathlib.Path,
         help="folder of labels to measure the loss on; the best epoch is kept as best.keras",
@@ -236,7 +240,7 @@ def _parser():
 
     made = command("detect", _detect, "Find faces: prints file, class, score, ymin xmin ymax xmax.")
     made.add_argument("photos", type=pathlib.Path, nargs="+", help="photos")
-    made.add_argument("--model", type=pathlib.Path, required=True, help=".tflite file")
+    made.add_argument("--model", type=pathlib.Path, help=".tflite file (the one that ships)")
     made.add_argument("--threshold", type=float, default=0.5, help="least score (0.5)")
     made.add_argument("--threads", type=int, default=1, help="threads of the runtime (1)")
     made.add_argument("--out", type=pathlib.Path, help="folder for photos with boxes drawn in")

@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 from ssd import backbones
-from ssd.backbones.layers import added, channels, convolution, normalized
+from ssd.backbones.layers import NormalizedConvolution, added, channels, convolution
 from ssd.config import Config
 from ssd.light import Light
 from ssd.losses import LossTerms, MultiboxLoss
@@ -66,6 +66,17 @@ class SSD(keras.Model):
         for name, mean in self.term_means.items():
             mean.update_state(getattr(terms, name))
         return _per_replica(y, self.loss.total(terms) + sum(self.losses))
+
+    def settle(self):
+        """From here on, train with the normalization that the model has learned so far.
+
+        A step is quicker then, for the normalization is part of the convolutions. For a model
+        that has been trained: a fresh one has learned nothing that could stay. Call it before
+        `compile`; it is not saved.
+        """
+        for layer in self.layers:
+            if isinstance(layer, NormalizedConvolution):
+                layer.settled = True
 
     def get_config(self):
         """Config and training as plain values, from which `from_config` builds the model again."""
@@ -160,7 +171,8 @@ def _bottleneck(x, narrow, *, name):
     """
     y = convolution(x, narrow, 1, name=f"{name}_in")
     y = convolution(y, narrow, 3, name=f"{name}_around")
-    return added(x, normalized(y, x.shape[-1], 1, start="zeros", name=f"{name}_out"), name=name)
+    y = NormalizedConvolution(x.shape[-1], 1, start=0.0, name=f"{name}_out")(y)
+    return added(x, y, name=name)
 
 
 def _block(x, narrow, *, name):
@@ -169,7 +181,8 @@ def _block(x, narrow, *, name):
     Most faces are found on it, and the hardest. It begins as the identity, too.
     """
     y = convolution(x, narrow, 3, name=f"{name}_in")
-    return added(x, normalized(y, x.shape[-1], 3, start="zeros", name=f"{name}_out"), name=name)
+    y = NormalizedConvolution(x.shape[-1], 3, start=0.0, name=f"{name}_out")(y)
+    return added(x, y, name=name)
 
 
 def _head(x, level, anchors, config):

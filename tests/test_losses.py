@@ -59,6 +59,31 @@ def test_the_larger_of_two_terms_is_charged_alone(tiny):
         assert float(loss(label, guess)) == pytest.approx(wanted, rel=1e-5)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_faces_with_few_anchors_are_made_up_for(tiny, share):
+    """Two faces; only the boxes of the one with more anchors are guessed wrong."""
+    label = one_face(tiny)
+    label[0, 1] = [0.05, 0.45, 0.95, 0.98, 1]
+    match = anchors.match(
+        grid(tiny), label[..., :4], positive=tiny.positive, negative=tiny.negative
+    )
+    box, positive = (ops.convert_to_numpy(each)[0] for each in (match.box, match.positive))
+    few, many = sorted((positive & (box == face)).sum() for face in (0, 1))
+    wrong = int((positive & (box == 1)).sum() == many)
+    assert 0 < few < many
+    rows = predictions(tiny)
+    rows[..., :4] = ops.convert_to_numpy(anchors.encode(label[0, box, :4], grid(tiny)))
+    rows[0, box == wrong, :4] += 2.0  # a smooth L1 of 1.5, four times
+    got = values(MultiboxLoss(tiny, per_face=share).terms(label, rows))
+    weights = {count: count**-share for count in (few, many)}
+    of_many = weights[many] * many / (weights[few] * few + weights[many] * many)
+    assert got["location"] == pytest.approx(6.0 * of_many, rel=1e-3)
+    # Equal logits: whatever positives weigh, on average it is 1.
+    same = values(MultiboxLoss(tiny).terms(label, predictions(tiny)))
+    again = values(MultiboxLoss(tiny, per_face=share).terms(label, predictions(tiny)))
+    assert again["confidence"] == pytest.approx(same["confidence"], rel=1e-5)
+
+
 def test_the_gate_opens_above_its_confidence(tiny):
     label, sure = one_face(tiny), np.log(0.9995 / 0.0005)
     loss = MultiboxLoss(tiny, gate=0.999, extra=1.0)
@@ -190,7 +215,7 @@ def test_smooth_l1():
 
 def test_the_loss_survives_saving(tiny):
     loss = MultiboxLoss(
-        tiny, gate=0.9, extra=2.0, alpha=0.5, negatives=5, least_negatives=1, focal=1.5
+        tiny, gate=0.9, extra=2.0, per_face=0.5, negatives=5, least_negatives=1, focal=1.5
     )
     again = MultiboxLoss.from_config(loss.get_config())
     assert again.config == tiny
@@ -198,7 +223,16 @@ def test_the_loss_survives_saving(tiny):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("gate", 0), ("gate", 1.5), ("extra", -1), ("alpha", -1), ("focal", -1)]
+    ("option", "value"),
+    [
+        ("gate", 0),
+        ("gate", 1.5),
+        ("extra", -1),
+        ("alpha", -1),
+        ("focal", -1),
+        ("per_face", -0.1),
+        ("per_face", 1.1),
+    ],
 )
 def test_options_out_of_range_are_refused(tiny, option, value):
     with pytest.raises(ValueError, match=option):

@@ -7,6 +7,7 @@ from keras import ops
 
 import anchors
 import ssd
+from ssd.backbones.layers import NormalizedConvolution
 from ssd.config import Config
 
 pytestmark = pytest.mark.device
@@ -69,13 +70,13 @@ def test_coarse_maps_inform_the_finest(tiny):
 
 @pytest.mark.parametrize(
     ("name", "last"),
-    [("detail", "detail_norm"), ("fine_in", "fine_out_norm"), ("mix1_around", "mix1_out_norm")],
+    [("detail", "detail"), ("fine_in", "fine_out"), ("mix1_around", "mix1_out")],
 )
 def test_what_is_added_later_begins_at_zero(tiny, name, last):
     model, batch = ssd.SSD(tiny), photos(tiny)
     before = ops.convert_to_numpy(model(batch))
-    added = model.get_layer(name)
-    added.set_weights([np.ones_like(weight) for weight in added.get_weights()])
+    kernel = model.get_layer(name).kernel
+    kernel.assign(np.ones(kernel.shape))
     np.testing.assert_array_equal(ops.convert_to_numpy(model(batch)), before)
     gamma = model.get_layer(last).gamma
     gamma.assign(np.ones(gamma.shape))
@@ -114,6 +115,50 @@ def test_a_few_steps_of_training_lower_the_loss_and_show_its_terms(tiny):
     assert history["loss"][-1] == pytest.approx(total, rel=1e-4)
     assert history["positives"][-1] >= 1
     assert history["unmatched"][-1] == 0
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_normalized_convolution_is_one_and_then_the_other(stride):
+    """In training and in serving as Keras's two layers, and so are the averages it keeps."""
+    keras.utils.set_random_seed(0)
+    own = NormalizedConvolution(5, 3, stride=stride)
+    convolution = keras.layers.Conv2D(5, 3, stride, padding="same", use_bias=False)
+    norm = keras.layers.BatchNormalization(momentum=0.97)
+    random = np.random.default_rng(0)
+    x = random.normal(1, 2, (4, 8, 6, 3)).astype(np.float32)
+    assert own(x).shape == norm(convolution(x)).shape == own.compute_output_shape(x.shape)
+    weights = [random.uniform(0.5, 2, each.shape) for each in own.weights]
+    own.set_weights(weights)
+    convolution.set_weights(weights[:1])
+    norm.set_weights(weights[1:])
+    for training in (False, True, False):
+        one, two = own(x, training=training), norm(convolution(x), training=training)
+        np.testing.assert_allclose(*map(ops.convert_to_numpy, (one, two)), rtol=1e-4, atol=1e-4)
+        for mine, theirs in zip(own.get_weights()[1:], norm.get_weights(), strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4)
+
+
+def test_a_settled_model_trains_the_function_that_it_serves(tiny):
+    model, batch = ssd.SSD(tiny), photos(tiny, 4)
+    model.settle()
+    model.compile(keras.optimizers.Adam(1e-3), ssd.MultiboxLoss(tiny))
+    labels = np.zeros((4, tiny.max_boxes, 5), np.float32)
+    labels[:, 0] = [0.2, 0.2, 0.6, 0.5, 1]
+    before = {weight.path: np.array(weight) for weight in model.weights}
+    model.fit(batch, labels, epochs=2, verbose=0)
+    changed = {
+        weight.path
+        for weight in model.weights
+        if (np.asarray(weight) != before[weight.path]).any() and "seed" not in weight.path
+    }
+    assert "conv1/gamma" in changed
+    assert "conv1/kernel" in changed
+    assert not {path for path in changed if path.split("/")[-1] in ("mean", "variance")}
+    fine = model.get_layer("fine_in")
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, fine.kernel.shape[2]))
+    np.testing.assert_array_equal(
+        *(ops.convert_to_numpy(fine(x, training=training)) for training in (True, False))
+    )
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a model", b"PK\x05\x06" + bytes(18)])

@@ -139,6 +139,24 @@ def test_a_run_begins_with_the_weights_of_another(disc_labels, trained, tmp_path
     assert all("logits" in path for path in fresh)
 
 
+def test_a_settled_run_keeps_the_normalization_and_goes_on_with_it(disc_labels, trained, tmp_path):
+    first, out, _ = trained
+    run = tmp_path / "run"
+    options = {"batch_size": 16, "seed": 0, "start": out / "best.keras", "settled": True}
+    model = ssd.train(disc_labels, run, epochs=1, **options)
+    assert model.training["settled"]
+    # As if killed after the first of two epochs.
+    note = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**note, "epochs": 2}))
+    model = ssd.train(disc_labels, run, epochs=2, **options)
+    assert len(rows(run)) == 2
+    for own, other in zip(model.weights, first.weights, strict=True):
+        if own.path.split("/")[-1] in ("mean", "variance"):
+            np.testing.assert_array_equal(np.asarray(own), np.asarray(other))
+    with pytest.raises(ValueError, match="settled: wanted a trained model to start from, got none"):
+        ssd.train(disc_labels, tmp_path / "other", settled=True)
+
+
 def test_a_start_that_does_not_fit_is_refused(disc_labels, tiny, trained, tmp_path):
     other = dataclasses.replace(tiny, width=0.1)
     with pytest.raises(ValueError, match=r"with the Config.s width, 0\.1, got one with 0\.05"):

@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from ssd.backbones.layers import added, channels, convolution, normalized
+from ssd.backbones.layers import NormalizedConvolution, added, channels, convolution
 
 
 def alexnet(images, width):
@@ -41,7 +41,9 @@ def alexnet(images, width):
     detail = x
     x = _pool(x, "pool1")
     x = convolution(x, channels(256, width), 5, name="conv2")
-    detail = normalized(detail, channels(256, width), 3, stride=2, start="zeros", name="detail")
+    detail = NormalizedConvolution(channels(256, width), 3, stride=2, start=0.0, name="detail")(
+        detail
+    )
     stride_8 = added(x, detail, name="conv2_detail")
     x = _pool(stride_8, "pool2")
     x = convolution(x, channels(384, width), 3, name="conv3")
