@@ -17,6 +17,7 @@ import numpy as np
 import anchors
 from anchors.coding import VARIANCES
 from ssd.metadata import describe
+from ssd.ranges import fit_ranges
 from ssd.saturation import saturate
 
 PRECISIONS = ("float32", "float16", "int8")
@@ -125,7 +126,7 @@ def _convert(model, precision, images):
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         made = _converted(tf, converter, precision, images)
     if precision == "int8":
-        made = saturate(made, _LIMITS)
+        made = fit_ranges(saturate(made, _LIMITS), images)
     height, width = model.config.image_size
     return describe(
         made,

@@ -11,6 +11,7 @@ from keras import ops
 
 import anchors
 import ssd
+from ssd import ranges
 from ssd.config import Config
 from ssd.saturation import saturate
 
@@ -109,7 +110,47 @@ def test_int8_outputs_saturate_calibrated_on_a_dataset(model, disc_labels, tmp_p
     assert np.abs(found[:, 4:] - whole[:, 4:].clip(-8, 8 - 8 / 128)).mean() < 0.1
 
 
-def test_what_is_no_convolution_cannot_saturate(tmp_path):
+def test_ranges_too_wide_are_fitted_to_what_is_in_them(model, files, tmp_path, monkeypatch):
+    seen, fine = photos(model.config, 8), files["int8"].read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(ranges, "fitted", lambda counts, scale, zero: (4 * scale, zero))
+        wide = ranges.fit_ranges(fine, seen)
+    whole = ops.convert_to_numpy(model(seen))
+
+    def lost(made):
+        (tmp_path / "model.tflite").write_bytes(made)
+        return np.abs([run(tmp_path / "model.tflite", image)[0] for image in seen] - whole).mean()
+
+    # Outputs have steps of their own, which hide most of it.
+    assert lost(wide) > 1.5 * lost(fine)
+    assert lost(ranges.fit_ranges(wide, seen)) < 1.1 * lost(fine)
+
+
+def test_a_range_is_fitted_within_what_was_seen():
+    random = np.random.default_rng(0)
+    for spread, zero in ((10, -128), (10, 0), (60, 20), (200, -128)):
+        values = np.clip(np.round(random.normal(zero, spread, 50_000)), -128, 127).astype(int)
+        scale, moved = ranges.fitted(np.bincount(values + 128, minlength=256), 0.1, zero)
+        assert scale <= 0.1 + 1e-9
+        assert -128 <= moved <= 127
+        real = 0.1 * (values - zero)
+        held = scale * (np.clip(np.round(real / scale) + moved, -128, 127) - moved)
+        # No other range of a few does better.
+        for share in (0.3, 0.6, 1.0):
+            low, high = share * 0.1 * (-128 - zero), share * 0.1 * (127 - zero)
+            step = (high - low) / 255
+            lost = np.square(np.clip(real, low, high) - real).mean()
+            lost += (values != zero).mean() * step**2 / 12
+            assert np.square(held - real).mean() < 1.2 * lost
+
+
+def test_what_no_ssd_computes_has_no_ranges_to_fit(tmp_path):
+    with pytest.raises(ValueError, match=r"wanted operations of an ssd\.SSD, got MUL"):
+        ranges.fit_ranges(doubling(tmp_path), [])
+
+
+def doubling(tmp_path):
+    """An int8 model that is no detector."""
     import tensorflow as tf
 
     module = tf.Module()
@@ -118,8 +159,12 @@ def test_what_is_no_convolution_cannot_saturate(tmp_path):
     converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: [[np.ones((1, 4), np.float32)]]
+    return converter.convert()
+
+
+def test_what_is_no_convolution_cannot_saturate(tmp_path):
     with pytest.raises(ValueError, match="offsets: wanted a convolution"):
-        saturate(converter.convert(), {"offsets": 5.0})
+        saturate(doubling(tmp_path), {"offsets": 5.0})
 
 
 def test_the_file_explains_itself(model, files):

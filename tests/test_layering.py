@@ -46,6 +46,7 @@ FORBIDDEN = {
     "ssd.exporting": JOIN,
     "ssd.metadata": JOIN,
     "ssd.flatbuffer": JOIN,
+    "ssd.ranges": JOIN,
     "ssd.saturation": JOIN,
     "ssd.report": JOIN,
     "ssd.training": JOIN,
