@@ -5,8 +5,9 @@
 Trains on LABELS; measures on PHOTOS, whose faces the COCO file TRUTH tells; writes
 `OUT/extra_offset.json` and `OUT/extra_offset.png`. Stopped, the same command goes on.
 
-With `--start` every run goes on from the same trained model: the extra term falls on boxes surer
-than 0.999, and a network has hardly any of them before it is well trained.
+With `--start` every run goes on from the same trained model, settled, as the recipe's last round
+does: the extra term falls on boxes surer than 0.999, and a network has hardly any of them before
+it is well trained.
 
 Greedy suppression keeps the most confident box of a face, however it fits. The extra term charges
 the offsets of confident boxes again, so that this box fits better. Whether it does is what the
@@ -19,9 +20,10 @@ import os
 import pathlib
 import textwrap
 
+import keras
 import numpy as np
 from matplotlib.figure import Figure
-from recipe import ALPHA, BATCH, CONFIG, SMALLEST
+from recipe import ALPHA, BATCHES, CONFIG, PER_FACE, RATES, SMALLEST
 
 import ssd
 from distill.agreement import overlaps
@@ -54,8 +56,9 @@ def main():
     parser.add_argument("--seeds", type=int, default=3, help="runs of each loss (3)")
     parser.add_argument("--start", type=pathlib.Path, help="model that all runs go on from")
     parser.add_argument("--config", type=pathlib.Path, help="JSON file with another ssd.Config")
-    parser.add_argument("--batch-size", type=int, default=BATCH, help=f"photos in a step ({BATCH})")
+    parser.add_argument("--policy", default="float32", help="Keras dtype policy (float32)")
     options = parser.parse_args()
+    keras.config.set_dtype_policy(options.policy)
     options.out.mkdir(parents=True, exist_ok=True)
 
     runs = []
@@ -81,10 +84,13 @@ def run(name, seed, options):
             folder,
             config,
             start=options.start,
+            settled=options.start is not None,
             epochs=options.epochs,
-            batch_size=options.batch_size,
+            batch_size=BATCHES[-1],
+            learning_rate=RATES[-1] if options.start else RATES[0],
             seed=seed,
             alpha=ALPHA,
+            per_face=PER_FACE,
             cache=options.out / "cache",
             **LOSSES[name],
         )

@@ -13,8 +13,11 @@ card `face.md`. Weights are rounded to 16 bits, which makes the two last files s
 4. The student labels the other photos, too. What it and MTCNN both see is a face; what only one
    of them sees is a region to ignore.
 5. Round 2: a student begins afresh, on people's labels, seen several times each, and on those.
-6. Round 3: it goes on with people's labels alone. MTCNN draws looser boxes than people do.
-7. It is exported and measured.
+   Round 3: it goes on with its normalization settled, which is quicker, and more of people's
+   labels. Round 4: and with people's labels alone, for MTCNN draws looser boxes than people do.
+6. It is exported and measured.
+
+Without `--human` MTCNN's labels are all there is: rounds 2 and 3 learn from them alone.
 """
 
 import argparse
@@ -23,6 +26,8 @@ import os
 import pathlib
 import zipfile
 
+import keras
+
 import ssd
 from distill.combining import combine
 from distill.labeling import Options, find_photos, label
@@ -30,21 +35,24 @@ from ssd.importing import import_labels
 from ssd.photo_files import find
 from ssd.records import read_dataset
 
-CONFIG = ssd.Config(image_size=(224, 288), width=0.1875, positive=0.4, negative=0.3)
+CONFIG = ssd.Config(image_size=(224, 288), width=0.1875, positive=0.4, negative=0.3, min_face=10.0)
 ALPHA = 3.0  # weight of the offset loss
-BATCH = 8  # a step on 8 photos brings a short training as far as one on 32
-EPOCHS = (26, 22, 8)  # of each round
-LAST_RATE = 1e-3  # peak learning rate of round 3, half of that of the others
-HUMAN_TIMES = 4  # how often round 2 sees a photo with people's labels for one of the others
+PER_FACE = 0.5  # how far faces with few anchors are made up for
+# Of rounds 1 to 4: passes, photos in a step, peak learning rate, and how often photos with people's
+# labels are seen for once that the others are. A fresh model gets further by many small steps.
+EPOCHS = (26, 22, 12, 60)
+BATCHES = (8, 8, 16, 16)
+RATES = (2e-3, 2e-3, 1e-3, 5e-4)
+HUMAN_TIMES = (1, 4, 8, 1)
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
 
 
 def main():
-    """Walk the seven steps; each is skipped if its work is done."""
+    """Walk the six steps; each is skipped if its work is done."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("photos", type=pathlib.Path, help="folder of photos")
     parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
-    parser.add_argument("--human", type=pathlib.Path, required=True, help="COCO JSON")
+    parser.add_argument("--human", type=pathlib.Path, help="COCO JSON; without, MTCNN's labels")
     parser.add_argument(
         "--validation",
         type=pathlib.Path,
@@ -53,71 +61,68 @@ def main():
         help="folder of photos and COCO JSON to measure on",
     )
     parser.add_argument("--config", type=pathlib.Path, help="JSON file with another ssd.Config")
-    parser.add_argument("--alpha", type=float, default=ALPHA, help=f"offset loss ({ALPHA:g})")
-    parser.add_argument("--batch-size", type=int, default=BATCH, help=f"photos a step ({BATCH})")
     parser.add_argument(
-        "--epochs", type=int, nargs=3, default=EPOCHS, metavar="N", help="of the rounds (26 22 8)"
+        "--epochs",
+        type=int,
+        nargs=4,
+        default=EPOCHS,
+        metavar="N",
+        help=f"of the rounds ({' '.join(map(str, EPOCHS))})",
     )
     parser.add_argument(
-        "--human-times", type=int, default=HUMAN_TIMES, help=f"weight of labels ({HUMAN_TIMES})"
+        "--policy",
+        default="float32",
+        help="Keras dtype policy (float32); mixed_bfloat16 on a GPU, or a processor with AMX",
     )
     parser.add_argument("--seed", type=int, help="makes the training repeatable")
     options = parser.parse_args()
     photos, out = options.photos, options.out
     out.mkdir(parents=True, exist_ok=True)
-
-    step(1, "people's labels")
-    human = out / "labels_human"
-    if not complete(human):
-        import_labels("coco", options.human, photos, human, max_side=640)
-
-    step(2, "MTCNN labels the other photos")
-    others = without_labels(photos, options.human, out / "photos_without_labels")
-    by_mtcnn = out / "labels_mtcnn"
-    if not complete(by_mtcnn):
-        label(others, by_mtcnn, Options(second_opinion="mirror"), progress=say)
-
-    step(3, "round 1 learns from people's labels")
-    training = {
-        "batch_size": options.batch_size,
-        "alpha": options.alpha,
-        "seed": options.seed,
-        "cache": out / "cache",
-    }
+    keras.config.set_dtype_policy(options.policy)
     config = ssd.Config.from_json(options.config.read_text()) if options.config else CONFIG
-    first = ssd.train(human, out / "round1", config, epochs=options.epochs[0], **training)
-    student = out / "student.tflite"
-    if not student.exists():
-        ssd.export(first, student, precision="float32")
 
-    step(4, "the student labels the other photos, too")
-    by_student = out / "labels_student"
-    if not complete(by_student):
-        os.environ["SSD_STUDENT"] = str(student.resolve())
-        # Its word counts from 0.3 where MTCNN agrees; alone it must be surer (distill/combining).
-        looks = Options(teacher="student:look", label=0.5, ignore=0.3, second_opinion="mirror")
-        label(others, by_student, looks, progress=say)
-    agreed = out / "labels_agreed"
-    print(combine(by_mtcnn, by_student, agreed))
+    def train(number, labels, start=None):
+        say(f"round {number}")
+        return ssd.train(
+            labels,
+            out / f"round{number}",
+            config,
+            start=start,
+            settled=start is not None,
+            epochs=options.epochs[number - 1],
+            batch_size=BATCHES[number - 1],
+            learning_rate=RATES[number - 1],
+            alpha=ALPHA,
+            per_face=PER_FACE,
+            seed=options.seed,
+            cache=out / "cache",
+        )
 
-    step(5, "round 2 learns from both")
-    labels = [human] * options.human_times + [agreed]
-    second = ssd.train(labels, out / "round2", config, epochs=options.epochs[1], **training)
+    by_mtcnn = out / "labels_mtcnn"
+    if options.human:
+        say("people's labels")
+        human = out / "labels_human"
+        if not complete(human):
+            import_labels("coco", options.human, photos, human, max_side=640)
+        others = without_labels(photos, options.human, out / "photos_without_labels")
+        by_teacher(others, by_mtcnn)
+        first = train(1, human)
+        agreed = by_both(others, by_mtcnn, first, out)
+        models = [first]
+        road = [[human] * times + [agreed] for times in HUMAN_TIMES[1:3]] + [[human]]
+        folders = (human, by_mtcnn, agreed)
+    else:
+        by_teacher(photos, by_mtcnn)
+        models, road, folders = [], [[by_mtcnn]] * 2, (by_mtcnn,)
+    start = None
+    for number, labels in enumerate(road, 2):
+        models.append(train(number, labels, start))
+        start = out / f"round{number}" / "model.keras"
 
-    step(6, "round 3 goes on with people's labels alone")
-    third = ssd.train(
-        human,
-        out / "round3",
-        start=out / "round2" / "model.keras",
-        epochs=options.epochs[2],
-        learning_rate=LAST_RATE,
-        **training,
-    )
-
-    step(7, "the files, and what they are worth")
-    model = rounded(third)
+    say("the files, and what they are worth")
+    model = rounded(models[-1])
     save_packed(model, out / "face.keras")
-    seen = ssd.dataset(human, config, batch_size=options.batch_size, training=True, seed=0)
+    seen = ssd.dataset(folders[0], config, batch_size=8, training=True, seed=0)
     files = {"int8": out / "face.tflite", "float16": out / "face_float32.tflite"}
     for precision, file in files.items():
         if not file.exists():
@@ -127,11 +132,34 @@ def main():
         for file in files.values():
             detector = ssd.Detector(file, threads=os.cpu_count() or 1)
             figures[file.name] = ssd.evaluate(detector, *options.validation, smallest=SMALLEST)
-            print(f"{file.name}: {figures[file.name]}")
-    counts = {folder.name: read_dataset(folder)["counts"] for folder in (human, by_mtcnn, agreed)}
+            say(f"{file.name}: {figures[file.name]}")
+    counts = {folder.name: read_dataset(folder)["counts"] for folder in folders}
     files = [*files.values(), out / "face.keras"]
-    (out / "face.md").write_text(card((first, second, third), files, figures, counts))
-    print(f"model card: {out / 'face.md'}")
+    (out / "face.md").write_text(card(models, files, figures, counts))
+    say(f"model card: {out / 'face.md'}")
+
+
+def by_teacher(photos, out):
+    """MTCNN's labels of the photos in a folder, in `out`."""
+    say("MTCNN labels photos")
+    if not complete(out):
+        label(photos, out, Options(second_opinion="mirror"), progress=tell)
+
+
+def by_both(photos, by_mtcnn, student, out):
+    """Labels of the same photos by a student, too, and what the two agree on: that folder."""
+    say("the student labels them, too")
+    file, by_student = out / "student.tflite", out / "labels_student"
+    if not file.exists():
+        ssd.export(student, file, precision="float32")
+    if not complete(by_student):
+        os.environ["SSD_STUDENT"] = str(file.resolve())
+        # Its word counts from 0.3 where MTCNN agrees; alone it must be surer (distill/combining).
+        looks = Options(teacher="student:look", label=0.5, ignore=0.3, second_opinion="mirror")
+        label(photos, by_student, looks, progress=tell)
+    agreed = out / "labels_agreed"
+    say(str(combine(by_mtcnn, by_student, agreed)))
+    return agreed
 
 
 def without_labels(photos, human, folder):
@@ -228,14 +256,14 @@ def training_line(number, about):
     )
 
 
-def step(number, what):
+def say(what):
     """Say where we are."""
-    print(f"{number}. {what}", flush=True)
+    print(what, flush=True)
 
 
-def say(state):
+def tell(state):
     """How far the labelling is."""
-    print(f"   {state.done} of {state.total} photos, {state.faces} faces", flush=True)
+    say(f"   {state.done} of {state.total} photos, {state.faces} faces")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def _train(options):
         learning_rate=options.learning_rate,
         seed=options.seed,
         alpha=options.alpha,
+        per_face=options.per_face,
         settled=options.settled,
         validation=options.validation,
         patience=options.patience,
@@ -184,6 +185,9 @@ def _parser():
     made.add_argument("--learning-rate", type=float, default=2e-3, help="its peak (0.002)")
     made.add_argument("--seed", type=int, help="makes the run repeatable")
     made.add_argument("--alpha", type=float, default=1.0, help="weight of the offset loss (1)")
+    made.add_argument(
+        "--per-face", type=float, default=0.0, help="how far faces count alike, 0 to 1 (0)"
+    )
     made.add_argument(
         "--settled", action="store_true", help="keep the normalization of --start; steps are faster"
     )

@@ -105,7 +105,7 @@ def tiny_json(tiny, tmp_path_factory):
 def test_the_recipe_makes_what_ships_and_is_walked_once(composed, tiny_json, tmp_path):
     photos, human = composed
     command = ["examples/recipe.py", photos, tmp_path, "--human", human, "--validation", photos]
-    command += [human, "--config", tiny_json, "--epochs", 2, 2, 1, "--batch-size", 8, "--seed", 1]
+    command += [human, "--config", tiny_json, "--epochs", 2, 2, 1, 1, "--seed", 1]
     run(*command)
     for name in ("face.tflite", "face_float32.tflite", "face.keras"):
         assert (tmp_path / name).stat().st_size > 10_000
@@ -114,7 +114,9 @@ def test_the_recipe_makes_what_ships_and_is_walked_once(composed, tiny_json, tmp
     # 20 photos by people, four times, and 20 by MTCNN and the student.
     assert "1. 20 photos (repeats counted), 2 epochs" in card
     assert "2. 100 photos (repeats counted), 2 epochs" in card
-    assert "3. 20 photos (repeats counted), 1 epochs" in card
+    # The same eight times, and then those by people alone.
+    assert "3. 180 photos (repeats counted), 1 epochs" in card
+    assert "4. 20 photos (repeats counted), 1 epochs" in card
     assert "| labels_agreed | 20 |" in card
     assert len(list((tmp_path / "photos_without_labels").iterdir())) == 20
     again = run(*command)
@@ -127,7 +129,7 @@ def test_the_study_compares_four_losses_and_is_walked_once(
     composed, disc_labels, tiny_json, tmp_path
 ):
     command = ["examples/extra_offset.py", disc_labels, *composed, tmp_path, "--epochs", 1]
-    command += ["--seeds", 1, "--config", tiny_json, "--batch-size", 16]
+    command += ["--seeds", 1, "--config", tiny_json]
     run(*command)
     runs = json.loads((tmp_path / "extra_offset.json").read_text())
     assert len({each["loss"] for each in runs}) == len(runs) == 4
