@@ -17,6 +17,7 @@ import numpy as np
 import anchors
 from anchors.coding import VARIANCES
 from ssd.metadata import describe
+from ssd.model import SSD
 from ssd.ranges import fit_ranges
 from ssd.saturation import saturate
 
@@ -78,7 +79,7 @@ def export(model, path, *, precision="int8", calibration=None):
         images = _calibration_images(calibration, model.config.image_size)
     path.parent.mkdir(parents=True, exist_ok=True)
     if keras.backend.backend() == "tensorflow":
-        flatbuffer = _convert(model, precision, images)
+        flatbuffer = _convert(_in_float32(model), precision, images)
     else:
         flatbuffer = _convert_elsewhere(model, precision, images)
 
@@ -104,6 +105,20 @@ def _calibration_images(calibration, image_size):
     # Two pixels of the extremes make the input's scale exactly 1: a byte goes in as it is.
     images[0, 0, 0], images[0, 0, 1] = 0, 255
     return images
+
+
+def _in_float32(model):
+    """The same model, computing in float32: TFLite has no convolution in bfloat16."""
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        whole = SSD(model.config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    whole.set_weights(model.get_weights())
+    return whole
 
 
 def _convert(model, precision, images):

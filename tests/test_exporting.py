@@ -4,6 +4,7 @@ import subprocess
 import zipfile
 
 import flatbuffers
+import keras
 import numpy as np
 import pytest
 from flatbuffers import number_types as N
@@ -68,6 +69,20 @@ def test_float32_agrees_with_keras_on_every_output(model, files):
     for image in photos(model.config, 5):
         expected = ops.convert_to_numpy(model(image[None]))
         np.testing.assert_allclose(run(files["float32"], image), expected, atol=1e-3)
+
+
+def test_a_model_that_computes_in_16_bits_is_exported_in_32(tiny, tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        half = ssd.SSD(tiny)
+        path = ssd.export(half, tmp_path / "model.tflite", precision="float32")
+        assert half.get_layer("conv1").compute_dtype == "bfloat16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    full = ssd.SSD(tiny)
+    full.set_weights(half.get_weights())
+    image = photos(tiny, 1)
+    np.testing.assert_allclose(run(path, image[0]), ops.convert_to_numpy(full(image)), atol=1e-3)
 
 
 def test_float16_is_half_the_size_and_close(model, files):
