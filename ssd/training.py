@@ -120,10 +120,6 @@ def train(
     if seed is not None:
         keras.utils.set_random_seed(seed)
     steps = photos // batch_size
-    # Repeated, so that the next epoch's photos are on their way before this one ends.
-    data = dataset(
-        labels, config, batch_size=batch_size, training=True, seed=seed, cache=cache
-    ).repeat()
     judge = validation and dataset(validation, config, batch_size=batch_size)
     saved, best, history = out / "model.keras", out / "best.keras", out / "history.csv"
     if saved.exists():
@@ -155,6 +151,12 @@ def train(
         )
         model.compile(optimizer, loss)
 
+    # Repeated, so that the next epoch's photos are on their way before this one ends.
+    # A run that goes on must not see the examples of its first epochs again.
+    order = None if seed is None else seed + done
+    data = dataset(
+        labels, config, batch_size=batch_size, training=True, seed=order, cache=cache
+    ).repeat()
     _keep_epochs(history, done)
     # In this order: a row too many can be dropped, a missing one could not be made up.
     callbacks = [keras.callbacks.CSVLogger(history, append=done > 0), _Save(saved)]

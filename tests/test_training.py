@@ -150,6 +150,8 @@ def test_a_settled_run_keeps_the_normalization_and_goes_on_with_it(disc_labels, 
     (run / "run.json").write_text(json.dumps({**note, "epochs": 2}))
     model = ssd.train(disc_labels, run, epochs=2, **options)
     assert len(rows(run)) == 2
+    # Not the same crops over again.
+    assert rows(run)[0]["positives"] != rows(run)[1]["positives"]
     for own, other in zip(model.weights, first.weights, strict=True):
         if own.path.split("/")[-1] in ("mean", "variance"):
             np.testing.assert_array_equal(np.asarray(own), np.asarray(other))
