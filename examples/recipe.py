@@ -17,7 +17,9 @@ card `face.md`. Weights are rounded to 16 bits, which makes the two last files s
    labels. Round 4: and with people's labels alone, for MTCNN draws looser boxes than people do.
 6. It is exported and measured.
 
-Without `--human` MTCNN's labels are all there is: rounds 2 and 3 learn from them alone.
+Without `--human` MTCNN's labels are all there is. Round 2 learns from them alone, and its student
+labels the same photos; round 3 goes on with MTCNN's faces, and what only the student sees is a
+region to ignore: MTCNN overlooks faces, and as background they would be unlearnt again.
 """
 
 import argparse
@@ -40,7 +42,7 @@ ALPHA = 3.0  # weight of the offset loss
 PER_FACE = 0.5  # how far faces with few anchors are made up for
 # Of rounds 1 to 4: passes, photos in a step, peak learning rate, and how often photos with people's
 # labels are seen for once that the others are. A fresh model gets further by many small steps.
-EPOCHS = (26, 22, 12, 60)
+EPOCHS = (26, 20, 12, 60)
 BATCHES = (8, 8, 16, 16)
 RATES = (2e-3, 2e-3, 1e-3, 5e-4)
 HUMAN_TIMES = (1, 4, 8, 1)
@@ -98,7 +100,7 @@ def main():
             cache=out / "cache",
         )
 
-    by_mtcnn = out / "labels_mtcnn"
+    by_mtcnn, agreed = out / "labels_mtcnn", out / "labels_agreed"
     if options.human:
         say("people's labels")
         human = out / "labels_human"
@@ -106,21 +108,26 @@ def main():
             import_labels("coco", options.human, photos, human, max_side=640)
         others = without_labels(photos, options.human, out / "photos_without_labels")
         by_teacher(others, by_mtcnn)
-        first = train(1, human)
-        agreed = by_both(others, by_mtcnn, first, out)
-        models = [first]
+        models = {1: train(1, human)}
+        by_student(others, models[1], out)
+        say(str(combine(by_mtcnn, out / "labels_student", agreed)))
         road = [[human] * times + [agreed] for times in HUMAN_TIMES[1:3]] + [[human]]
         folders = (human, by_mtcnn, agreed)
+        start = None
+        for number, labels in enumerate(road, 2):
+            models[number] = train(number, labels, start)
+            start = out / f"round{number}" / "model.keras"
     else:
         by_teacher(photos, by_mtcnn)
-        models, road, folders = [], [[by_mtcnn]] * 2, (by_mtcnn,)
-    start = None
-    for number, labels in enumerate(road, 2):
-        models.append(train(number, labels, start))
-        start = out / f"round{number}" / "model.keras"
+        models = {2: train(2, by_mtcnn)}
+        by_student(photos, models[2], out)
+        # The second of the two is trusted: every face of MTCNN's stays one.
+        say(str(combine(out / "labels_student", by_mtcnn, agreed, trust=Options.label)))
+        models[3] = train(3, agreed, out / "round2" / "model.keras")
+        folders = (by_mtcnn, agreed)
 
     say("the files, and what they are worth")
-    model = rounded(models[-1])
+    model = rounded(models[max(models)])
     save_packed(model, out / "face.keras")
     seen = ssd.dataset(folders[0], config, batch_size=8, training=True, seed=0)
     files = {"int8": out / "face.tflite", "float16": out / "face_float32.tflite"}
@@ -146,20 +153,17 @@ def by_teacher(photos, out):
         label(photos, out, Options(second_opinion="mirror"), progress=tell)
 
 
-def by_both(photos, by_mtcnn, student, out):
-    """Labels of the same photos by a student, too, and what the two agree on: that folder."""
+def by_student(photos, student, out):
+    """A trained model's labels of the photos in a folder, in `out/labels_student`."""
     say("the student labels them, too")
-    file, by_student = out / "student.tflite", out / "labels_student"
+    file, labels = out / "student.tflite", out / "labels_student"
     if not file.exists():
         ssd.export(student, file, precision="float32")
-    if not complete(by_student):
+    if not complete(labels):
         os.environ["SSD_STUDENT"] = str(file.resolve())
         # Its word counts from 0.3 where MTCNN agrees; alone it must be surer (distill/combining).
         looks = Options(teacher="student:look", label=0.5, ignore=0.3, second_opinion="mirror")
-        label(photos, by_student, looks, progress=tell)
-    agreed = out / "labels_agreed"
-    say(str(combine(by_mtcnn, by_student, agreed)))
-    return agreed
+        label(photos, labels, looks, progress=tell)
 
 
 def without_labels(photos, human, folder):
@@ -202,7 +206,7 @@ def save_packed(model, path):
 
 def card(models, files, figures, counts):
     """The model card: what the model is, what it was made of, how good it is."""
-    model = models[-1]
+    model = models[max(models)]
     config = model.config
     lines = [
         "# Face model",
@@ -227,7 +231,7 @@ def card(models, files, figures, counts):
         "",
         "## Training",
         "",
-        *(training_line(number, each.training) for number, each in enumerate(models, 1)),
+        *(training_line(number, each.training) for number, each in models.items()),
         "",
     ]
     if figures:

@@ -14,6 +14,7 @@ import skimage.data
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "examples"))
 import compose
 
+from ssd import records
 from ssd.detector import Detections
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -122,6 +123,25 @@ def test_the_recipe_makes_what_ships_and_is_walked_once(composed, tiny_json, tmp
     again = run(*command)
     assert "Epoch" not in again
     assert "of 20 photos" not in again
+
+
+@pytest.mark.slow
+def test_the_recipe_needs_no_labels_by_people(composed, tiny_json, tmp_path):
+    photos, _ = composed
+    command = ["examples/recipe.py", photos, tmp_path, "--config", tiny_json]
+    run(*command, "--epochs", 1, 2, 1, 1, "--seed", 1)
+    card = (tmp_path / "face.md").read_text()
+    assert "\n2. 40 photos (repeats counted), 2 epochs" in card
+    assert "\n3. 40 photos (repeats counted), 1 epochs" in card
+    assert "\n1. " not in card and "\n4. " not in card
+    assert (tmp_path / "face.tflite").stat().st_size > 10_000
+    taught = list(records.read(tmp_path / "labels_mtcnn"))
+    agreed = list(records.read(tmp_path / "labels_agreed"))
+    assert sum((each.classes > 0).sum() for each in taught) > 20
+    # What MTCNN calls a face stays one, whatever the student says.
+    for one, both in zip(taught, agreed, strict=True):
+        assert one.filename == both.filename
+        assert (both.classes > 0).sum() >= (one.classes > 0).sum()
 
 
 @pytest.mark.slow
