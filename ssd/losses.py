@@ -41,7 +41,7 @@ class MultiboxLoss(keras.losses.Loss):
         config: The `ssd.Config` of the model.
         gate: Confidence above which offsets are charged again, in (0, 1].
         extra: Factor of that charge; 0 leaves it out. 1 doubles the offset loss of a confident
-            anchor; 10 was unstable.
+            anchor (where alpha is 1). What it does: docs/extra-offset-loss.md.
         alpha: Factor of the offset loss.
         per_face: How far each face counts the same, in [0, 1]. At 0 each anchor does, as in the
             paper; but with the recipe's Config a face of 13 pixels has 2 anchors and one of 30
