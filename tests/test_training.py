@@ -76,6 +76,29 @@ def test_killed_it_goes_on_after_the_last_epoch(disc_labels, tiny, tmp_path):
     assert int(ssd.load(out / "model.keras").optimizer.iterations) == 3 * epochs
 
 
+def test_a_run_read_back_takes_the_same_steps(disc_labels, tiny, tmp_path):
+    """Weights, optimizer and rate are all there is to a run, but for what is drawn at random."""
+    ssd.train(disc_labels, tmp_path / "run", tiny, epochs=2, batch_size=16, seed=0)
+    saved = tmp_path / "run" / "model.keras"
+    one = ssd.load(saved)
+    one.optimizer.iterations.assign(2)  # in the middle of the schedule
+    batches = list(ssd.dataset(disc_labels, tiny, batch_size=16, training=True, seed=3))
+    one.train_on_batch(*batches[0])
+    one.save(tmp_path / "again.keras")
+    other = ssd.load(tmp_path / "again.keras")
+    seeds = [[each for each in model.variables if "seed" in each.path] for model in (one, other)]
+    for mine, its in zip(*seeds, strict=True):
+        its.assign(mine)
+    before = one.get_weights()
+    for images, labels in batches[1:]:
+        one.train_on_batch(images, labels)
+        other.train_on_batch(images, labels)
+    moved = [np.abs(a - b).max() for a, b in zip(before, one.get_weights(), strict=True)]
+    assert max(moved) > 1e-5
+    for mine, its in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
 def test_a_finished_run_is_not_run_again(disc_labels, tiny, trained):
     _, out, options = trained
     before = (out / "model.keras").read_bytes()
