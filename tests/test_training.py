@@ -94,9 +94,9 @@ def test_a_run_read_back_takes_the_same_steps(disc_labels, tiny, tmp_path):
         one.train_on_batch(images, labels)
         other.train_on_batch(images, labels)
     moved = [np.abs(a - b).max() for a, b in zip(before, one.get_weights(), strict=True)]
-    assert max(moved) > 1e-5
+    assert max(moved) > 1e-4
     for mine, its in zip(one.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, its)
+        np.testing.assert_allclose(mine, its, rtol=0, atol=1e-6)
 
 
 def test_a_finished_run_is_not_run_again(disc_labels, tiny, trained):
