@@ -125,19 +125,18 @@ def time_stages(labels, config, batch_size, *, repeats=8):
     """
     import tensorflow as tf
 
-    from ssd import augment, data, records
+    from ssd.data import augment, records
+    from ssd.data.pipeline import TOGETHER, plan
 
     count = min(records.count(labels), 256) // batch_size * batch_size
     if count == 0:
         raise ValueError(f"{labels}: wanted at least a batch of {batch_size} photos")
     photos = tf.data.TFRecordDataset([str(path) for path in records.shards(labels)]).take(count)
     photos = photos.repeat()
-    groups = tf.data.Dataset.zip(
-        photos.batch(data.TOGETHER), tf.data.Dataset.random(seed=1).batch(2)
-    )
+    groups = tf.data.Dataset.zip(photos.batch(TOGETHER), tf.data.Dataset.random(seed=1).batch(2))
     read = groups.map(lambda serialized, seed: records.parse(serialized)).unbatch()
     planned = groups.map(
-        lambda serialized, seed: data.plan(records.parse(serialized), config, seed=seed)
+        lambda serialized, seed: plan(records.parse(serialized), config, seed=seed)
     ).unbatch()
     whole = planned.map(
         lambda photo, view, label: (augment.show(photo[0], view, config.image_size), label)
@@ -262,7 +261,7 @@ def only_decoded(labels):
     """Sizes [16, 3] of photos that were decoded whole and thrown away: work, and nothing else."""
     import tensorflow as tf
 
-    from ssd import records
+    from ssd.data import records
 
     def decode(serialized):
         encoded = records.parse(serialized)["encoded"]
@@ -475,7 +474,7 @@ def write_portraits(folder, *, count=256):
     import matplotlib.cbook
     from PIL import Image
 
-    from ssd import records
+    from ssd.data import records
 
     portrait = iio.imread(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     face = np.array([90, 185, 300, 340])  # ymin, xmin, ymax, xmax in pixels

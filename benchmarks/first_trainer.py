@@ -7,14 +7,14 @@ every box against every anchor. Nothing here is fast, and nothing here should be
 import imageio.v3 as iio
 import numpy as np
 
-from ssd.photo import letterbox
+from ssd.photos.letterbox import letterbox
 
 
 def example(record, config):
     """One example, anchors matched.
 
     Args:
-        record: A `ssd.records.LabelledPhoto`.
+        record: A `ssd.data.records.LabelledPhoto`.
         config: The `ssd.Config` of the model.
 
     Returns:

@@ -19,7 +19,7 @@ import time
 import numpy as np
 
 from distill.agreement import overlaps
-from ssd import photo_files
+from ssd.photos import reading
 from ssd.quiet import import_tensorflow
 
 TURN = 32  # photos one teacher sees before it is the other's turn
@@ -287,7 +287,7 @@ def _load(folder, limit):
     # Spread over the folder, whose first photos may all be of one kind.
     step = max(1, len(names) // limit) if limit else 1
     names = names[::step][:limit]
-    return [photo_files.read(os.path.join(folder, name), max_side=640).pixels for name in names]
+    return [reading.read(os.path.join(folder, name), max_side=640).pixels for name in names]
 
 
 def _plot(path, results):

@@ -79,7 +79,7 @@ def python_loop(labels, config, batch_size):
         (images, labels) as `ssd.dataset` has them, and the matches: float32
         [batch, anchors, 5].
     """
-    from ssd import data, records
+    from ssd.data import pipeline, records
 
     photos = itertools.chain.from_iterable(records.read(labels) for _ in itertools.count())
     while True:
@@ -89,7 +89,7 @@ def python_loop(labels, config, batch_size):
             share = np.tile(
                 np.float32(config.fit(record.height, record.width)) / config.image_size, 2
             )
-            label = data.rows(record.boxes * share, record.classes, config)
+            label = pipeline.rows(record.boxes * share, record.classes, config)
             batch.append((image, label.numpy(), matches))
         yield tuple(np.stack(part) for part in zip(*batch, strict=True))
 
@@ -177,7 +177,7 @@ def local_service(workers, *, on=None):
     Yields:
         Its address.
     """
-    command = [sys.executable, "-m", "ssd.service"]
+    command = [sys.executable, "-m", "ssd.data.service"]
     running = []
 
     def start(*arguments, core=None):

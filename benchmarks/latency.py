@@ -18,9 +18,9 @@ import numpy as np
 
 import ssd
 from benchmarks import board
-from ssd.detector import runtime
-from ssd.photo import letterbox
-from ssd.photo_files import read_photo
+from ssd.detect.detector import runtime
+from ssd.photos.letterbox import letterbox
+from ssd.photos.reading import read_photo
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 
 from distill.agreement import pairs
-from ssd import records
+from ssd.data import records
 
 
 def combine(first, second, out, *, overlap=0.45, doubt=0.6, trust=0.9, shard_photos=256):
@@ -75,7 +75,7 @@ def agree(first, second, *, overlap=0.45, doubt=0.6, trust=0.9):
     scores `trust` or more is a face.
 
     Args:
-        first: `ssd.records.LabelledPhoto`, such as the teacher's.
+        first: `ssd.data.records.LabelledPhoto`, such as the teacher's.
         second: The same photo labelled by another, such as the student.
         overlap: Least IoU of two boxes of one face.
         doubt: Score under which the second's word alone counts for nothing.

@@ -19,7 +19,8 @@ from distill import marks
 from distill.engine import local
 from distill.lock import lock
 from distill.shard import LOOKS
-from ssd import photo_files, records
+from ssd.data import records
+from ssd.photos import reading
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
@@ -53,7 +54,7 @@ class Options:
     ignore: float = 0.6
     min_face: int = 20
     max_side: int = 640
-    max_pixels: int = photo_files.MAX_PIXELS
+    max_pixels: int = reading.MAX_PIXELS
     shard_photos: int = 256
     second_opinion: str = ""
 

@@ -22,7 +22,7 @@ import pathlib
 import numpy as np
 
 from distill.lock import lock
-from ssd import records
+from ssd.data import records
 
 COUNTED = ("dropped_boxes", "ignored_photos")  # in a shard's report and in dataset.json
 _FIELDS = ("faces", "ignored", "one_sided", *COUNTED)

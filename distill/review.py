@@ -19,7 +19,7 @@ from PIL import Image
 
 from distill import marks
 from distill.lock import lock
-from ssd import records
+from ssd.data import records
 
 PAGE = pathlib.Path(__file__).parent / "page"
 CHUNK = 32  # photos to a file of thumbnails
@@ -41,7 +41,7 @@ def write(out):
         OSError: If the disk is full or cannot be written to.
 
     Example:
-        >>> from ssd import records
+        >>> from ssd.data import records
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as out:
         ...     records.write_dataset(out, {"classes": ["face"]})

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from distill.agreement import merge
-from ssd import photo_files, records
+from ssd.data import records
+from ssd.photos import reading
 
 LOOKS = {"": (), "mirror": ("mirror",), "scale": ("scale",), "both": ("mirror", "scale")}
 SMALLER = 0.75  # scale of the other look: between two levels of the teacher's own pyramid
@@ -154,7 +155,7 @@ def _batches(source, names, options, shrink):
 
     def read(name):
         try:
-            return photo_files.read(
+            return reading.read(
                 os.path.join(source, name),
                 max_side=options.max_side,
                 max_pixels=options.max_pixels,

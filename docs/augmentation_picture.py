@@ -14,8 +14,9 @@ from keras import ops
 from matplotlib.figure import Figure
 
 import ssd
-from ssd import jpeg, light
-from ssd.photo import letterbox
+from ssd.data import jpeg
+from ssd.nets import photometric
+from ssd.photos.letterbox import letterbox
 
 CONFIG = ssd.Config(image_size=(224, 224))
 FACE = (0.105, 0.415, 0.465, 0.68)  # of the portrait, ymin xmin ymax xmax on its unit square
@@ -34,7 +35,7 @@ def main():
         return ops.full([1], float(value))
 
     def tone(gamma=1, saturation=1, contrast=1, gain=1):
-        return light.tone(image, one(gamma), one(saturation), one(contrast), one(gain))
+        return photometric.tone(image, one(gamma), one(saturation), one(contrast), one(gain))
 
     half, most = np.exp(-0.5), np.exp(0.5)
     changed = {
@@ -47,19 +48,19 @@ def main():
         "contrast, most": tone(contrast=1.3),
         "gain, least": tone(gain=0.7),
         "gain, most": tone(gain=1.3),
-        "shadows crushed, half": light.crush(image, one(0.5)),
-        "shadows crushed, most": light.crush(image, one(1)),
-        "backlit, half": light.backlight(image, one(0.5), centre, one(0.25)),
-        "backlit, most": light.backlight(image, one(1), centre, one(0.25)),
-        "defocus, most": light.blur(image, one(1.5), one(1.5)),
-        "moved across, most": light.blur(image, one(0), one(1.5)),
-        "moved down, most": light.blur(image, one(1.5), one(0)),
-        "noise, half": light.grain(image, one(3), one(0.2), noise),
-        "noise, most": light.grain(image, one(6), one(0.4), noise),
+        "shadows crushed, half": photometric.crush(image, one(0.5)),
+        "shadows crushed, most": photometric.crush(image, one(1)),
+        "backlit, half": photometric.backlight(image, one(0.5), centre, one(0.25)),
+        "backlit, most": photometric.backlight(image, one(1), centre, one(0.25)),
+        "defocus, most": photometric.blur(image, one(1.5), one(1.5)),
+        "moved across, most": photometric.blur(image, one(0), one(1.5)),
+        "moved down, most": photometric.blur(image, one(1.5), one(0)),
+        "noise, half": photometric.grain(image, one(3), one(0.2), noise),
+        "noise, most": photometric.grain(image, one(6), one(0.4), noise),
     }
     for quality in (75, 15):
         changed[f"JPEG, quality {quality}"] = jpeg.damage(photo, quality)[None]
-    layer = light.Light(seed=2)
+    layer = photometric.Light(seed=2)
     drawn = layer(ops.tile(image, [10, 1, 1, 1]), training=True)
     changed |= {f"training draws, {n + 1}": drawn[n : n + 1] for n in range(10)}
 

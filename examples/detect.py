@@ -10,7 +10,7 @@ import sys
 import time
 
 import ssd
-from ssd.photo_files import write_photo
+from ssd.photos.reading import write_photo
 
 model, *photos = sys.argv[1:]
 

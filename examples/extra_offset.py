@@ -27,7 +27,7 @@ from recipe import ALPHA, BATCHES, CONFIG, PER_FACE, RATES, SMALLEST
 
 import ssd
 from distill.agreement import overlaps
-from ssd.evaluation import Seen, measure, read_truth
+from ssd.metrics.evaluation import Seen, measure, read_truth
 
 LOSSES = {
     "extra 0": {"extra": 0.0},

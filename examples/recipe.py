@@ -33,9 +33,9 @@ import keras
 import ssd
 from distill.combining import combine
 from distill.labeling import Options, find_photos, label
-from ssd.importing import import_labels
-from ssd.photo_files import find
-from ssd.records import read_dataset
+from ssd.data.importing import import_labels
+from ssd.data.records import read_dataset
+from ssd.photos.reading import find
 
 CONFIG = ssd.Config(image_size=(224, 288), width=0.1875, positive=0.4, negative=0.3, min_face=10.0)
 ALPHA = 3.0  # weight of the offset loss

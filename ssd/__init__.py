@@ -7,20 +7,20 @@ imageio and a LiteRT runtime `ssd.Detector` works and TensorFlow is never import
 import importlib
 
 _HOME = {
-    "CaptureLog": "capture",
+    "CaptureLog": "detect.capture",
     "Config": "config",
-    "Detections": "detector",
-    "Detector": "detector",
-    "MultiboxLoss": "losses",
-    "SSD": "model",
-    "Smoother": "smoothing",
-    "dataset": "data",
-    "draw": "drawing",
-    "evaluate": "evaluation",
-    "export": "exporting",
-    "load": "model",
-    "nms": "suppression",
-    "read_photo": "photo_files",
+    "Detections": "detect.detector",
+    "Detector": "detect.detector",
+    "MultiboxLoss": "nets.losses",
+    "SSD": "nets.model",
+    "Smoother": "detect.smoothing",
+    "dataset": "data.pipeline",
+    "draw": "detect.drawing",
+    "evaluate": "metrics.evaluation",
+    "export": "tflite.exporting",
+    "load": "nets.model",
+    "nms": "detect.suppression",
+    "read_photo": "photos.reading",
     "train": "training",
 }
 __all__ = list(_HOME)

@@ -56,14 +56,14 @@ def _train(options):
 
 
 def _evaluate(options):
-    from ssd.detector import Detector
-    from ssd.evaluation import look, measure
+    from ssd.detect.detector import Detector
+    from ssd.metrics.evaluation import look, measure
 
     detector = Detector(options.model, threads=options.threads)
     seen = look(detector, options.photos, options.truth, progress=_bar)
     print(measure(seen, smallest=options.smallest))
     if options.report:
-        from ssd.report import report
+        from ssd.metrics.report import report
 
         report(seen, options.report, smallest=options.smallest)
         print(f"report: {options.report}")
@@ -80,9 +80,9 @@ def _bar(photos):
 
 def _export(options):
     import_tensorflow()
-    from ssd.data import dataset
-    from ssd.exporting import export
-    from ssd.model import load
+    from ssd.data.pipeline import dataset
+    from ssd.nets.model import load
+    from ssd.tflite.exporting import export
 
     model = load(options.model)
     photos = None
@@ -96,7 +96,7 @@ def _export(options):
 
 def _import(options):
     import_tensorflow()
-    from ssd.importing import import_labels
+    from ssd.data.importing import import_labels
 
     counts, problems = import_labels(
         options.format,
@@ -116,16 +116,16 @@ def _import(options):
 
 def _coco(options):
     import_tensorflow()
-    from ssd import coco
+    from ssd.data import coco
 
     photos, annotations = coco.write(options.labels, options.out)
     print(f"{options.out}: {photos} photos, {annotations} boxes and regions")
 
 
 def _detect(options):
-    from ssd.detector import Detector
-    from ssd.drawing import draw
-    from ssd.photo_files import read_photo, write_photo
+    from ssd.detect.detector import Detector
+    from ssd.detect.drawing import draw
+    from ssd.photos.reading import read_photo, write_photo
 
     detector = Detector(options.model, threads=options.threads)
     status = 0
@@ -147,8 +147,8 @@ def _detect(options):
 
 
 def _skew(options):
-    from ssd.detector import Detector
-    from ssd.skew import draw, skew
+    from ssd.detect.detector import Detector
+    from ssd.metrics.skew import draw, skew
 
     import_tensorflow()
     detector = Detector(options.model) if options.model else None

@@ -19,7 +19,7 @@ class Config:
     Args:
         image_size: (height, width) of the input in pixels, multiples of 32.
         classes: Names of the classes. Class 0 is background, so the first name is class 1.
-        backbone: Name of a module in `ssd.backbones`.
+        backbone: Name of a module in `ssd.nets.backbones`.
         width: Channels of the backbone as a share of the original network's.
         anchor_sizes: For each of the three levels (strides 8, 16 and 32), anchor sizes in
             pixels: the square root of the area.

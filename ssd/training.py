@@ -10,11 +10,11 @@ from importlib import metadata, util
 
 import keras
 
-from ssd import records
 from ssd.config import Config
-from ssd.data import dataset
-from ssd.losses import LossTerms, MultiboxLoss
-from ssd.model import SSD, load
+from ssd.data import records
+from ssd.data.pipeline import dataset
+from ssd.nets.losses import LossTerms, MultiboxLoss
+from ssd.nets.model import SSD, load
 
 
 def train(

@@ -43,7 +43,7 @@ def disc_labels(tmp_path_factory):
     """A folder of shards with 48 such photos."""
     from PIL import Image
 
-    from ssd import records
+    from ssd.data import records
 
     folder, random = tmp_path_factory.mktemp("discs"), np.random.default_rng(0)
     photos = []

@@ -5,8 +5,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssd import augment, resizing
 from ssd.config import Config
+from ssd.data import augment
+from ssd.photos import resizing
 
 CONFIG = Config(image_size=(64, 96))
 PHOTO = (120, 160)

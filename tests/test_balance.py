@@ -13,7 +13,7 @@ import pytest
 
 import ssd
 from benchmarks import balance, cores, equation, first_trainer, ladder, utilization
-from ssd import records
+from ssd.data import records
 
 
 def run(*arguments, **options):

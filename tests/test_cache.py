@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd import records
+from ssd.data import records
 
 
 def contents(folder):
@@ -67,7 +67,7 @@ KILLED = """
 import sys
 import tensorflow as tf
 import ssd
-from ssd import cache
+from ssd.data import cache
 write, count = tf.io.TFRecordWriter.write, 0
 def slow(self, record):
     global count

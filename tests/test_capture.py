@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd.capture import read_capture
+from ssd.detect.capture import read_capture
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -16,7 +16,7 @@ KILLED = """
 import os, pathlib, random, signal, sys, time
 import numpy as np
 import ssd
-from ssd.capture import read_capture
+from ssd.detect.capture import read_capture
 folder, rounds, limit = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 found = ssd.Detections(np.ones((2, 4)), np.array([0.9, 0.8]), np.array([1, 1]))

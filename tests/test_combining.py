@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from distill.combining import agree, combine
-from ssd import records
-from ssd.records import LabelledPhoto
+from ssd.data import records
+from ssd.data.records import LabelledPhoto
 
 
 def photo(rows, name="a.jpg"):

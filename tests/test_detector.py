@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd import detector as module
+from ssd.detect import detector as module
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -332,7 +332,7 @@ def test_detecting_imports_nothing_of_training(models):
 
 
 def test_the_example_draws_what_it_finds(models, tmp_path):
-    from ssd.photo_files import read_photo, write_photo
+    from ssd.photos.reading import read_photo, write_photo
 
     photo = photo_with((1, 2, WHITE), (5, 7, RED))
     write_photo(tmp_path / "lamps.png", photo)

@@ -6,8 +6,8 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from ssd.detector import Detections
-from ssd.evaluation import by_size, evaluate, judge, look, precision_recall, read_truth
+from ssd.detect.detector import Detections
+from ssd.metrics.evaluation import by_size, evaluate, judge, look, precision_recall, read_truth
 
 NONE_IGNORED = np.array([False])
 

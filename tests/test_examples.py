@@ -14,8 +14,8 @@ import skimage.data
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "examples"))
 import compose
 
-from ssd import records
-from ssd.detector import Detections
+from ssd.data import records
+from ssd.detect.detector import Detections
 
 ROOT = pathlib.Path(__file__).parent.parent
 

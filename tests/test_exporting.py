@@ -12,9 +12,9 @@ from keras import ops
 
 import anchors
 import ssd
-from ssd import ranges
 from ssd.config import Config
-from ssd.saturation import saturate
+from ssd.tflite import ranges
+from ssd.tflite.saturation import saturate
 
 pytestmark = pytest.mark.device
 

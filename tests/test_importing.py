@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ssd import coco, importing, records
+from ssd.data import coco, importing, records
 
 FACES = [[10, 20, 40, 60], [0, 0, 15, 12]]  # ymin xmin ymax xmax, pixels
 HEIGHT, WIDTH = 80, 100

@@ -18,7 +18,8 @@ from PIL import Image
 from distill import labeling
 from distill.__main__ import main
 from distill.lock import lock
-from ssd import photo_files, records
+from ssd.data import records
+from ssd.photos import reading
 
 ROOT = pathlib.Path(__file__).parent.parent
 STAND_IN = "stand_in_teacher:look"
@@ -166,10 +167,10 @@ def test_every_awkward_file_is_accounted_for(tmp_path):
 def test_sixteen_bits_and_transparency_keep_their_look(tmp_path):
     gray = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
     Image.fromarray(gray).save(tmp_path / "16.png")
-    pixels = photo_files.read(tmp_path / "16.png").pixels
+    pixels = reading.read(tmp_path / "16.png").pixels
     np.testing.assert_allclose(pixels[..., 0], gray / 257, atol=1)
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert photo_files.read(tmp_path / "clear.png").pixels.min() == 255
+    assert reading.read(tmp_path / "clear.png").pixels.min() == 255
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
@@ -184,7 +185,7 @@ def test_a_large_smallest_face_lets_the_photo_be_decoded_smaller(tmp_path, suffi
     assert after.encoded == before.encoded
     assert (after.height, after.width) == (301, 453)
     np.testing.assert_allclose(after.boxes, before.boxes, atol=0.01)
-    photo = photo_files.read(folder / f"odd.{suffix}", shrink=4)
+    photo = reading.read(folder / f"odd.{suffix}", shrink=4)
     assert photo.pixels.shape == (76, 114, 3)
     assert photo.size == photo.full_size == (301, 453)
     with Image.open(io.BytesIO(photo.encoded)) as stored:

@@ -9,7 +9,7 @@ import pytest
 
 import ssd
 from benchmarks import board, latency
-from ssd.photo_files import write_photo
+from ssd.photos.reading import write_photo
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 import anchors
-from ssd.losses import MultiboxLoss, hardest, smooth_l1
+from ssd.nets.losses import MultiboxLoss, hardest, smooth_l1
 
 pytestmark = pytest.mark.device
 

@@ -16,7 +16,7 @@ from test_labeling import files_of, make_photos, options
 from distill import labeling, marks
 from distill.__main__ import main
 from distill.lock import lock
-from ssd import records
+from ssd.data import records
 
 ROOT = pathlib.Path(__file__).parent.parent
 

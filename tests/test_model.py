@@ -7,8 +7,8 @@ from keras import ops
 
 import anchors
 import ssd
-from ssd.backbones.layers import NormalizedConvolution
 from ssd.config import Config
+from ssd.nets.layers import NormalizedConvolution
 
 pytestmark = pytest.mark.device
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ssd import coco, records
+from ssd.data import coco, records
 
 
 def photo(filename="a.jpg", boxes=((0.1, 0.2, 0.5, 0.8),), classes=(1,), scores=(0.9,)):

@@ -2,9 +2,9 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from ssd.detector import Detections
-from ssd.evaluation import Seen
-from ssd.report import mistakes, report
+from ssd.detect.detector import Detections
+from ssd.metrics.evaluation import Seen
+from ssd.metrics.report import mistakes, report
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ssd.resizing import resize
+from ssd.photos.resizing import resize
 
 SHAPES = [
     ((48, 64), (19, 26)),  # smaller, by no whole number

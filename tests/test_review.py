@@ -14,7 +14,7 @@ from PIL import Image
 
 from distill import marks, review
 from distill.__main__ import main
-from ssd import records
+from ssd.data import records
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>.jpg",

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image, ImageFilter
 
 import ssd
-from ssd import records
 from ssd.__main__ import main
 from ssd.config import Config
-from ssd.photo import letterbox
-from ssd.photo_files import read_photo
-from ssd.skew import LEAST, MEASURES, Skew, draw, measure, skew
+from ssd.data import records
+from ssd.metrics.skew import LEAST, MEASURES, Skew, draw, measure, skew
+from ssd.photos.letterbox import letterbox
+from ssd.photos.reading import read_photo
 
 SIZE = (128, 160)
 DAMAGES = {
@@ -266,7 +266,7 @@ def test_the_command_says_it_in_words_and_in_a_picture(made, tmp_path, capsys):
 
 
 def test_a_picture_of_captures_without_faces(tmp_path):
-    from ssd.skew import Part
+    from ssd.metrics.skew import Part
 
     nothing, some = np.zeros(0), np.arange(30.0)
     parts = [Part(name, some, nothing, np.nan, np.nan, None) for name in MEASURES]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd.photo_files import write_photo
+from ssd.photos.reading import write_photo
 
 gpiozero = pytest.importorskip("gpiozero", reason="gpiozero brings the mock pins")
 from gpiozero.pins.mock import MockFactory  # noqa: E402

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ssd
-from ssd.suppression import vote
+from ssd.detect.suppression import vote
 
 # Small whole corners meet often: touching, nested, identical, empty and turned-over boxes.
 corner = st.integers(0, 6)

@@ -11,7 +11,7 @@ from PIL import Image
 from benchmarks import labeling as benchmark
 from distill import agreement, teacher
 from distill.labeling import find_photos
-from ssd import photo_files
+from ssd.photos import reading
 
 
 def scenes():
@@ -127,7 +127,7 @@ def test_real_photos_agree():
         pytest.skip("SSD_PHOTOS names no folder of photos")
     names, _ = find_photos(folder)
     names = names[:: max(1, len(names) // 60)]
-    photos = [photo_files.read(os.path.join(folder, name), max_side=640).pixels for name in names]
+    photos = [reading.read(os.path.join(folder, name), max_side=640).pixels for name in names]
     ours, theirs = teacher.mtcnn(photos, floor=0.8), teacher.package(photos, floor=0.8)
     for sought, found in ((theirs, ours), (ours, theirs)):
         hits, total = benchmark.agreement(sought, found)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd import records, training
+from ssd import training
+from ssd.data import records
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCRIPT = """

@@ -1,5 +1,0 @@
-"""Backbones by name: images on [0, 1] to feature maps of stride 8, 16 and 32."""
-
-from ssd.backbones.alexnet import alexnet
-
-__all__ = ["alexnet"]

@@ -1,0 +1,88 @@
+"""Labels as COCO detection JSON, the form that scorers and labelling tools read."""
+
+import json
+import pathlib
+
+from ssd.data import records
+
+
+def write(labels, path):
+    """Writes the labels of a folder as COCO JSON.
+
+    A region to ignore becomes an annotation with `iscrowd` 1, once for each category.
+
+    Args:
+        labels: A folder of labels.
+        path: The file to write; it appears whole or not at all.
+
+    Returns:
+        (photos, annotations) written.
+
+    Raises:
+        ValueError: If `labels` is no folder of labels.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     records.write_dataset(folder, {"classes": ["face"]})
+        ...     records.write_shard(records.shard_path(folder, 0), [])
+        ...     write(folder, f"{folder}/truth.json")
+        (0, 0)
+    """
+    names = records.read_dataset(labels)["classes"]
+    truth = from_photos(records.read(labels), names)
+    records.write_whole(pathlib.Path(path), json.dumps(truth) + "\n")
+    return len(truth["images"]), len(truth["annotations"])
+
+
+def from_photos(photos, names):
+    """Labelled photos as a COCO dictionary.
+
+    Args:
+        photos: `ssd.data.records.LabelledPhoto`s.
+        names: Names of the classes, the first for class 1.
+
+    Returns:
+        A dictionary with `images`, `annotations` and `categories`. A `bbox` is
+        [x, y, width, height] in pixels of the stored photo.
+
+    Example:
+        >>> import numpy as np
+        >>> photo = records.LabelledPhoto(
+        ...     b"", "a.jpg", 100, 200, np.float32([[0, 0.5, 0.5, 1]]), np.int32([1]),
+        ...     np.float32([1]))
+        >>> from_photos([photo], ["face"])["annotations"][0]["bbox"]
+        [100.0, 0.0, 100.0, 50.0]
+    """
+    categories = range(1, len(names) + 1)
+    images, annotations = [], []
+    for number, photo in enumerate(photos, start=1):
+        images.append(
+            {
+                "id": number,
+                "file_name": photo.filename,
+                "width": photo.width,
+                "height": photo.height,
+            }
+        )
+        for box, label, score in zip(photo.boxes, photo.classes, photo.scores, strict=True):
+            ymin, xmin, ymax, xmax = box.tolist()
+            x, y = xmin * photo.width, ymin * photo.height
+            width, height = (xmax - xmin) * photo.width, (ymax - ymin) * photo.height
+            for category in categories if label == records.IGNORE else [int(label)]:
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": number,
+                        "category_id": category,
+                        "bbox": [round(side, 3) for side in (x, y, width, height)],
+                        "area": round(width * height, 3),
+                        "iscrowd": int(label == records.IGNORE),
+                        "score": round(float(score), 4),
+                    }
+                )
+    return {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": i, "name": names[i - 1]} for i in categories],
+    }

@@ -1,0 +1,197 @@
+"""What a device saw and answered, kept in a folder that never grows beyond its limit."""
+
+import io
+import json
+import os
+import pathlib
+import threading
+import time
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from ssd.detect.detector import Detections
+
+_TEXT = "capture"  # the PNG text chunk that holds everything but the image
+
+
+class Capture(NamedTuple):
+    """One frame of a `CaptureLog`.
+
+    Attributes:
+        image: uint8 [height, width, 3], what the model saw.
+        found: The `ssd.Detections`, in pixels of the camera's frame.
+        shape: (height, width) of the camera's frame.
+        seconds: What detecting took, or None if it was not said.
+        time: When, in seconds since the epoch, by the device's clock.
+    """
+
+    image: np.ndarray
+    found: Detections
+    shape: tuple[int, int]
+    seconds: float | None
+    time: float
+
+
+class CaptureLog:
+    """A bounded folder of captures: the newest are kept, the oldest make room.
+
+    Each capture is one PNG file that any viewer shows; the answer travels inside it as text. A
+    file appears whole or not at all, whenever the power is cut: it is written under another
+    name, flushed to the card, and renamed. Room is made before anything is written, so the
+    folder does not exceed its limit even for a moment.
+
+    Files are numbered, not dated: a board without a battery does not know the time.
+    Threads may share a log; processes may not write to the same folder.
+
+    Args:
+        folder: Where to keep them; it is made if need be.
+        limit: Greatest size of all files together in bytes.
+
+    Raises:
+        ValueError: If `limit` is not positive.
+
+    Example:
+        >>> import tempfile
+        >>> found = Detections(np.zeros((1, 4)), np.array([0.5]), np.array([1]))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = CaptureLog(folder, limit=1_000_000)
+        ...     log.add(np.zeros((64, 64, 3), np.uint8), found, shape=(480, 640), seconds=0.02)
+        ...     [capture.found.scores.tolist() for capture in log]
+        [[0.5]]
+    """
+
+    def __init__(self, folder, *, limit=100_000_000):
+        if not limit > 0:
+            raise ValueError(f"limit: wanted a positive number of bytes, got {limit!r}")
+        self.folder, self.limit = pathlib.Path(folder), limit
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for partial in self.folder.glob(".*.partial"):  # of a power cut
+            partial.unlink()
+        self._lock = threading.Lock()
+        self._sizes = {path: path.stat().st_size for path in _paths(self.folder)}  # oldest first
+        self._last = int(next(reversed(self._sizes)).stem) if self._sizes else 0
+
+    def __len__(self):
+        return len(self._sizes)
+
+    def __iter__(self):
+        """All captures, oldest first."""
+        return map(read_capture, _paths(self.folder))
+
+    def add(self, tensor, found, *, shape, seconds=None):
+        """Keep a frame.
+
+        Args:
+            tensor: What `Detector.prepare` returned, [1, height, width, 3] or without the
+                first axis; values are those of bytes.
+            found: The `ssd.Detections`.
+            shape: Shape of the camera's frame; its height and width come first.
+            seconds: What detecting took.
+
+        Raises:
+            ValueError: If the tensor is no image, or one frame is larger than the limit.
+            OSError: If the card does not take it.
+        """
+        image = np.asarray(tensor)
+        image = image[0] if image.ndim == 4 else image
+        if image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(
+                f"capture: wanted a tensor [height, width, 3], got {list(np.shape(tensor))}"
+            )
+        content = _encode(image.astype(np.uint8), found, shape, seconds)
+        if len(content) > self.limit:
+            raise ValueError(f"capture: {len(content)} bytes, but the limit is {self.limit}")
+        with self._lock:
+            self._make_room(len(content))
+            path = self.folder / f"{self._last + 1:09d}.png"
+            partial = path.with_name(f".{path.name}.partial")
+            with open(partial, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(partial, path)
+            self._sizes[path] = len(content)
+            self._last += 1
+            self._flush_names()
+
+    def _make_room(self, size):
+        while self._sizes and sum(self._sizes.values()) + size > self.limit:
+            oldest = next(iter(self._sizes))
+            oldest.unlink(missing_ok=True)
+            del self._sizes[oldest]
+
+    def _flush_names(self):
+        """A rename is on the card only when its folder is."""
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def captures(folder):
+    """All captures in a folder of a `CaptureLog`, or in a copy of it, oldest first.
+
+    Unlike opening the log, this changes nothing in the folder: another process may write there.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        An iterator of `Capture`s.
+
+    Raises:
+        ValueError: If there is no such folder, or no capture in it; while iterating, if a
+            file is none.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: wanted a folder of a CaptureLog, there is no such folder")
+    paths = _paths(folder)
+    if not paths:
+        raise ValueError(f"{folder}: wanted a folder of a CaptureLog, found no capture in it")
+    return map(read_capture, paths)
+
+
+def read_capture(path):
+    """The `Capture` in a file of a `CaptureLog`.
+
+    Raises:
+        ValueError: If the file is no capture.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            about = json.loads(image.text[_TEXT])
+            pixels = np.asarray(image.convert("RGB"))
+    except (OSError, AttributeError, KeyError, ValueError) as error:
+        raise ValueError(f"{path}: wanted a file of a CaptureLog ({error})") from None
+    found = Detections(
+        np.array(about["boxes"], np.float32).reshape(-1, 4),
+        np.array(about["scores"], np.float32),
+        np.array(about["classes"], int),
+    )
+    return Capture(pixels, found, tuple(about["shape"]), about["seconds"], about["time"])
+
+
+def _paths(folder):
+    return sorted(path for path in folder.glob("*.png") if path.stem.isdecimal())
+
+
+def _encode(image, found, shape, seconds):
+    about = {
+        "boxes": np.asarray(found.boxes).tolist(),
+        "scores": np.asarray(found.scores).tolist(),
+        "classes": np.asarray(found.classes).tolist(),
+        "shape": [int(side) for side in shape[:2]],
+        "seconds": seconds,
+        "time": time.time(),
+    }
+    text = PngImagePlugin.PngInfo()
+    text.add_text(_TEXT, json.dumps(about))
+    content = io.BytesIO()
+    # The fastest level: on a board, time is dearer than the fifth of size the best would save.
+    Image.fromarray(image).save(content, "PNG", compress_level=1, pnginfo=text)
+    return content.getvalue()

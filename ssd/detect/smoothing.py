@@ -1,0 +1,83 @@
+"""Boxes that keep still when a face does, from one frame of a video to the next."""
+
+import numpy as np
+
+from ssd.detect.detector import Detections
+
+
+class Smoother:
+    """Called with each frame's `Detections` in turn, it returns them without the jitter.
+
+    A box takes over where the box of the last frame that it overlaps most left off: the more
+    the two overlap, the more of the old one is kept. So a face that keeps still has a box that
+    keeps still, and one that moves fast is followed at once, without lag. A face that is missed
+    for a few frames keeps its last box; a new one appears at once.
+
+    One smoother follows one camera.
+
+    Args:
+        steadiness: In [0, 1): share of the old box that is kept while the two overlap wholly.
+            0 changes nothing.
+        patience: Frames that a face may be missed for before it goes.
+
+    Raises:
+        ValueError: If a value is outside its range.
+
+    Example:
+        >>> smooth = Smoother(steadiness=0.8)
+        >>> def found(left):
+        ...     box = np.array([[0, left, 100, left + 100]], np.float32)
+        ...     return Detections(box, np.array([0.9], np.float32), np.array([1]))
+        >>> [round(float(smooth(found(left)).boxes[0, 1])) for left in (0, 4, 90)]
+        [0, 1, 90]
+    """
+
+    def __init__(self, *, steadiness=0.8, patience=2):
+        if not 0 <= steadiness < 1:
+            raise ValueError(f"steadiness: wanted a number from 0 to below 1, got {steadiness!r}")
+        if not isinstance(patience, int) or patience < 0:
+            raise ValueError(f"patience: wanted a whole number of frames, got {patience!r}")
+        self.steadiness, self.patience = steadiness, patience
+        self.reset()
+
+    def reset(self):
+        """Forget what was seen: the camera was moved, or another video begins."""
+        self._last = Detections(np.zeros((0, 4), np.float32), np.zeros(0), np.zeros(0, int))
+        self._missed = np.zeros(0, int)  # frames ago that each box was seen
+
+    def __call__(self, found):
+        """The `Detections` of one frame, smoothed, best first."""
+        overlap = _overlaps(found.boxes, self._last.boxes)
+        overlap[found.classes[:, None] != self._last.classes] = 0
+        boxes, free = found.boxes.copy(), np.ones(len(self._last), bool)
+        # The pair that overlaps most first, each box in one pair.
+        while overlap.size and overlap.max() > 0:
+            new, old = np.unravel_index(overlap.argmax(), overlap.shape)
+            kept = self.steadiness * overlap[new, old] ** 2
+            boxes[new] += kept * (self._last.boxes[old] - boxes[new])
+            free[old] = False
+            overlap[new], overlap[:, old] = 0, 0
+
+        waiting = np.flatnonzero(free & (self._missed < self.patience))
+        joined = Detections(
+            *(
+                np.concatenate([fresh, last[waiting]]).astype(fresh.dtype)
+                for fresh, last in zip(
+                    (boxes, found.scores, found.classes), self._last, strict=True
+                )
+            )
+        )
+        missed = np.concatenate([np.zeros(len(found), int), self._missed[waiting] + 1])
+        order = np.argsort(-joined.scores, kind="stable")
+        self._last = Detections(*(values[order] for values in joined))
+        self._missed = missed[order]
+        return Detections(*(values.copy() for values in self._last))
+
+
+def _overlaps(a, b):
+    """IoU [n, m] of boxes [n, 4] and [m, 4]; 0 where a box has no area."""
+    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    area_a, area_b = (np.clip(x[:, 2:] - x[:, :2], 0, None).prod(axis=1) for x in (a, b))
+    union = area_a[:, None] + area_b - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)

@@ -1,0 +1,1 @@
+"""How good a model is, and why it differs on a device."""

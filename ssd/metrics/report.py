@@ -1,0 +1,113 @@
+"""An evaluation as a picture: curves, sizes, and the mistakes that weigh most."""
+
+import numpy as np
+
+from ssd.metrics.evaluation import by_size, judge_photo, measure
+from ssd.photos.reading import read_photo
+
+_SHOWN = 12  # mistakes of each kind
+_AROUND = 1.0  # what is shown of the photo around a box, in sizes of the box
+
+
+def report(seen, path, *, smallest=0.0, false_alarms=0.1):
+    """Draw what was seen into one PNG file.
+
+    Above: precision over recall, recall over the number of false alarms (the discrete ROC curve
+    of FDDB), and average precision by size of face. Below: the surest false alarms and the
+    largest faces missed, each with what is around it. A face counts as missed if nothing at
+    any score answers for it.
+
+    Args:
+        seen: What `ssd.metrics.evaluation.look` returned.
+        path: PNG file to write.
+        smallest: As for `ssd.evaluate`.
+        false_alarms: As for `ssd.evaluate`.
+
+    Returns:
+        The `Evaluation`.
+    """
+    from matplotlib.figure import Figure
+
+    result = measure(seen, smallest=smallest, false_alarms=false_alarms)
+    figure = Figure(figsize=(13, 9), layout="constrained")
+    figure.suptitle(str(result), x=0.01, ha="left", fontsize=11)
+    above, alarms_part, misses_part = figure.subfigures(3, 1, height_ratios=[2, 1, 1])
+    _curves(above.subplots(1, 3), result, by_size(seen))
+    alarms, misses = mistakes(seen, smallest=smallest)
+    _crops(alarms_part, "False alarms, surest first", alarms)
+    _crops(misses_part, "Missed, largest first", misses)
+    figure.savefig(path, dpi=100)
+    return result
+
+
+def mistakes(seen, *, smallest=0.0):
+    """False alarms and missed faces, the worst first.
+
+    Args:
+        seen: What `ssd.metrics.evaluation.look` returned.
+        smallest: As for `ssd.evaluate`.
+
+    Returns:
+        Two lists of (path, box, text): boxes `[ymin, xmin, ymax, xmax]` in pixels. False alarms
+        come by falling score, missed faces by falling height.
+    """
+    alarms, misses = [], []
+    for each in seen:
+        for judged in judge_photo(each, overlap=0.5):
+            for score, _, index in judged[judged[:, 1] == 0]:
+                alarms.append((score, each.path, each.found.boxes[int(index)]))
+        for box in each.boxes[~each.ignored & ~_answered(each)]:
+            height = box[2] - box[0]
+            if height >= smallest * max(each.shape):
+                misses.append((height, each.path, box))
+    alarms.sort(key=lambda row: -row[0])
+    misses.sort(key=lambda row: -row[0])
+    return (
+        [(path, box, f"{score:.2f}") for score, path, box in alarms],
+        [(path, box, f"{height:.0f} px") for height, path, box in misses],
+    )
+
+
+def _answered(seen):
+    """Which true boxes something found overlaps by half or more, bool [n]."""
+    answered = np.zeros(len(seen.boxes), bool)
+    for index, (box, kind) in enumerate(zip(seen.boxes, seen.classes, strict=True)):
+        alone = seen._replace(boxes=box[None], classes=np.array([kind]), ignored=np.array([False]))
+        answered[index] = any(
+            (judged[:, 1] > 0).any() for judged in judge_photo(alone, overlap=0.5)
+        )
+    return answered
+
+
+def _curves(axes, result, sizes):
+    precision, roc, bars = axes
+    precision.step(result.recalls, result.precision, where="post")
+    precision.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    roc.step(result.alarms, result.recalls, where="post")
+    limit = result.false_alarms * result.photos
+    roc.axvline(limit, linestyle=":", color="0.5")
+    roc.annotate(f" {result.false_alarms:g} a photo", (limit, 0.02), color="0.4")
+    roc.set(xlabel="false alarms", ylabel="recall", ylim=(0, 1.02))
+    names = [f"{round(320 * least)}–{round(320 * greatest)}" for least, greatest, *_ in sizes[:-1]]
+    names.append(f"over {round(320 * sizes[-1][0])}")
+    drawn = bars.bar(names, [average for *_, average in sizes])
+    bars.bar_label(drawn, [f"{faces} faces" for _, _, faces, _ in sizes], fontsize=8)
+    bars.set(xlabel="height in px, long side at 320", ylabel="AP50", ylim=(0, 1.08))
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
+
+
+def _crops(part, title, rows):
+    part.suptitle(f"{title} ({len(rows)} in all)", x=0.01, ha="left", fontsize=10)
+    axes = part.subplots(1, _SHOWN)
+    for each in axes:
+        each.set_axis_off()
+    for each, (path, box, text) in zip(axes, rows, strict=False):
+        photo = read_photo(path)
+        ymin, xmin, ymax, xmax = box
+        reach = _AROUND * max(ymax - ymin, xmax - xmin)
+        top, left = max(0, int(ymin - reach)), max(0, int(xmin - reach))
+        each.imshow(photo[top : int(ymax + reach) + 1, left : int(xmax + reach) + 1])
+        edges_x = np.array([xmin, xmax, xmax, xmin, xmin]) - left
+        each.plot(edges_x, np.array([ymin, ymin, ymax, ymax, ymin]) - top, color="#e69f00")
+        each.set_title(text, fontsize=8)

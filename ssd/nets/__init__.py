@@ -1,0 +1,1 @@
+"""On the device: the model, its loss and its layers. `keras.ops`, no TensorFlow."""

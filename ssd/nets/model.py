@@ -1,0 +1,204 @@
+"""Backbone, context, heads: photos in, offsets and logits for every anchor out."""
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+
+import keras
+from keras import layers, ops
+
+from ssd.config import Config
+from ssd.nets import backbones
+from ssd.nets.layers import NormalizedConvolution, added, channels, convolution
+from ssd.nets.losses import LossTerms, MultiboxLoss
+from ssd.nets.photometric import Light
+
+# A fresh model calls an anchor background with this confidence. It mostly is, and starting
+# at one half would let the first steps be about nothing else (Lin et al., Focal Loss, 3.3).
+_BACKGROUND = 0.99
+
+
+@keras.saving.register_keras_serializable("ssd")
+class SSD(keras.Model):
+    """A single-shot detector as a Keras model: compile it, fit it, save it.
+
+    Args:
+        config: The `ssd.Config` to build; it travels inside every file the model is saved to.
+
+    Call arguments:
+        images: [batch, height, width, 3], uint8 or float, values in [0, 255].
+
+    Returns:
+        [batch, anchors, 4 + 1 + classes]: offsets from the anchor as `anchors.encode` makes
+        them, then logits, background first. Anchors are in the order of `anchors.grid`.
+
+    Attributes:
+        config: As given.
+        training: How the model was trained: a dictionary that JSON can hold, which `ssd.train`
+            fills and every file the model is saved to keeps, `.tflite` files as well. Empty for
+            a fresh model.
+
+    Example:
+        >>> import ssd
+        >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width=0.1))
+        >>> tuple(model.output_shape)
+        (None, 304, 6)
+
+    Source:
+        Liu et al.: SSD: Single Shot MultiBox Detector (2016). The context handed down to the
+        finer maps is that of Lin et al.: Feature Pyramid Networks (2017), the bottleneck that
+        mixes them that of He et al.: Deep Residual Learning for Image Recognition (2015).
+    """
+
+    def __init__(self, config, **kwargs):
+        images = keras.Input((*config.image_size, 3), name="images")
+        super().__init__(inputs=images, outputs=_network(images, config), **kwargs)
+        self.config = config
+        self.training = {}
+        self.term_means = {name: keras.metrics.Mean(name=name) for name in LossTerms._fields}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """As Keras does, and keeps each term of a `MultiboxLoss` visible while training."""
+        if not isinstance(self.loss, MultiboxLoss):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        terms = self.loss.terms(y, y_pred)
+        for name, mean in self.term_means.items():
+            mean.update_state(getattr(terms, name))
+        return _per_replica(y, self.loss.total(terms) + sum(self.losses))
+
+    def settle(self):
+        """From here on, train with the normalization that the model has learned so far.
+
+        A step is quicker then, for the normalization is part of the convolutions. For a model
+        that has been trained: a fresh one has learned nothing that could stay. Call it before
+        `compile`; it is not saved.
+        """
+        for layer in self.layers:
+            if isinstance(layer, NormalizedConvolution):
+                layer.settled = True
+
+    def get_config(self):
+        """Config and training as plain values, from which `from_config` builds the model again."""
+        return {
+            "config": dataclasses.asdict(self.config),
+            "name": self.name,
+            # By way of JSON, because Keras wraps the dictionaries that a model holds.
+            "training": json.loads(json.dumps(self.training)),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """The untrained model that `get_config` described."""
+        model = cls(Config.from_dict(config["config"]), name=config["name"])
+        model.training = config.get("training", {})
+        return model
+
+
+class _PerReplica(keras.losses.Loss):
+    """A loss as it is; under tf.distribute Keras divides it by the devices that will add it up."""
+
+    def call(self, labels, loss):
+        return ops.reshape(loss, [1])  # Keras leaves a scalar as it is, undivided
+
+
+_per_replica = _PerReplica(name="per_replica")
+
+
+def load(path):
+    """The model that `model.save(path)` wrote, with its `config`, ready to go on training.
+
+    Args:
+        path: A `.keras` file.
+
+    Returns:
+        An `ssd.SSD`.
+
+    Raises:
+        ValueError: If there is no such file, or it holds no `ssd.SSD`.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: wanted a .keras model file, found no file")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: wanted a .keras model file, this is something else")
+    try:
+        model = keras.saving.load_model(path)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path}: wanted a .keras model file ({reason})") from error
+    if not isinstance(model, SSD):
+        raise ValueError(f"{path}: wanted an ssd.SSD, this file holds a {type(model).__name__}")
+    return model
+
+
+def _network(images, config):
+    # Light changes while training only. Scaling is in the model, too: photos travel as bytes, and
+    # no caller can forget it.
+    x = Light(name="light")(images)
+    x = layers.Rescaling(1 / 255, name="scale")(x)
+    maps = getattr(backbones, config.backbone)(x, config.width)
+    maps = _context(maps, channels(256, config.width), channels(128, config.width))
+    maps[0] = _block(maps[0], channels(192, config.width), name="fine")
+    heads = [
+        _head(x, level, len(sizes), config)
+        for level, (x, sizes) in enumerate(zip(maps, config.anchor_sizes, strict=True))
+    ]
+    offsets, logits = zip(*heads, strict=True)
+    # Half precision ends here: the loss takes logarithms, and matching compares small boxes.
+    offsets = layers.Concatenate(axis=1, dtype="float32", name="offsets")(offsets)
+    logits = layers.Concatenate(axis=1, dtype="float32", name="logits")(logits)
+    return layers.Concatenate(axis=2, dtype="float32", name="predictions")([offsets, logits])
+
+
+def _context(maps, count, narrow):
+    """Each map plus what the coarser ones know about the same place, all `count` channels wide."""
+    above, result = None, []
+    for level, x in reversed(list(enumerate(maps))):
+        x = convolution(x, count, 1, name=f"lateral{level}")
+        if above is not None:
+            above = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}")(above)
+            x = layers.Add(name=f"context{level}")([x, above])
+        above = _bottleneck(x, narrow, name=f"mix{level}")
+        result.insert(0, above)
+    return result
+
+
+def _bottleneck(x, narrow, *, name):
+    """A second look at a map whose parts were only added up (He et al., 2015, figure 5).
+
+    It begins as the identity: what it adds is scaled by zero until training finds a use for it.
+    """
+    y = convolution(x, narrow, 1, name=f"{name}_in")
+    y = convolution(y, narrow, 3, name=f"{name}_around")
+    y = NormalizedConvolution(x.shape[-1], 1, start=0.0, name=f"{name}_out")(y)
+    return added(x, y, name=name)
+
+
+def _block(x, narrow, *, name):
+    """Two more layers for the finest map (He et al., 2015, figure 2), which has the fewest before.
+
+    Most faces are found on it, and the hardest. It begins as the identity, too.
+    """
+    y = convolution(x, narrow, 3, name=f"{name}_in")
+    y = NormalizedConvolution(x.shape[-1], 3, start=0.0, name=f"{name}_out")(y)
+    return added(x, y, name=name)
+
+
+def _head(x, level, anchors, config):
+    """Offsets and logits of one level, [batch, cells * anchors, 4] and [.., 1 + classes]."""
+    classes = 1 + len(config.classes)
+    share = (1 - _BACKGROUND) / len(config.classes)
+    prior = [ops.log(_BACKGROUND), *[ops.log(share)] * len(config.classes)]
+    bias = [float(value) for value in prior] * anchors
+
+    def start(shape, dtype=None):
+        return ops.convert_to_tensor(bias, dtype=dtype)
+
+    offsets = layers.Conv2D(4 * anchors, 3, padding="same", name=f"offsets{level}")(x)
+    logits = layers.Conv2D(
+        classes * anchors, 3, padding="same", bias_initializer=start, name=f"logits{level}"
+    )(x)
+    offsets = layers.Reshape((-1, 4), name=f"offsets{level}_rows")(offsets)
+    logits = layers.Reshape((-1, classes), name=f"logits{level}_rows")(logits)
+    return offsets, logits

@@ -1,0 +1,226 @@
+"""A Keras model as a `.tflite` file that explains itself."""
+
+import io
+import itertools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib import metadata
+
+import keras
+import numpy as np
+
+import anchors
+from anchors.coding import VARIANCES
+from ssd.nets.model import SSD
+from ssd.tflite.metadata import describe
+from ssd.tflite.ranges import fit_ranges
+from ssd.tflite.saturation import saturate
+
+PRECISIONS = ("float32", "float16", "int8")
+_PREPROCESSING = (
+    "RGB bytes. Scale the photo with its aspect kept (by 2x2 means while it is twice the size "
+    "wanted or more, then bilinearly, half-pixel centres) so that it just fits "
+    "the input, put it into the top left corner, leave the rest 0. Values stay in [0, 255]."
+)
+_OUTPUTS = {
+    "offsets": (
+        "For each anchor, the offsets (dy, dx, dh, dw) of its box. With its centre (y, x) and size "
+        "(h, w) in anchors.npy, and variances 0.1 and 0.2: centre (y + 0.1 dy h, x + 0.1 dx w), "
+        "size (h exp(0.2 dh), w exp(0.2 dw)), on the unit square of the input."
+    ),
+    "logits": "For each anchor, logits of background and the classes; their softmax is the scores.",
+}
+_FILES = {
+    "model.json": "Config, variances, preprocessing and training.",
+    "anchors.npy": "float32 [anchors, 4], ymin xmin ymax xmax on the unit square of the input.",
+    "labels.txt": "Names of the classes, background first, one to a line.",
+}
+# What int8 outputs reach. An anchor that is to answer for a face is asked for offsets of less than
+# 5 (at an overlap of 0.4, a centre 4.3 away or a size 4.6), and a score of 1 / (1 + exp(-16)) is 1.
+_LIMITS = {"offsets": 5.0, "logits": 8.0}
+# More photos than this move int8 ranges no more.
+_CALIBRATION_PHOTOS = 256
+
+
+def export(model, path, *, precision="int8", calibration=None):
+    """Write a model as a TFLite file for `ssd.Detector` and any other TFLite runtime.
+
+    The file has two outputs, `offsets` [1, anchors, 4] and `logits` [1, anchors, 1 + classes],
+    apart because int8 gives each tensor one scale. It carries the standard TFLite metadata, and
+    a ZIP archive at its end (`unzip` reads it, runtimes pass over it) holds `model.json` with
+    the Config and what is known of the training, `anchors.npy` and `labels.txt`.
+
+    Args:
+        model: An `ssd.SSD`, trained under any Keras backend.
+        path: File to write; it appears whole or not at all.
+        precision: "float32", "float16" (weights only) or "int8" (weights and activations; the
+            input is then uint8).
+        calibration: For int8, what `ssd.dataset` returns, or uint8 images
+            [photos, height, width, 3]: photos like those the model will see.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: If the precision is unknown, or int8 is asked for without photos.
+    """
+    path = pathlib.Path(path)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision: wanted one of {', '.join(PRECISIONS)}, got {precision!r}")
+    images = None
+    if precision == "int8":
+        if calibration is None:
+            raise ValueError("int8 export: wanted calibration photos, got none")
+        images = _calibration_images(calibration, model.config.image_size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if keras.backend.backend() == "tensorflow":
+        flatbuffer = _convert(_in_float32(model), precision, images)
+    else:
+        flatbuffer = _convert_elsewhere(model, precision, images)
+
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(flatbuffer)
+    _append_archive(partial, model, precision)
+    os.replace(partial, path)
+    return path
+
+
+def _calibration_images(calibration, image_size):
+    if isinstance(calibration, np.ndarray):
+        photos = calibration
+    else:
+        photos = (image for batch, _ in calibration for image in np.asarray(batch))
+    images = np.array(list(itertools.islice(photos, _CALIBRATION_PHOTOS)))
+    wanted = (*image_size, 3)
+    if images.shape[1:] != wanted or images.dtype != np.uint8:
+        raise ValueError(
+            f"calibration: wanted uint8 images [photos, {', '.join(map(str, wanted))}], "
+            f"got {images.dtype} {list(images.shape)}"
+        )
+    # Two pixels of the extremes make the input's scale exactly 1: a byte goes in as it is.
+    images[0, 0, 0], images[0, 0, 1] = 0, 255
+    return images
+
+
+def _in_float32(model):
+    """The same model, computing in float32: TFLite has no convolution in bfloat16."""
+    if all(layer.compute_dtype == "float32" for layer in model.layers):
+        return model
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        whole = SSD(model.config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    whole.set_weights(model.get_weights())
+    return whole
+
+
+def _convert(model, precision, images):
+    """The TFLite flatbuffer of a model, made in this process (Keras on TensorFlow)."""
+    import tensorflow as tf
+
+    outputs = {name: model.get_layer(name).output for name in ("offsets", "logits")}
+    apart = keras.Model(model.inputs, outputs)
+
+    def serve(images):
+        return apart(images, training=False)
+
+    # By way of a SavedModel, because only there are variables frozen and outputs named.
+    with tempfile.TemporaryDirectory() as folder:
+        archive = keras.export.ExportArchive()
+        archive.track(apart)
+        images_spec = tf.TensorSpec((1, *model.config.image_size, 3), tf.float32, name="images")
+        archive.add_endpoint("serving_default", serve, input_signature=[images_spec])
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        made = _converted(tf, converter, precision, images)
+    if precision == "int8":
+        made = fit_ranges(saturate(made, _LIMITS), images)
+    height, width = model.config.image_size
+    return describe(
+        made,
+        name="ssd-faces",
+        version=_version(),
+        description=(
+            f"Single-shot detector of {', '.join(model.config.classes)} ({precision}). "
+            f"{_PREPROCESSING} model.json says how the outputs become boxes."
+        ),
+        inputs={"images": f"A photo in {height} x {width} pixels. {_PREPROCESSING}"},
+        outputs=_OUTPUTS,
+        files=_FILES,
+    )
+
+
+def _version():
+    """Version of this library."""
+    try:
+        return metadata.version("ssd-faces")
+    except metadata.PackageNotFoundError:  # a copy that was never installed
+        return "unknown"
+
+
+def _converted(tf, converter, precision, images):
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: (
+            [image[None].astype(np.float32)] for image in images
+        )
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.int8
+    return converter.convert()
+
+
+def _convert_elsewhere(model, precision, images):
+    """The same for a model of another backend: saved, and converted by a TensorFlow process."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        model.save(folder / "model.keras")
+        if images is not None:
+            np.save(folder / "images.npy", images)
+        script = (
+            "import sys, pathlib, numpy as np, ssd, ssd.tflite.exporting as e\n"
+            "folder, precision = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
+            "images = np.load(folder / 'images.npy') if precision == 'int8' else None\n"
+            "made = e._convert(ssd.load(folder / 'model.keras'), precision, images)\n"
+            "(folder / 'model.tflite').write_bytes(made)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(folder), precision],
+            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(f"TFLite conversion failed:\n{done.stderr}")
+        return (folder / "model.tflite").read_bytes()
+
+
+def _append_archive(path, model, precision):
+    """Add the ZIP that travels at the end of the file: what a runtime must know and cannot see."""
+    config = model.config
+    grid = anchors.grid(config.feature_shapes, config.anchor_shapes)
+    about = {
+        "config": json.loads(config.to_json()),
+        "precision": precision,
+        "variances": list(VARIANCES),
+        "preprocessing": _PREPROCESSING,
+        "version": _version(),
+        "training": model.training,
+    }
+    rows = io.BytesIO()
+    np.save(rows, keras.ops.convert_to_numpy(grid).astype(np.float32))
+    # Appending counts offsets from the start of the file, as `unzip` expects them.
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.json", json.dumps(about, indent=2))
+        archive.writestr("anchors.npy", rows.getvalue())
+        archive.writestr("labels.txt", "\n".join(["background", *config.classes]) + "\n")

@@ -1,0 +1,143 @@
+"""The standard description inside a TFLite file, for tools such as Netron that show it.
+
+The schema is `metadata_schema.fbs` of TensorFlow Lite Support, version 1.0. A flatbuffer table is
+a row of slots; the functions below fill them in the schema's order.
+"""
+
+import flatbuffers
+import numpy as np
+
+from ssd.tflite.flatbuffer import pack, unpack
+
+_IDENTIFIER = b"M001"
+_DESCRIPTIONS, _AXIS_LABELS = 1, 2  # AssociatedFileType
+_FEATURE, _IMAGE = 1, 2  # ContentProperties
+_RGB = 1  # ColorSpaceType
+_NORMALIZATION = 1  # ProcessUnitOptions
+
+
+def describe(model, *, name, version, description, inputs, outputs, files):
+    """Add the standard metadata to a TFLite model.
+
+    Args:
+        model: The flatbuffer, bytes.
+        name: Name of the model.
+        version: Version of what made it.
+        description: What it does and how it is used.
+        inputs: Description of each input, by its name in the signature; all are RGB images
+            with values from 0 to 255.
+        outputs: Description of each output, likewise.
+        files: Description of each file that will be appended as a ZIP archive, by its name.
+            `labels.txt` holds the names along the last axis of the output `logits`.
+
+    Returns:
+        The flatbuffer with its description, bytes.
+    """
+    schema, unpacked = unpack(model)
+    (graph,) = unpacked.subgraphs
+    (signature,) = unpacked.signatureDefs
+    # The description's order is that of the graph, the names are those of the signature.
+    names = {
+        tensor.tensorIndex: tensor.name.decode()
+        for tensor in [*signature.inputs, *signature.outputs]
+    }
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = b"TFLITE_METADATA", len(unpacked.buffers)
+    buffer = schema.BufferT()
+    about = _model_metadata(
+        name,
+        version,
+        description,
+        [(names[index], inputs[names[index]]) for index in graph.inputs],
+        [(names[index], outputs[names[index]]) for index in graph.outputs],
+        files,
+    )
+    buffer.data = np.frombuffer(about, np.uint8)
+    unpacked.buffers.append(buffer)
+    unpacked.metadata = [*(unpacked.metadata or []), entry]
+    return pack(unpacked)
+
+
+def _model_metadata(name, version, description, inputs, outputs, files):
+    """A finished `ModelMetadata`, bytes."""
+    builder = flatbuffers.Builder(1024)
+    images = [_image(builder, *each) for each in inputs]
+    features = [_feature(builder, *each, files) for each in outputs]
+    graph = _table(builder, None, None, _vector(builder, images), _vector(builder, features))
+    parts = (
+        builder.CreateString(name),
+        builder.CreateString(description),
+        builder.CreateString(version),
+        _vector(builder, [graph]),
+        None,  # author
+        None,  # license
+        _vector(builder, [_file(builder, *each, _DESCRIPTIONS) for each in files.items()]),
+        builder.CreateString("1.0.0"),  # the oldest parser that understands all of it
+    )
+    builder.Finish(_table(builder, *parts), _IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _image(builder, name, description):
+    """`TensorMetadata` of an RGB image whose values go in as they are."""
+    properties = _table(builder, _Byte(_RGB))
+    options = _table(builder, _floats(builder, 0.0), _floats(builder, 1.0))  # mean, deviation
+    unit = _table(builder, _Byte(_NORMALIZATION), options)
+    return _table(
+        builder,
+        builder.CreateString(name),
+        builder.CreateString(description),
+        None,  # names of the dimensions
+        _table(builder, _Byte(_IMAGE), properties),
+        _vector(builder, [unit]),
+        _table(builder, _floats(builder, 255.0), _floats(builder, 0.0)),  # greatest, least
+    )
+
+
+def _feature(builder, name, description, files):
+    """`TensorMetadata` of an output that has to be decoded."""
+    labels = "labels.txt"
+    about = _file(builder, labels, files[labels], _AXIS_LABELS) if name == "logits" else None
+    return _table(
+        builder,
+        builder.CreateString(name),
+        builder.CreateString(description),
+        None,
+        _table(builder, _Byte(_FEATURE), _table(builder)),
+        None,
+        None,
+        _vector(builder, [about]) if about else None,
+    )
+
+
+def _file(builder, name, description, kind):
+    text = builder.CreateString(name), builder.CreateString(description)
+    return _table(builder, *text, _Byte(kind))
+
+
+class _Byte(int):
+    """A value that stands in its slot itself; others are offsets of what stands elsewhere."""
+
+
+def _table(builder, *slots):
+    builder.StartObject(len(slots))
+    for slot, value in enumerate(slots):
+        if isinstance(value, _Byte):
+            builder.PrependUint8Slot(slot, value, 0)
+        elif value is not None:
+            builder.PrependUOffsetTRelativeSlot(slot, value, 0)
+    return builder.EndObject()
+
+
+def _vector(builder, offsets):
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return builder.EndVector()
+
+
+def _floats(builder, *values):
+    builder.StartVector(4, len(values), 4)
+    for value in reversed(values):
+        builder.PrependFloat32(value)
+    return builder.EndVector()
