@@ -51,13 +51,13 @@ class Match(NamedTuple):
     overlap: Any
 
 
-def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None):
+def match(anchors, boxes, *, positive_iou=0.5, negative_iou=0.4, ignore=None):
     """Which box each anchor answers for, and whether it is positive, ignored or background.
 
     1. Every box that overlaps any anchor gets one of its own: over all pairs, the highest
        overlap first. A box goes without only where others hold every anchor it overlaps.
-    2. Another anchor takes the box it overlaps most, and is positive from `positive` on.
-    3. The rest are ignored from `negative` on, or where a region to ignore covers half of the
+    2. Another anchor takes the box it overlaps most, and is positive from `positive_iou` on.
+    3. The rest are ignored from `negative_iou` on, or where a region to ignore covers half of the
        anchor or more, and background otherwise.
 
     Ties go to the lowest index. No gradient flows through a match.
@@ -65,8 +65,8 @@ def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None):
     Args:
         anchors: [anchors, 4], boxes as in `anchors.boxes`: a known number, one or more.
         boxes: [..., boxes, 4], likewise. Rows without area are padding: they match nothing.
-        positive: Least overlap at which an anchor answers for its best box, in (0, 1].
-        negative: Overlap under which an anchor is background, from 0 to `positive`.
+        positive_iou: Least overlap at which an anchor is assigned to its best box, in (0, 1].
+        negative_iou: Overlap under which an anchor is background, from 0 to `positive_iou`.
         ignore: bool [..., boxes], true where a row is a region to ignore and no box.
 
     Returns:
@@ -88,8 +88,8 @@ def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None):
     anchors = ops.stop_gradient(ops.convert_to_tensor(anchors, "float32"))
     boxes = ops.stop_gradient(ops.convert_to_tensor(boxes, "float32"))
     ignore = None if ignore is None else ops.convert_to_tensor(ignore, "bool")
-    _check(anchors, boxes, positive, negative, ignore)
-    return Match(*_compiled(_match)(anchors, boxes, ignore, positive, negative))
+    _check(anchors, boxes, positive_iou, negative_iou, ignore)
+    return Match(*_compiled(_match)(anchors, boxes, ignore, positive_iou, negative_iou))
 
 
 def _compiled(function):
@@ -112,12 +112,12 @@ def _jitted(function):
     return jax.jit(function)
 
 
-def _match(anchors, boxes, ignore, positive, negative):
+def _match(anchors, boxes, ignore, positive_iou, negative_iou):
     photos = ops.shape(boxes)[:-2]
     real = boxes if ignore is None else ops.where(ignore[..., None], 0.0, boxes)
     box, held, overlap = _answer(anchors, _grouped(real))
-    is_positive = ops.logical_or(held, overlap >= positive)
-    ignored = overlap >= negative
+    is_positive = ops.logical_or(held, overlap >= positive_iou)
+    ignored = overlap >= negative_iou
     if ignore is not None:
         regions = ops.where(ignore[..., None], boxes, 0.0)
         ignored = ops.logical_or(ignored, _covered(anchors, _grouped(regions)))
@@ -126,7 +126,7 @@ def _match(anchors, boxes, ignore, positive, negative):
     return tuple(ops.reshape(field, (*photos, anchors.shape[0])) for field in fields)
 
 
-def _check(anchors, boxes, positive, negative, ignore):
+def _check(anchors, boxes, positive_iou, negative_iou, ignore):
     if len(anchors.shape) != 2 or anchors.shape[-1] != 4 or not anchors.shape[0]:
         raise ValueError(
             "match: wanted anchors of shape [anchors, 4], a known number of one or more, "
@@ -134,10 +134,10 @@ def _check(anchors, boxes, positive, negative, ignore):
         )
     if len(boxes.shape) < 2 or boxes.shape[-1] != 4:
         raise ValueError(f"match: wanted boxes of shape [..., boxes, 4], got {tuple(boxes.shape)}")
-    if not (0 <= negative <= positive <= 1 and positive > 0):
+    if not (0 <= negative_iou <= positive_iou <= 1 and positive_iou > 0):
         raise ValueError(
-            "match: wanted 0 <= negative <= positive <= 1 and positive above 0, "
-            f"got negative {negative} and positive {positive}"
+            "match: wanted 0 <= negative_iou <= positive_iou <= 1 and positive_iou above 0, "
+            f"got negative_iou {negative_iou} and positive_iou {positive_iou}"
         )
     if ignore is not None:
         known = zip(ignore.shape, boxes.shape[:-1], strict=False)

@@ -25,7 +25,7 @@ def example(record, config):
     height, width = config.fit(record.height, record.width)
     share = np.tile(np.float32([height, width]) / config.image_size, 2)
     boxes = (record.boxes * share).tolist()
-    return letterbox(photo, config), match(boxes, record.classes.tolist(), config)
+    return letterbox(photo, config), match(boxes, record.class_ids.tolist(), config)
 
 
 def match(boxes, classes, config):
@@ -52,7 +52,7 @@ def match(boxes, classes, config):
                 for height, width in sizes:
                     y, x = (row + 0.5) / rows, (column + 0.5) / columns
                     anchor = [y - height / 2, x - width / 2, y + height / 2, x + width / 2]
-                    best, target = config.positive, [0.0] * 5
+                    best, target = config.positive_iou, [0.0] * 5
                     for box, kind in zip(boxes, classes, strict=True):
                         overlap = iou(box, anchor)
                         if overlap >= best:

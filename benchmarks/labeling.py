@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from distill.agreement import overlaps
+from ssd.boxes import iou
 from ssd.photos import reading
 from ssd.quiet import import_tensorflow
 
@@ -26,14 +26,14 @@ TURN = 32  # photos one teacher sees before it is the other's turn
 SURE, TIGHT = 0.9, 0.9  # faces compared score at least this; a face is found at this IoU
 
 
-def agreement(sought, found, *, least=SURE, overlap=TIGHT):
+def agreement(sought, found, *, least=SURE, iou_threshold=TIGHT):
     """How many faces of one teacher the other finds.
 
     Args:
         sought: A list with (boxes [faces, 4], scores [faces]) for each photo.
         found: The other's list for the same photos.
         least: Least score of a face that is sought.
-        overlap: Least IoU at which it is found.
+        iou_threshold: Least IoU at which it is found.
 
     Returns:
         (faces found, faces sought).
@@ -47,7 +47,7 @@ def agreement(sought, found, *, least=SURE, overlap=TIGHT):
     for (boxes, scores), (others, _) in zip(sought, found, strict=True):
         boxes = np.asarray(boxes)[np.asarray(scores) >= least]
         total += len(boxes)
-        hits += int(np.sum(overlaps(boxes, others).max(axis=1, initial=0) >= overlap))
+        hits += int(np.sum(iou(boxes, others).max(axis=1, initial=0) >= iou_threshold))
     return hits, total
 
 

@@ -89,7 +89,7 @@ def python_loop(labels, config, batch_size):
             share = np.tile(
                 np.float32(config.fit(record.height, record.width)) / config.image_size, 2
             )
-            label = pipeline.rows(record.boxes * share, record.classes, config)
+            label = pipeline.rows(record.boxes * share, record.class_ids, config)
             batch.append((image, label.numpy(), matches))
         yield tuple(np.stack(part) for part in zip(*batch, strict=True))
 
@@ -120,7 +120,7 @@ def matched_on_cpu(labels, config, batch_size):
         areas += tf.reduce_prod(grid[:, 2:] - grid[:, :2], axis=-1)[:, None]
         overlap = tf.math.divide_no_nan(shared, areas - shared)
         matches = tf.gather(labels, tf.argmax(overlap, axis=-1), batch_dims=1)
-        positive = tf.reduce_max(overlap, axis=-1, keepdims=True) >= config.positive
+        positive = tf.reduce_max(overlap, axis=-1, keepdims=True) >= config.positive_iou
         return images, labels, matches * tf.cast(positive, tf.float32)
 
     made = ssd.dataset(labels, config, batch_size=batch_size, training=True).repeat()

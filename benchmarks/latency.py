@@ -88,7 +88,9 @@ def measure(options):
         "runs": options.runs,
         "cold_start": cold_start(options.model, frames[0], options.threads[0]),
         "threads": {
-            str(count): summary(time_stages(detector, frames, options.runs, options.threshold))
+            str(count): summary(
+                time_stages(detector, frames, options.runs, options.score_threshold)
+            )
             for count, detector in detectors.items()
         },
     }
@@ -99,7 +101,7 @@ def measure(options):
     return result
 
 
-def time_stages(detector, frames, runs, threshold):
+def time_stages(detector, frames, runs, score_threshold):
     """Seconds of each stage of each run, float [runs, stages], and boxes found [runs].
 
     The frames are taken in turn. As many runs as fill a fifth go before and are not counted:
@@ -112,7 +114,7 @@ def time_stages(detector, frames, runs, threshold):
         marks.append(time.perf_counter())
         outputs = detector.forward(tensor)
         marks.append(time.perf_counter())
-        candidates = detector.decode(*outputs, frame.shape, threshold=threshold)
+        candidates = detector.decode(*outputs, frame.shape, score_threshold=score_threshold)
         marks.append(time.perf_counter())
         result = detector.suppress(candidates)
         marks.append(time.perf_counter())
@@ -254,7 +256,7 @@ def against(detector, options, frames):
         for _ in range(_ROUNDS):
             for each, times in ((detector, mine), (other, yours)):
                 runs = max(1, options.runs // _ROUNDS)
-                times.append(time_stages(each, frames, runs, options.threshold)[0][:, 1])
+                times.append(time_stages(each, frames, runs, options.score_threshold)[0][:, 1])
         return {
             "name": str(options.against),
             "forward_ms": _milliseconds(mine),
@@ -500,7 +502,7 @@ def _parser():
         help="thread counts to try (1,2,4, as far as there are cores)",
     )
     parser.add_argument("--runs", type=_positive, default=200, help="frames timed (200)")
-    parser.add_argument("--threshold", type=float, default=0.5, help="least score (0.5)")
+    parser.add_argument("--score-threshold", type=float, default=0.5, help="least score (0.5)")
     parser.add_argument("--frame", type=_frame_size, default=(640, 480), help="WxH (640x480)")
     parser.add_argument("--photos", type=pathlib.Path, help="folder; without it: made-up frames")
     parser.add_argument(

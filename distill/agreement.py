@@ -2,41 +2,18 @@
 
 import numpy as np
 
+from ssd.boxes import iou
+
 SAME_FACE = 0.5  # least overlap (IoU) of two boxes of one face
 
 
-def overlaps(a, b):
-    """How much the boxes of two lists overlap (IoU).
-
-    Args:
-        a: [m, 4], `[ymin, xmin, ymax, xmax]`.
-        b: [n, 4], likewise.
-
-    Returns:
-        float32 [m, n], in [0, 1]; 0 where a box has no area.
-
-    Example:
-        >>> overlaps([[0, 0, 2, 2]], [[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]]).round(2)
-        array([[1.  , 0.33, 0.  ]], dtype=float32)
-    """
-    a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
-    a, b = a.reshape(-1, 1, 4), b.reshape(1, -1, 4)
-
-    def area(low, high):
-        return np.prod(np.maximum(high - low, 0), axis=-1)
-
-    shared = area(np.maximum(a[..., :2], b[..., :2]), np.minimum(a[..., 2:], b[..., 2:]))
-    union = area(a[..., :2], a[..., 2:]) + area(b[..., :2], b[..., 2:]) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-
-
-def pairs(a, b, *, overlap=SAME_FACE):
+def pairs(a, b, *, iou_threshold=SAME_FACE):
     """The boxes of two lists that are one face, each in one pair at most, best overlap first.
 
     Args:
         a: [m, 4], `[ymin, xmin, ymax, xmax]`.
         b: [n, 4], likewise.
-        overlap: Least IoU of a pair.
+        iou_threshold: Least IoU of a pair.
 
     Returns:
         int [pairs, 2], an index into `a` and one into `b`.
@@ -45,23 +22,23 @@ def pairs(a, b, *, overlap=SAME_FACE):
         >>> pairs([[0, 0, 2, 2]], [[0, 0, 2, 3], [0, 0, 2, 2]])
         array([[0, 1]])
     """
-    table = overlaps(a, b)
+    table = iou(a, b)
     found = []
     while table.size:
         i, j = np.unravel_index(np.argmax(table), table.shape)
-        if table[i, j] < overlap:
+        if table[i, j] < iou_threshold:
             break
         table[i], table[:, j] = -1, -1
         found.append((i, j))
     return np.array(found, int).reshape(-1, 2)
 
 
-def merge(looks, *, overlap=SAME_FACE):
+def merge(looks, *, iou_threshold=SAME_FACE):
     """The faces of several looks at one photo, and which of them every look sees.
 
     Args:
         looks: For each look (boxes [faces, 4], scores [faces]) in the same coordinates.
-        overlap: Least IoU of two boxes of one face.
+        iou_threshold: Least IoU of two boxes of one face.
 
     Returns:
         (boxes float32 [faces, 4], scores float32 [faces], agreed bool [faces]). A face that
@@ -80,7 +57,7 @@ def merge(looks, *, overlap=SAME_FACE):
     for more_boxes, more_scores in looks:
         more_boxes = np.asarray(more_boxes, np.float32).reshape(-1, 4)
         more_scores = np.asarray(more_scores, np.float32)
-        i, j = pairs(boxes, more_boxes, overlap=overlap).T
+        i, j = pairs(boxes, more_boxes, iou_threshold=iou_threshold).T
         share = 1 / (seen[i] + 1)
         boxes[i] += (more_boxes[j] - boxes[i]) * share[:, None]
         scores[i] += (more_scores[j] - scores[i]) * share

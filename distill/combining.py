@@ -9,17 +9,26 @@ import pathlib
 import numpy as np
 
 from distill.agreement import pairs
-from ssd.data import records
+from ssd.data import manifest, records
 
 
-def combine(first, second, out, *, overlap=0.45, doubt=0.6, trust=0.9, shard_photos=256):
+def combine(
+    first,
+    second,
+    out,
+    *,
+    iou_threshold=0.45,
+    min_score_alone=0.6,
+    trusted_score=0.9,
+    shard_photos=256,
+):
     """Combine two folders of labels of the same photos into a third.
 
     Args:
         first: Folder of labels, such as the teacher's.
         second: Folder of labels of the same photos in the same order, such as the student's.
         out: Folder for the combined labels: new, or left by the same call, stopped.
-        overlap, doubt, trust: As in `agree`.
+        iou_threshold, min_score_alone, trusted_score: As in `agree`.
         shard_photos: Photos to a shard.
 
     Returns:
@@ -30,15 +39,15 @@ def combine(first, second, out, *, overlap=0.45, doubt=0.6, trust=0.9, shard_pho
     """
     out = pathlib.Path(out)
     about = {
-        "classes": records.read_dataset(first)["classes"],
+        "classes": manifest.read(first)["classes"],
         "first": str(pathlib.Path(first).resolve()),
         "second": str(pathlib.Path(second).resolve()),
-        "overlap": overlap,
-        "doubt": doubt,
-        "trust": trust,
+        "iou_threshold": iou_threshold,
+        "min_score_alone": min_score_alone,
+        "trusted_score": trusted_score,
         "shard_photos": shard_photos,
     }
-    earlier = records.claim(out, about)
+    earlier = manifest.claim(out, about)
     if earlier and earlier.get("complete"):
         return earlier["counts"]
     if records.count(first) != records.count(second):
@@ -47,39 +56,45 @@ def combine(first, second, out, *, overlap=0.45, doubt=0.6, trust=0.9, shard_pho
             f"got {records.count(second)} photos"
         )
     out.mkdir(parents=True, exist_ok=True)
-    records.write_dataset(out, {**about, "complete": False})
+    manifest.write(out, {**about, "complete": False})
     counts, shard, index = {"photos": 0, "faces": 0, "ignored": 0}, [], 0
     total = records.count(first)
     for one, other in zip(records.read(first), records.read(second), strict=True):
         if one.filename != other.filename:
             raise ValueError(f"{second}: wanted the photo {one.filename}, got {other.filename}")
-        photo = agree(one, other, overlap=overlap, doubt=doubt, trust=trust)
+        photo = agree(
+            one,
+            other,
+            iou_threshold=iou_threshold,
+            min_score_alone=min_score_alone,
+            trusted_score=trusted_score,
+        )
         counts["photos"] += 1
-        counts["faces"] += int(np.sum(photo.classes > 0))
-        counts["ignored"] += int(np.sum(photo.classes == records.IGNORE))
+        counts["faces"] += int(np.sum(photo.class_ids > 0))
+        counts["ignored"] += int(np.sum(photo.class_ids == records.IGNORE))
         shard.append(photo)
         if len(shard) == shard_photos or counts["photos"] == total:
             path = records.shard_path(out, index)
-            records.write_shard(path, shard, names=about["classes"])
+            records.write_shard(path, shard, class_names=about["classes"])
             shard, index = [], index + 1
-    records.write_dataset(out, {**about, "complete": True, "counts": counts})
+    manifest.write(out, {**about, "complete": True, "counts": counts})
     return counts
 
 
-def agree(first, second, *, overlap=0.45, doubt=0.6, trust=0.9):
+def agree(first, second, *, iou_threshold=0.45, min_score_alone=0.6, trusted_score=0.9):
     """What two labellers say of one photo, as one `LabelledPhoto`.
 
     A box that both have is a face if either calls it one, and a region to ignore if neither
     does; it is their mean. A box that only one of them has is a region to ignore, with two
-    exceptions for the second: one that scores less than `doubt` is left out, and a face that
-    scores `trust` or more is a face.
+    exceptions for the second: one that scores less than `min_score_alone` is left out, and a
+    face that scores `trusted_score` or more is a face.
 
     Args:
         first: `ssd.data.records.LabelledPhoto`, such as the teacher's.
         second: The same photo labelled by another, such as the student.
-        overlap: Least IoU of two boxes of one face.
-        doubt: Score under which the second's word alone counts for nothing.
-        trust: Score from which the second's word alone is enough.
+        iou_threshold: Least IoU of two boxes of one face.
+        min_score_alone: Score under which the second's word alone counts for nothing.
+        trusted_score: Score from which the second's word alone is enough.
 
     Returns:
         A `LabelledPhoto` with the pixels of the first and the greater score of each pair.
@@ -91,23 +106,23 @@ def agree(first, second, *, overlap=0.45, doubt=0.6, trust=0.9):
         >>> teacher = photo([[0, 0, 0.5, 0.5], [0, 0.6, 0.2, 0.8]], [1, 1], [0.99, 0.98])
         >>> student = photo([[0, 0, 0.5, 0.4]], [-1], [0.4])
         >>> both = agree(teacher, student)
-        >>> both.boxes[0].round(2), both.classes.tolist()
+        >>> both.boxes[0].round(2), both.class_ids.tolist()
         (array([0.  , 0.  , 0.5 , 0.45], dtype=float32), [1, -1])
     """
-    i, j = pairs(first.boxes, second.boxes, overlap=overlap).T
+    i, j = pairs(first.boxes, second.boxes, iou_threshold=iou_threshold).T
     only_first = np.setdiff1d(np.arange(len(first.boxes)), i)
     alone = np.setdiff1d(np.arange(len(second.boxes)), j)
-    alone = alone[second.scores[alone] >= doubt]
-    trusted = (second.classes[alone] > 0) & (second.scores[alone] >= trust)
+    alone = alone[second.scores[alone] >= min_score_alone]
+    trusted = (second.class_ids[alone] > 0) & (second.scores[alone] >= trusted_score)
     return first._replace(
         boxes=np.concatenate(
             [(first.boxes[i] + second.boxes[j]) / 2, first.boxes[only_first], second.boxes[alone]]
         ),
-        classes=np.concatenate(
+        class_ids=np.concatenate(
             [
-                np.maximum(first.classes[i], second.classes[j]),
+                np.maximum(first.class_ids[i], second.class_ids[j]),
                 np.full(len(only_first), records.IGNORE),
-                np.where(trusted, second.classes[alone], records.IGNORE),
+                np.where(trusted, second.class_ids[alone], records.IGNORE),
             ]
         ),
         scores=np.concatenate(

@@ -19,7 +19,8 @@ from distill import marks
 from distill.engine import local
 from distill.lock import lock
 from distill.shard import LOOKS
-from ssd.data import records
+from ssd import atomic
+from ssd.data import manifest, records
 from ssd.photos import reading
 
 SUFFIXES = (
@@ -128,7 +129,7 @@ def label(source, out, options, *, engine=local, progress=lambda state: None):
         "source": str(source.resolve()),
         **dataclasses.asdict(options),
     }
-    earlier = records.claim(out, about)
+    earlier = manifest.claim(out, about)
     names, other_files = find_photos(source, leave_out=out)
     if not names and earlier is None:
         raise ValueError(
@@ -140,7 +141,7 @@ def label(source, out, options, *, engine=local, progress=lambda state: None):
         marks.finish(out)
         plan = _plan(out, names, options.shard_photos)
         if earlier is None:
-            records.write_dataset(out, {**about, "complete": False})
+            manifest.write(out, {**about, "complete": False})
         done = {i for i in range(len(plan)) if records.shard_path(out, i).exists()}
         reports = {index: _read_report(out, index) for index in sorted(done)}
         todo = {index: names for index, names in enumerate(plan) if index not in done}
@@ -211,7 +212,7 @@ def _plan(out, names, shard_photos):
     new = [name for name in names if name not in known]
     if new:
         plan += [new[start : start + shard_photos] for start in range(0, len(new), shard_photos)]
-        records.write_whole(path, "".join(json.dumps(shard) + "\n" for shard in plan))
+        atomic.write_text(path, "".join(json.dumps(shard) + "\n" for shard in plan))
     return plan
 
 
@@ -254,7 +255,7 @@ def _report_path(out, index):
 
 
 def _write_report(out, index, report):
-    records.write_whole(_report_path(out, index), json.dumps(report) + "\n")
+    atomic.write_text(_report_path(out, index), json.dumps(report) + "\n")
 
 
 def _read_report(out, index):
@@ -280,6 +281,6 @@ def _finish(out, about, plan, reports, other_files):
         raise RuntimeError(f"{out}: photos are unaccounted for: {counts}")
     text = io.StringIO(newline="")
     csv.writer(text).writerows([["photo", "reason"], *errors])
-    records.write_whole(out / "errors.csv", text.getvalue())
-    records.write_dataset(out, {**about, "complete": True, "counts": counts})
+    atomic.write_text(out / "errors.csv", text.getvalue())
+    manifest.write(out, {**about, "complete": True, "counts": counts})
     return counts

@@ -22,7 +22,8 @@ import pathlib
 import numpy as np
 
 from distill.lock import lock
-from ssd.data import records
+from ssd import atomic
+from ssd.data import manifest, records
 
 COUNTED = ("dropped_boxes", "ignored_photos")  # in a shard's report and in dataset.json
 _FIELDS = ("faces", "ignored", "one_sided", *COUNTED)
@@ -47,16 +48,16 @@ def apply(out, path):
             nothing is changed.
     """
     out = pathlib.Path(out)
-    about = records.read_dataset(out)
+    about = manifest.read(out)
     wanted = _read_marks(path)
     with lock(out / "progress"):
         finish(out)
         reports, entries = _survey(out, about, wanted, marked(out), path)
         plan = {"photos": entries, "reports": reports}
-        records.write_whole(out / "progress" / "marking.json", json.dumps(plan) + "\n")
+        atomic.write_text(out / "progress" / "marking.json", json.dumps(plan) + "\n")
         finish(out)
     sums = {field: sum(each[field] for each in reports.values()) for field in _FIELDS}
-    return {**sums, **records.read_dataset(out).get("counts", {})}
+    return {**sums, **manifest.read(out).get("counts", {})}
 
 
 def finish(out):
@@ -70,21 +71,21 @@ def finish(out):
     if not journal.exists():
         return
     plan = json.loads(journal.read_text())
-    about = records.read_dataset(out)
+    about = manifest.read(out)
     for shard in sorted({entry["shard"] for entry in plan["photos"].values()}):
         _rewrite(out / shard, plan["photos"], about["classes"])
         report = out / "progress" / pathlib.Path(shard).with_suffix(".json")
         if report.exists():
             counts = {**json.loads(report.read_text()), **plan["reports"][shard]}
-            records.write_whole(report, json.dumps(counts) + "\n")
+            atomic.write_text(report, json.dumps(counts) + "\n")
     if "counts" in about:  # a run that has not ended will count by itself
         sums = {field: sum(each[field] for each in plan["reports"].values()) for field in _FIELDS}
         sums["boxes"] = sums["faces"]  # as labels drawn by people call them
         known = {*about["counts"], *COUNTED}
         about["counts"].update({field: sums[field] for field in sums if field in known})
-        records.write_dataset(out, about)
+        manifest.write(out, about)
     kept = {name: entry for name, entry in plan["photos"].items() if _is_marked(entry)}
-    records.write_whole(out / "progress" / "marked.json", json.dumps(kept) + "\n")
+    atomic.write_text(out / "progress" / "marked.json", json.dumps(kept) + "\n")
     journal.unlink()
 
 
@@ -189,7 +190,7 @@ def _unmarked(shard, photo):
         "ignored": False,
         "dropped": [],
         "boxes": photo.boxes.tolist(),
-        "classes": photo.classes.tolist(),
+        "classes": photo.class_ids.tolist(),
         "scores": photo.scores.tolist(),
     }
 
@@ -227,7 +228,7 @@ def _labels(entry):
 
 
 def _count(counts, photo, entry, about):
-    classes, scores = photo.classes, photo.scores
+    classes, scores = photo.class_ids, photo.scores
     if entry:
         _, classes, scores = _labels(entry)
         counts["dropped_boxes"] += len(entry["dropped"])
@@ -246,7 +247,7 @@ def _rewrite(path, entries, names):
         if entry is None or entry["shard"] != path.name:
             return photo
         boxes, classes, scores = _labels(entry)
-        return photo._replace(boxes=boxes, classes=classes, scores=scores)
+        return photo._replace(boxes=boxes, class_ids=classes, scores=scores)
 
     photos = list(records.read_shard(path))
     after = [relabelled(photo) for photo in photos]
@@ -255,4 +256,4 @@ def _rewrite(path, entries, names):
         for before, now in zip(photos, after, strict=True)
         for old, new in zip(before[4:], now[4:], strict=True)
     ):
-        records.write_shard(path, after, names=names)
+        records.write_shard(path, after, class_names=names)

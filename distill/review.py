@@ -19,7 +19,8 @@ from PIL import Image
 
 from distill import marks
 from distill.lock import lock
-from ssd.data import records
+from ssd import atomic
+from ssd.data import manifest, records
 
 PAGE = pathlib.Path(__file__).parent / "page"
 CHUNK = 32  # photos to a file of thumbnails
@@ -44,7 +45,7 @@ def write(out):
         >>> from ssd.data import records
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as out:
-        ...     records.write_dataset(out, {"classes": ["face"]})
+        ...     manifest.write(out, {"classes": ["face"]})
         ...     records.write_shard(records.shard_path(out, 0), [])
         ...     write(out).name
         'review.html'
@@ -52,7 +53,7 @@ def write(out):
     from tqdm import tqdm
 
     out = pathlib.Path(out)
-    about = records.read_dataset(out)
+    about = manifest.read(out)
     shards = records.shards(out)
     folder = out / "review"
     index = Index(about, marks.marked(out))
@@ -66,7 +67,7 @@ def write(out):
             old.unlink()
         for source in PAGE.iterdir():
             target = out if source.suffix == ".html" else folder
-            with records.whole(target / source.name) as temporary:
+            with atomic.whole(target / source.name) as temporary:
                 shutil.copyfile(source, temporary)
     return out / "review.html"
 
@@ -105,7 +106,7 @@ class Index:
         """Adds a `LabelledPhoto` of the shard begun last."""
         entry = self._marked.get(photo.filename, {"ignored": False, "dropped": []})
         boxes = np.float32(entry.get("boxes", photo.boxes)).reshape(-1, 4)
-        classes = np.int32(entry.get("classes", photo.classes))
+        classes = np.int32(entry.get("classes", photo.class_ids))
         scores = np.float32(entry.get("scores", photo.scores))
         dropped = np.zeros(len(boxes), np.uint8)
         dropped[entry["dropped"]] = 1
@@ -200,7 +201,7 @@ def _write_thumbnails(folder, shard, index, pool):
 def _write_script(path, function, content):
     """A file that hands its content to the page, as a page opened from the disk may not read it."""
     text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
-    records.write_whole(path, f"review.{function}({text});\n")
+    atomic.write_text(path, f"review.{function}({text});\n")
 
 
 def _photos_url(source):

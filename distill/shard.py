@@ -40,12 +40,12 @@ class Part(NamedTuple):
     @property
     def faces(self):
         """Number of faces to learn."""
-        return sum(int(np.sum(photo.classes > 0)) for photo in self.labelled)
+        return sum(int(np.sum(photo.class_ids > 0)) for photo in self.labelled)
 
     @property
     def ignored(self):
         """Number of regions to ignore."""
-        return sum(int(np.sum(photo.classes == records.IGNORE)) for photo in self.labelled)
+        return sum(int(np.sum(photo.class_ids == records.IGNORE)) for photo in self.labelled)
 
 
 def label_shard(source, names, teacher, options):
@@ -145,7 +145,7 @@ def _to_labelled(name, photo, boxes, classes, scores):
         height=height,
         width=width,
         boxes=boxes[kept],
-        classes=classes[kept],
+        class_ids=classes[kept],
         scores=scores[kept],
     )
 

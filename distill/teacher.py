@@ -148,7 +148,7 @@ def _graphs():
             fn_output_signature=tf.RaggedTensorSpec([None, 5], tf.float32, ragged_rank=0),
         ).values  # [boxes, 5]
         found, scores = rows[:, :4], rows[:, 4]
-        return _square(tf.gather(found, _suppress(found, scores, overlap=OVERLAP)))
+        return _square(tf.gather(found, _suppress(found, scores, iou_threshold=OVERLAP)))
 
     @tf.function(input_signature=[photo, boxes, tf.TensorSpec([], tf.int32)])
     def crop(photo, boxes, side):
@@ -167,13 +167,13 @@ def _graphs():
     @tf.function(input_signature=[patches(24), boxes, owner])
     def refine(patches, boxes, owner):
         boxes, scores, owner = _regress(second, patches, boxes, owner, SECOND)
-        kept = _suppress(boxes, scores, owner, overlap=OVERLAP)
+        kept = _suppress(boxes, scores, owner, iou_threshold=OVERLAP)
         return _square(tf.gather(boxes, kept)), tf.gather(scores, kept), tf.gather(owner, kept)
 
     @tf.function(input_signature=[patches(48), boxes, owner, tf.TensorSpec([], tf.float32)])
     def finish(patches, boxes, owner, floor):
         boxes, scores, owner = _regress(third, patches, boxes, owner, floor)
-        kept = _suppress(boxes, scores, owner, overlap=OVERLAP, of_smaller=True)
+        kept = _suppress(boxes, scores, owner, iou_threshold=OVERLAP, of_smaller=True)
         return tf.gather(boxes, kept), tf.gather(scores, kept), tf.gather(owner, kept)
 
     return propose, crop, refine, finish
@@ -190,7 +190,7 @@ def _propose_at(network, photo, scale):
     boxes += (CELL - 1) * tf.gather_nd(offsets[0], cells)
     boxes /= tf.cast(scale, tf.float32)
     scores = tf.gather_nd(scores[0], cells)
-    kept = _suppress(boxes, scores, overlap=FIRST_LEVEL_OVERLAP)
+    kept = _suppress(boxes, scores, iou_threshold=FIRST_LEVEL_OVERLAP)
     return tf.gather(tf.concat([boxes, scores[:, None]], 1), kept)
 
 
@@ -208,7 +208,7 @@ def _regress(network, patches, boxes, owner, least):
     return boxes[sure], scores[sure], owner[sure]
 
 
-def _suppress(boxes, scores, owner=None, *, overlap, of_smaller=False):
+def _suppress(boxes, scores, owner=None, *, iou_threshold, of_smaller=False):
     """Indices of the boxes that no better one of the same owner overlaps, best first.
 
     The package's rule: a box is dropped for any better box, even one that is dropped itself.
@@ -231,7 +231,7 @@ def _suppress(boxes, scores, owner=None, *, overlap, of_smaller=False):
         width = table(tf.minimum, xmax) - table(tf.maximum, xmin)
         shared = tf.nn.relu(height) * tf.nn.relu(width)
         whole = table(tf.minimum, areas) if of_smaller else table(tf.add, areas) - shared
-        covers = (shared > overlap * whole) & table(tf.less, ranks)
+        covers = (shared > iou_threshold * whole) & table(tf.less, ranks)
         if owner is not None:
             covers &= table(tf.equal, tf.gather(owner, order))
         return ~tf.reduce_any(covers, axis=0)

@@ -59,8 +59,8 @@ def main():
         "noise, most": photometric.grain(image, one(6), one(0.4), noise),
     }
     for quality in (75, 15):
-        changed[f"JPEG, quality {quality}"] = jpeg.damage(photo, quality)[None]
-    layer = photometric.Light(seed=2)
+        changed[f"JPEG, quality {quality}"] = jpeg.recompress(photo, quality)[None]
+    layer = photometric.PhotometricAugmentation(seed=2)
     drawn = layer(ops.tile(image, [10, 1, 1, 1]), training=True)
     changed |= {f"training draws, {n + 1}": drawn[n : n + 1] for n in range(10)}
 

@@ -1,4 +1,4 @@
-"""Draw docs/matching_picture.png: a composed photo, and the anchors that answer for its boxes.
+"""Draw docs/matching_picture.png: a composed photo, and the anchors that are assigned to its boxes.
 
 python docs/matching_picture.py
 """

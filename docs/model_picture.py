@@ -106,7 +106,7 @@ def main():
     grid = figure.subplots(len(table), len(table[0][1]))
     for axes_row, (name, frames) in zip(grid, table, strict=True):
         for axes, (label, photo, face) in zip(axes_row, frames, strict=True):
-            found = detector(np.asarray(photo), threshold=0.05)
+            found = detector(np.asarray(photo), score_threshold=0.05)
             on_face = overlaps(found.boxes, face[None, [1, 0, 3, 2]])[:, 0] >= ON_FACE
             axes.imshow(photo)
             score = 0.0

@@ -18,13 +18,13 @@ detector = ssd.Detector(model, threads=2)
 for path in map(pathlib.Path, photos):
     photo = ssd.read_photo(path)
     start = time.perf_counter()
-    found = detector(photo, threshold=0.5)
+    found = detector(photo, score_threshold=0.5)
     milliseconds = (time.perf_counter() - start) * 1e3
 
     print(f"{path}: {len(found)} found in {milliseconds:.1f} ms")
-    for box, score, kind in zip(*found, strict=True):
+    for box, score, class_id in zip(*found, strict=True):
         top, left, bottom, right = box.round().astype(int)
-        name = detector.config.classes[kind - 1]
+        name = detector.config.classes[class_id - 1]
         print(f"  {name} {score:.2f}  rows {top} to {bottom}, columns {left} to {right}")
     drawn = path.with_name(f"{path.stem}-found.png")
     write_photo(drawn, ssd.draw(photo, found, names=detector.config.classes))

@@ -5,9 +5,9 @@
 Trains on LABELS; measures on PHOTOS, whose faces the COCO file TRUTH tells; writes
 `OUT/extra_offset.json` and `OUT/extra_offset.png`. Stopped, the same command goes on.
 
-With `--start` every run goes on from the same trained model, settled, as the recipe's last round
-does: the extra term falls on boxes surer than 0.999, and a network has hardly any of them before
-it is well trained. One of the losses lowers that gate to 0.9.
+With `--start` every run goes on from the same trained model with its normalization frozen, as the
+recipe's last round does: the extra term falls on boxes surer than 0.999, and a network
+has hardly any of them before it is well trained. One of the losses lowers that gate to 0.9.
 
 Greedy suppression keeps the most confident box of a face, however it fits. The extra term charges
 the offsets of confident boxes again, so that this box fits better. Whether it does is what the
@@ -16,17 +16,17 @@ first two figures say, which look at the boxes before suppression.
 
 import argparse
 import json
-import os
 import pathlib
 import textwrap
 
 import keras
 import numpy as np
 from matplotlib.figure import Figure
-from recipe import ALPHA, BATCHES, CONFIG, PER_FACE, RATES, SMALLEST
+from recipe import ALPHA, BALANCE_OBJECTS, BATCHES, CONFIG, RATES, SMALLEST
 
 import ssd
-from distill.agreement import overlaps
+from ssd import atomic
+from ssd.boxes import iou
 from ssd.metrics.evaluation import Seen, measure, read_truth
 
 LOSSES = {
@@ -34,7 +34,7 @@ LOSSES = {
     "extra 1": {"extra": 1.0},
     "extra 10": {"extra": 10.0},
     "extra 10, gate 0.9": {"extra": 10.0, "gate": 0.9},
-    "max(loc, conf)": {"extra": 0.0, "larger": True},
+    "max(loc, conf)": {"extra": 0.0, "combine": "max"},
 }
 FIGURES = {
     "iou": "mean IoU of a face's most confident box",
@@ -67,7 +67,7 @@ def main():
         for name in LOSSES:
             runs.append({"loss": name, "seed": seed, **run(name, seed, options)})
             print(json.dumps(runs[-1]), flush=True)
-    write(options.out / "extra_offset.json", json.dumps(runs, indent=2) + "\n")
+    atomic.write_text(options.out / "extra_offset.json", json.dumps(runs, indent=2) + "\n")
     draw(runs, options.out / "extra_offset.png")
     for name in LOSSES:
         means = {each: spread(runs, name, each) for each in FIGURES}
@@ -85,18 +85,20 @@ def run(name, seed, options):
             folder,
             config,
             start=options.start,
-            settled=options.start is not None,
+            freeze_normalization=options.start is not None,
             epochs=options.epochs,
             batch_size=BATCHES[-1],
             learning_rate=RATES[-1] if options.start else RATES[0],
             seed=seed,
             alpha=ALPHA,
-            per_face=PER_FACE,
+            balance_objects=BALANCE_OBJECTS,
             cache=options.out / "cache",
             **LOSSES[name],
         )
         file = ssd.export(model, options.out / f"{stem}.tflite", precision="float32")
-        write(figures, json.dumps(look(ssd.Detector(file), options.photos, options.truth)))
+        atomic.write_text(
+            figures, json.dumps(look(ssd.Detector(file), options.photos, options.truth))
+        )
     return json.loads(figures.read_text())
 
 
@@ -117,13 +119,13 @@ def look(detector, photos, truth):
         photo = ssd.read_photo(path)
         boxes = boxes * np.tile(np.divide(photo.shape[:2], shape), 2)
         raw = detector.decode(
-            *detector.forward(detector.prepare(photo)), photo.shape, threshold=FLOOR
+            *detector.forward(detector.prepare(photo)), photo.shape, score_threshold=FLOOR
         )
         seen.append(Seen(path, photo.shape[:2], boxes, classes, ignored, detector.suppress(raw)))
         large = boxes[:, 2] - boxes[:, 0] >= SMALLEST * max(photo.shape[:2])
         if not len(raw.boxes) or not len(boxes):
             continue
-        table = overlaps(raw.boxes, boxes)  # [raw, boxes]
+        table = iou(raw.boxes, boxes)  # [raw, boxes]
         whose = table.argmax(axis=1)
         for index in np.flatnonzero(large & ~ignored):
             own = np.flatnonzero((whose == index) & (table[:, index] >= OF_FACE))
@@ -131,7 +133,7 @@ def look(detector, photos, truth):
                 chosen.append(table[own[raw.scores[own].argmax()], index])
                 best.append(table[own, index].max())
     chosen, best = np.array(chosen), np.array(best)
-    measured = measure(seen, smallest=SMALLEST)
+    measured = measure(seen, min_height=SMALLEST)
     return {
         "iou": float(chosen.mean()) if len(chosen) else 0.0,
         "best": float(best.mean()) if len(best) else 0.0,
@@ -162,13 +164,6 @@ def draw(runs, path):
         axes.set_title(textwrap.fill(title, 28), loc="left", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
-
-
-def write(path, text):
-    """A file that appears whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)
 
 
 if __name__ == "__main__":

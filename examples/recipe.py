@@ -4,7 +4,7 @@
 
 PHOTOS is a folder, HUMAN.json says in COCO format where faces are on some of its photos.
 Stopped at any point, the same command goes on where it was. In OUT then lie `face.tflite` (int8),
-`face_float32.tflite` (which computes in 32 bits), `face.keras` to fine-tune from, and the model
+`face_float16.tflite` (which computes in 32 bits), `face.keras` to fine-tune from, and the model
 card `face.md`. Weights are rounded to 16 bits, which makes the two last files small.
 
 1. People's labels are taken over.
@@ -13,8 +13,9 @@ card `face.md`. Weights are rounded to 16 bits, which makes the two last files s
 4. The student labels the other photos, too. What it and MTCNN both see is a face; what only one
    of them sees is a region to ignore.
 5. Round 2: a student begins afresh, on people's labels, seen several times each, and on those.
-   Round 3: it goes on with its normalization settled, which is quicker, and more of people's
-   labels. Round 4: and with people's labels alone, for MTCNN draws looser boxes than people do.
+   Round 3: it goes on with its normalization frozen, which is quicker, and more of
+   people's labels. Round 4: and with people's labels alone, for MTCNN draws looser boxes than
+   people do.
 6. It is exported and measured.
 
 Without `--human` MTCNN's labels are all there is. Round 2 learns from them alone, and its student
@@ -33,13 +34,19 @@ import keras
 import ssd
 from distill.combining import combine
 from distill.labeling import Options, find_photos, label
+from ssd.data import manifest
 from ssd.data.importing import import_labels
-from ssd.data.records import read_dataset
 from ssd.photos.reading import find
 
-CONFIG = ssd.Config(image_size=(224, 288), width=0.1875, positive=0.4, negative=0.3, min_face=10.0)
+CONFIG = ssd.Config(
+    image_size=(224, 288),
+    width_multiplier=0.1875,
+    positive_iou=0.4,
+    negative_iou=0.3,
+    min_face=10.0,
+)
 ALPHA = 3.0  # weight of the offset loss
-PER_FACE = 0.5  # how far faces with few anchors are made up for
+BALANCE_OBJECTS = 0.5  # how far faces with few anchors are made up for
 # Of rounds 1 to 4: passes, photos in a step, peak learning rate, and how often photos with people's
 # labels are seen for once that the others are. A fresh model gets further by many small steps.
 EPOCHS = (26, 20, 12, 60)
@@ -90,12 +97,12 @@ def main():
             out / f"round{number}",
             config,
             start=start,
-            settled=start is not None,
+            freeze_normalization=start is not None,
             epochs=options.epochs[number - 1],
             batch_size=BATCHES[number - 1],
             learning_rate=RATES[number - 1],
             alpha=ALPHA,
-            per_face=PER_FACE,
+            balance_objects=BALANCE_OBJECTS,
             seed=options.seed,
             cache=out / "cache",
         )
@@ -122,7 +129,7 @@ def main():
         models = {2: train(2, by_mtcnn)}
         by_student(photos, models[2], out)
         # The second of the two is trusted: every face of MTCNN's stays one.
-        say(str(combine(out / "labels_student", by_mtcnn, agreed, trust=Options.label)))
+        say(str(combine(out / "labels_student", by_mtcnn, agreed, trusted_score=Options.label)))
         models[3] = train(3, agreed, out / "round2" / "model.keras")
         folders = (by_mtcnn, agreed)
 
@@ -130,7 +137,7 @@ def main():
     model = rounded(models[max(models)])
     save_packed(model, out / "face.keras")
     seen = ssd.dataset(folders[0], config, batch_size=8, training=True, seed=0)
-    files = {"int8": out / "face.tflite", "float16": out / "face_float32.tflite"}
+    files = {"int8": out / "face.tflite", "float16": out / "face_float16.tflite"}
     for precision, file in files.items():
         if not file.exists():
             ssd.export(model, file, precision=precision, calibration=seen)
@@ -138,9 +145,9 @@ def main():
     if options.validation:
         for file in files.values():
             detector = ssd.Detector(file, threads=os.cpu_count() or 1)
-            figures[file.name] = ssd.evaluate(detector, *options.validation, smallest=SMALLEST)
+            figures[file.name] = ssd.evaluate(detector, *options.validation, min_height=SMALLEST)
             say(f"{file.name}: {figures[file.name]}")
-    counts = {folder.name: read_dataset(folder)["counts"] for folder in folders}
+    counts = {folder.name: manifest.read(folder)["counts"] for folder in folders}
     files = [*files.values(), out / "face.keras"]
     (out / "face.md").write_text(card(models, files, figures, counts))
     say(f"model card: {out / 'face.md'}")
@@ -182,13 +189,13 @@ def without_labels(photos, human, folder):
 
 def complete(folder):
     """Whether a folder of labels is there and finished."""
-    return (folder / "dataset.json").exists() and read_dataset(folder).get("complete", False)
+    return (folder / "dataset.json").exists() and manifest.read(folder).get("complete", False)
 
 
 def rounded(model):
     """The same model with weights of 16 bits, without what only training needs."""
     small = ssd.SSD(model.config)
-    small.training = model.training
+    small.provenance = model.provenance
     small.set_weights([each.astype("float16").astype("float32") for each in model.get_weights()])
     return small
 
@@ -231,7 +238,7 @@ def card(models, files, figures, counts):
         "",
         "## Training",
         "",
-        *(training_line(number, each.training) for number, each in models.items()),
+        *(training_line(number, each.provenance) for number, each in models.items()),
         "",
     ]
     if figures:

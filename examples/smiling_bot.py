@@ -34,7 +34,7 @@ def main(arguments=None):
             LED(options.smile_pin) as smile,
             Button(options.button_pin) as button,
         ):
-            watch(detector, frames, button, face, smile, log, options.threshold)
+            watch(detector, frames, button, face, smile, log, options.score_threshold)
     except KeyboardInterrupt:
         print()
     except (ImportError, OSError, ValueError) as error:
@@ -43,7 +43,7 @@ def main(arguments=None):
     return 0
 
 
-def watch(detector, frames, button, face, smile, log, threshold):
+def watch(detector, frames, button, face, smile, log, score_threshold):
     """While the button is held, take frames and let the lamps say what is in them."""
     smiles = [name.startswith("smil") for name in detector.config.classes]
     while True:
@@ -56,10 +56,10 @@ def watch(detector, frames, button, face, smile, log, threshold):
         if frame is None:
             break
         start = time.perf_counter()
-        found = detector(frame, threshold=threshold)
+        found = detector(frame, score_threshold=score_threshold)
         seconds = time.perf_counter() - start
         face.value = len(found) > 0
-        smile.value = any(smiles[kind - 1] for kind in found.classes)
+        smile.value = any(smiles[class_id - 1] for class_id in found.class_ids)
         print(f"{len(found)} found in {seconds * 1e3:.1f} ms{', a smile' * smile.value}")
         if log is not None:
             log.add(detector.prepare(frame), found, shape=frame.shape, seconds=seconds)
@@ -105,7 +105,7 @@ def parse(arguments):
     parser.add_argument("model", type=pathlib.Path, help=".tflite file")
     parser.add_argument("--photos", type=pathlib.Path, help="folder to look at, for no camera")
     parser.add_argument("--captures", type=pathlib.Path, help="folder to keep what it saw in")
-    parser.add_argument("--threshold", type=float, default=0.5, help="least score (0.5)")
+    parser.add_argument("--score-threshold", type=float, default=0.5, help="least score (0.5)")
     parser.add_argument("--threads", type=int, default=2, help="threads of the runtime (2)")
     parser.add_argument("--button-pin", type=int, default=17, help="button or sensor (17)")
     parser.add_argument("--face-pin", type=int, default=22, help="lamp for a face (22)")

@@ -21,7 +21,7 @@ def look(photos, *, min_face, floor):
         For each photo, boxes `[ymin, xmin, ymax, xmax]` in pixels and scores.
     """
     detector = _open(os.environ["SSD_STUDENT"])
-    found = [detector(photo, threshold=floor) for photo in photos]
+    found = [detector(photo, score_threshold=floor) for photo in photos]
     return [(each.boxes, each.scores) for each in found]
 
 

@@ -44,8 +44,8 @@ def _train(options):
         learning_rate=options.learning_rate,
         seed=options.seed,
         alpha=options.alpha,
-        per_face=options.per_face,
-        settled=options.settled,
+        balance_objects=options.balance_objects,
+        freeze_normalization=options.freeze_normalization,
         validation=options.validation,
         patience=options.patience,
         tensorboard=options.tensorboard,
@@ -61,11 +61,11 @@ def _evaluate(options):
 
     detector = Detector(options.model, threads=options.threads)
     seen = look(detector, options.photos, options.truth, progress=_bar)
-    print(measure(seen, smallest=options.smallest))
+    print(measure(seen, min_height=options.min_height))
     if options.report:
         from ssd.metrics.report import report
 
-        report(seen, options.report, smallest=options.smallest)
+        report(seen, options.report, min_height=options.min_height)
         print(f"report: {options.report}")
 
 
@@ -103,7 +103,7 @@ def _import(options):
         options.annotations,
         options.photos,
         options.out,
-        classes=options.classes.split(","),
+        class_names=options.classes.split(","),
         max_side=options.max_side,
     )
     for file, reason in problems:
@@ -136,10 +136,10 @@ def _detect(options):
             print(f"ssd detect: {error}", file=sys.stderr)
             status = 1
             continue
-        found = detector(photo, threshold=options.threshold)
-        for box, score, kind in zip(*found, strict=True):
+        found = detector(photo, score_threshold=options.score_threshold)
+        for box, score, class_id in zip(*found, strict=True):
             edges = " ".join(f"{edge:.0f}" for edge in box)
-            print(f"{path}\t{detector.config.classes[kind - 1]}\t{score:.3f}\t{edges}")
+            print(f"{path}\t{detector.config.classes[class_id - 1]}\t{score:.3f}\t{edges}")
         if options.out:
             options.out.mkdir(parents=True, exist_ok=True)
             write_photo(options.out / f"{path.stem}.png", draw(photo, found))
@@ -186,10 +186,12 @@ def _parser():
     made.add_argument("--seed", type=int, help="makes the run repeatable")
     made.add_argument("--alpha", type=float, default=1.0, help="weight of the offset loss (1)")
     made.add_argument(
-        "--per-face", type=float, default=0.0, help="how far faces count alike, 0 to 1 (0)"
+        "--balance-objects", type=float, default=0.0, help="how far faces count alike, 0 to 1 (0)"
     )
     made.add_argument(
-        "--settled", action="store_true", help="keep the normalization of --start; steps are faster"
+        "--freeze-normalization",
+        action="store_true",
+        help="keep the normalization of --start; steps are faster",
     )
     made.add_argument(
         "--validation",
@@ -210,7 +212,7 @@ def _parser():
     made.add_argument("photos", type=pathlib.Path, help="folder of photos")
     made.add_argument("truth", type=pathlib.Path, help="COCO JSON file")
     made.add_argument(
-        "--smallest",
+        "--min-height",
         type=float,
         default=0.0,
         help="ignore faces whose height is less than this share of the photo's long side (0)",
@@ -245,7 +247,7 @@ def _parser():
     made = command("detect", _detect, "Find faces: prints file, class, score, ymin xmin ymax xmax.")
     made.add_argument("photos", type=pathlib.Path, nargs="+", help="photos")
     made.add_argument("--model", type=pathlib.Path, help=".tflite file (the one that ships)")
-    made.add_argument("--threshold", type=float, default=0.5, help="least score (0.5)")
+    made.add_argument("--score-threshold", type=float, default=0.5, help="least score (0.5)")
     made.add_argument("--threads", type=int, default=1, help="threads of the runtime (1)")
     made.add_argument("--out", type=pathlib.Path, help="folder for photos with boxes drawn in")
 

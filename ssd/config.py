@@ -20,15 +20,15 @@ class Config:
         image_size: (height, width) of the input in pixels, multiples of 32.
         classes: Names of the classes. Class 0 is background, so the first name is class 1.
         backbone: Name of a module in `ssd.nets.backbones`.
-        width: Channels of the backbone as a share of the original network's.
+        width_multiplier: Channels of the backbone as a share of the original network's.
         anchor_sizes: For each of the three levels (strides 8, 16 and 32), anchor sizes in
             pixels: the square root of the area.
         anchor_aspect: Height over width of every anchor. Upright faces are about 1.25.
         max_boxes: Rows in a label. A photo with more faces keeps its largest.
         min_face: Size in pixels (square root of the area) under which a face is a region to
             ignore while training: there is too little left of it to learn from.
-        positive: Least overlap (IoU) at which an anchor answers for its best box.
-        negative: Overlap under which an anchor is background.
+        positive_iou: Least overlap (IoU) at which an anchor is assigned to its best box.
+        negative_iou: Overlap under which an anchor is background.
 
     Raises:
         ValueError: If a value is outside its range; the message says what was wanted.
@@ -44,7 +44,7 @@ class Config:
     image_size: tuple[int, int] = (256, 256)
     classes: tuple[str, ...] = ("face",)
     backbone: str = "alexnet"
-    width: float = 0.1875
+    width_multiplier: float = 0.1875
     # Half an octave apart: a face between two sizes still overlaps one of them by 0.7.
     anchor_sizes: tuple[tuple[float, ...], ...] = (
         (11.3, 16.0, 22.6, 32.0),
@@ -54,8 +54,8 @@ class Config:
     anchor_aspect: float = 1.25
     max_boxes: int = 64
     min_face: float = 8.0
-    positive: float = 0.5
-    negative: float = 0.4
+    positive_iou: float = 0.5
+    negative_iou: float = 0.4
 
     def __post_init__(self):
         def check(field, holds, wanted):
@@ -83,7 +83,11 @@ class Config:
             'different names such as ("face",)',
         )
         check("backbone", self.backbone in BACKBONES, f"one of {', '.join(BACKBONES)}")
-        check("width", _is_number(self.width) and 0 < self.width <= 4, "a number in (0, 4]")
+        check(
+            "width_multiplier",
+            _is_number(self.width_multiplier) and 0 < self.width_multiplier <= 4,
+            "a number in (0, 4]",
+        )
         check(
             "anchor_sizes",
             isinstance(self.anchor_sizes, tuple)
@@ -100,12 +104,14 @@ class Config:
         check("max_boxes", _is_int(self.max_boxes) and self.max_boxes > 0, "a positive integer")
         check("min_face", _is_number(self.min_face) and self.min_face >= 0, "0 or more pixels")
         check(
-            "positive", _is_number(self.positive) and 0 < self.positive <= 1, "a number in (0, 1]"
+            "positive_iou",
+            _is_number(self.positive_iou) and 0 < self.positive_iou <= 1,
+            "a number in (0, 1]",
         )
         check(
-            "negative",
-            _is_number(self.negative) and 0 <= self.negative <= self.positive,
-            f"a number from 0 to positive ({self.positive})",
+            "negative_iou",
+            _is_number(self.negative_iou) and 0 <= self.negative_iou <= self.positive_iou,
+            f"a number from 0 to positive_iou ({self.positive_iou})",
         )
 
     @property

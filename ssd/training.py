@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import pathlib
 import shutil
 import sys
@@ -10,6 +9,7 @@ from importlib import metadata, util
 
 import keras
 
+from ssd import atomic
 from ssd.config import Config
 from ssd.data import records
 from ssd.data.pipeline import dataset
@@ -30,9 +30,9 @@ def train(
     alpha=1.0,
     gate=0.999,
     extra=1.0,
-    per_face=0.0,
-    larger=False,
-    settled=False,
+    balance_objects=0.0,
+    combine="sum",
+    freeze_normalization=False,
     validation=None,
     patience=None,
     tensorboard=False,
@@ -58,9 +58,9 @@ def train(
         learning_rate: Its peak, reached after a twentieth of the steps; a cosine from there
             to zero.
         seed: Makes the run repeatable.
-        alpha, gate, extra, per_face, larger: As in `ssd.MultiboxLoss`.
-        settled: Whether to keep the normalization of `start` (`ssd.SSD.settle`), which makes a
-            step a third faster or more.
+        alpha, gate, extra, balance_objects, combine: As in `ssd.MultiboxLoss`.
+        freeze_normalization: Whether to keep the normalization of `start`
+            (`ssd.SSD.freeze_normalization`), which makes a step a third faster or more.
         validation: Folder of labels, or a list, to measure the loss on after each epoch. The
             model of the epoch where it was least is kept in `best.keras`.
         patience: Epochs without a new best after which to stop; None trains to the end.
@@ -73,8 +73,8 @@ def train(
 
     Raises:
         ValueError: If there are fewer photos than a batch, `out` holds another run, `start`
-            does not fit, there is patience without a validation, `settled` without a `start`, or
-            no `tensorboard` package.
+            does not fit, there is patience without a validation,
+            `freeze_normalization` without a `start`, or no `tensorboard` package.
     """
     out = pathlib.Path(out)
     for option, value in {"epochs": epochs, "batch_size": batch_size}.items():
@@ -82,8 +82,8 @@ def train(
             raise ValueError(f"{option}: wanted 1 or more, got {value}")
     if patience is not None and (patience < 1 or validation is None):
         raise ValueError(f"patience: wanted 1 or more and a validation, got {patience}")
-    if settled and start is None:
-        raise ValueError("settled: wanted a trained model to start from, got none")
+    if freeze_normalization and start is None:
+        raise ValueError("freeze_normalization: wanted a trained model to start from, got none")
     if tensorboard and util.find_spec("tensorboard") is None:
         raise ValueError("tensorboard: wanted the package of that name (pip install tensorboard)")
     photos = records.count(labels)
@@ -103,9 +103,9 @@ def train(
         "alpha": alpha,
         "gate": gate,
         "extra": extra,
-        "per_face": per_face,
-        "larger": larger,
-        "settled": settled,
+        "balance_objects": balance_objects,
+        "combine": combine,
+        "freeze_normalization": freeze_normalization,
         "patience": patience,
     }
     run = {
@@ -125,17 +125,17 @@ def train(
     if saved.exists():
         model = load(saved)
         done = int(model.optimizer.iterations) // steps
-        if settled:
-            model.settle()
+        if freeze_normalization:
+            model.freeze_normalization()
     else:
         model, done = SSD(config), 0
         if first:
             _take_over(model, first)
-        if settled:
-            model.settle()
-        model.training = {
+        if freeze_normalization:
+            model.freeze_normalization()
+        model.provenance = {
             **options,
-            "start": first and first.training,
+            "start": first and first.provenance,
             "version": metadata.version("ssd-faces"),
             "backend": keras.backend.backend(),
         }
@@ -147,7 +147,12 @@ def train(
         )
         optimizer = keras.optimizers.Adam(schedule, clipnorm=10.0)
         loss = MultiboxLoss(
-            config, alpha=alpha, gate=gate, extra=extra, per_face=per_face, larger=larger
+            config,
+            alpha=alpha,
+            gate=gate,
+            extra=extra,
+            balance_objects=balance_objects,
+            combine=combine,
         )
         model.compile(optimizer, loss)
 
@@ -216,10 +221,9 @@ class _Save(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         terms = {name: float(value) for name, value in logs.items()}
-        self.model.training = {**self.model.training, "epochs_done": epoch + 1, "terms": terms}
-        partial = self.path.with_name("partial.keras")
-        self.model.save(partial)
-        os.replace(partial, self.path)
+        self.model.provenance = {**self.model.provenance, "epochs_done": epoch + 1, "terms": terms}
+        with atomic.whole(self.path) as temporary:
+            self.model.save(temporary)
 
 
 class _Best(keras.callbacks.Callback):
@@ -242,9 +246,8 @@ def _choose_best(history, saved, best, patience):
         losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
     since = len(losses) - 1 - losses.index(min(losses))
     if since == 0:
-        partial = best.with_name("partial.keras")
-        shutil.copyfile(saved, partial)
-        os.replace(partial, best)
+        with atomic.whole(best) as temporary:
+            shutil.copyfile(saved, temporary)
     return patience is not None and since >= patience
 
 
@@ -254,7 +257,7 @@ def _resolved(labels):
 
 def _check_fit(first, config, start):
     """See that weights made under one Config mean something under another."""
-    for word in ("backbone", "width", "anchor_sizes", "anchor_aspect"):
+    for word in ("backbone", "width_multiplier", "anchor_sizes", "anchor_aspect"):
         if getattr(first, word) != getattr(config, word):
             raise ValueError(
                 f"{start}: wanted a model with the Config's {word}, {getattr(config, word)!r}, "
@@ -287,9 +290,7 @@ def _claim(out, run):
     elif any(out.iterdir()):
         raise ValueError(f"{out}: wanted an empty folder or a run to go on with")
     else:
-        partial = out / "run.json.partial"
-        partial.write_text(json.dumps(run, indent=2))
-        os.replace(partial, note)
+        atomic.write_text(note, json.dumps(run, indent=2))
 
 
 def _keep_epochs(history, count):

@@ -2,6 +2,8 @@
 
 import os
 
+from ssd.data import manifest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import io
@@ -17,7 +19,7 @@ def tiny():
     """A Config small enough to train in a test."""
     return Config(
         image_size=(64, 96),
-        width=0.05,
+        width_multiplier=0.05,
         anchor_sizes=((10.0, 14.0), (24.0,), (40.0, 56.0)),
         anchor_aspect=1.0,
         max_boxes=6,
@@ -59,12 +61,12 @@ def disc_labels(tmp_path_factory):
                 height=height,
                 width=width,
                 boxes=boxes / [height, width, height, width],
-                classes=np.ones(len(boxes), np.int32),
+                class_ids=np.ones(len(boxes), np.int32),
                 scores=np.ones(len(boxes), np.float32),
             )
         )
     for index in range(2):
         records.write_shard(records.shard_path(folder, index), photos[index::2])
     counts = {"photos": 48, "faces": sum(len(photo.boxes) for photo in photos)}
-    records.write_dataset(folder, {"classes": ["face"], "counts": counts})
+    manifest.write(folder, {"classes": ["face"], "counts": counts})
     return folder

@@ -70,7 +70,7 @@ def greedy(overlaps):
     return taken
 
 
-def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None, overlaps=None):
+def match(anchors, boxes, *, positive_iou=0.5, negative_iou=0.4, ignore=None, overlaps=None):
     """For every anchor of one photo: (box, positive, ignored, overlap).
 
     `overlaps`, a row of anchors for every box, stand in for those of the boxes where given.
@@ -94,12 +94,12 @@ def match(anchors, boxes, *, positive=0.5, negative=0.4, ignore=None, overlaps=N
             box = box_of[a]
             overlap = overlaps[box][a]
 
-        is_positive = a in box_of or overlap >= float32(positive)
+        is_positive = a in box_of or overlap >= float32(positive_iou)
         covered = False
         for b, region in enumerate(boxes):
             if ignore[b] and area(anchor) > 0:
                 covered = covered or intersection(region, anchor) >= 0.5 * area(anchor)
-        between = overlap >= float32(negative)
+        between = overlap >= float32(negative_iou)
         found.append((box, is_positive, not is_positive and (between or covered), overlap))
     return found
 
@@ -128,11 +128,11 @@ def decode(offsets, anchor):
     return [y - height / 2, x - width / 2, y + height / 2, x + width / 2]
 
 
-def nms(boxes, scores, *, overlap=0.45):
+def nms(boxes, scores, *, iou_threshold=0.45):
     """Indices of the boxes kept, best first: each drops those it overlaps by more than that."""
     best_first = sorted(range(len(boxes)), key=lambda index: (-scores[index], index))
     kept = []
     for index in best_first:
-        if all(iou(boxes[index], boxes[other]) <= overlap for other in kept):
+        if all(iou(boxes[index], boxes[other]) <= iou_threshold for other in kept):
             kept.append(index)
     return kept

@@ -136,7 +136,7 @@ def test_the_first_trainer_matches_by_overlap(tiny):
 
     grid = np.asarray(anchors.grid(tiny.feature_shapes, tiny.anchor_shapes))
     overlap = np.asarray(anchors.iou(np.float32(boxes), grid))  # [boxes, anchors]
-    positive = overlap.max(axis=0) >= tiny.positive
+    positive = overlap.max(axis=0) >= tiny.positive_iou
     assert positive.any()
     np.testing.assert_array_equal(found[:, 4] == 1, positive)
     np.testing.assert_allclose(

@@ -39,7 +39,7 @@ import numpy as np
 import ssd
 assert not {"keras", "tensorflow", "anchors", "matplotlib"} & set(sys.modules)
 detector = ssd.Detector(sys.argv[1], portable=sys.argv[3] == "portable")
-found = [detector(photo, threshold=0.4) for photo in np.load(sys.argv[2])]
+found = [detector(photo, score_threshold=0.4) for photo in np.load(sys.argv[2])]
 print(json.dumps([[values.tolist() for values in each] for each in found]))
 """
 
@@ -191,7 +191,7 @@ def test_finds_there_what_it_finds_here(board, trained, precision, kernels, caps
     paths, photos = trained
     there = json.loads(run([*board, "-c", DETECT, paths[precision], photos, kernels], env=BARE))
     detector = ssd.Detector(paths[precision], portable=kernels == "portable")
-    here = [detector(photo, threshold=0.4) for photo in np.load(photos)]
+    here = [detector(photo, score_threshold=0.4) for photo in np.load(photos)]
     pairs = []
     for mine, lists in zip(here, there, strict=True):
         yours = ssd.Detections(*map(np.array, lists))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from distill.combining import agree, combine
-from ssd.data import records
+from ssd.data import manifest, records
 from ssd.data.records import LabelledPhoto
 
 
@@ -19,7 +19,7 @@ def said(first, second, **options):
     found = agree(photo(first), photo(second), **options)
     return {
         round(100 * float(box[1])): int(kind)
-        for box, kind in zip(found.boxes, found.classes, strict=True)
+        for box, kind in zip(found.boxes, found.class_ids, strict=True)
     }
 
 
@@ -35,7 +35,7 @@ def test_what_one_sees_is_ignored_unless_the_second_is_very_sure_or_hardly():
     assert said([], [(0.1, 1, 0.95)]) == {10: 1}
     assert said([], [(0.1, -1, 0.95)]) == {10: -1}  # one of its own looks missed it
     assert said([], [(0.1, -1, 0.5)]) == {}
-    assert said([], [(0.1, 1, 0.8)], trust=0.7) == {10: 1}
+    assert said([], [(0.1, 1, 0.8)], trusted_score=0.7) == {10: 1}
     assert said([], []) == {}
 
 
@@ -45,7 +45,7 @@ def test_each_box_is_in_one_pair_at_most():
 
 def folder(path, photos):
     records.write_shard(records.shard_path(path, 0), photos)
-    records.write_dataset(path, {"classes": ["face"], "complete": True})
+    manifest.write(path, {"classes": ["face"], "complete": True})
     return path
 
 
@@ -61,7 +61,7 @@ def test_two_folders_become_one(tmp_path):
     counts = combine(first, second, tmp_path / "out", shard_photos=2)
     assert counts == {"photos": 3, "faces": 1, "ignored": 3}
     assert len(records.shards(tmp_path / "out")) == 2
-    assert [each.classes.tolist() for each in records.read(tmp_path / "out")] == [
+    assert [each.class_ids.tolist() for each in records.read(tmp_path / "out")] == [
         [1],
         [-1],
         [-1] * 2,
@@ -70,7 +70,7 @@ def test_two_folders_become_one(tmp_path):
     assert combine(first, second, tmp_path / "out", shard_photos=2) == counts
     assert records.shards(tmp_path / "out")[0].stat().st_mtime_ns == stamp
     with pytest.raises(ValueError, match="holds another dataset: its trust is"):
-        combine(first, second, tmp_path / "out", trust=0.5, shard_photos=2)
+        combine(first, second, tmp_path / "out", trusted_score=0.5, shard_photos=2)
 
 
 def test_labels_of_other_photos_are_refused(tmp_path):

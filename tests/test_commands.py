@@ -81,7 +81,7 @@ def test_what_was_trained_finds_what_it_was_trained_on(road):
 def test_detect_prints_a_line_per_box_and_draws(road, tmp_path):
     status, out, _ = command(
         *("detect", "--model", road / "int8.tflite", "--out", tmp_path / "drawn"),
-        *("--threshold", 0.3, *(road / f"{index}.png" for index in range(5))),
+        *("--score-threshold", 0.3, *(road / f"{index}.png" for index in range(5))),
     )
     assert status == 0
     assert out
@@ -100,7 +100,7 @@ def test_detect_goes_on_after_a_photo_that_is_none(road, tmp_path):
     wrong = tmp_path / "wrong.jpg"
     wrong.write_text("no photo")
     status, out, err = command(
-        *("detect", "--model", road / "int8.tflite", "--threshold", 0.01),
+        *("detect", "--model", road / "int8.tflite", "--score-threshold", 0.01),
         *(wrong, road / "0.png", tmp_path / "nowhere.jpg"),
     )
     assert status == 1

@@ -9,13 +9,13 @@ def test_json_round_trip_keeps_every_field():
     config = Config(
         image_size=(128, 160),
         classes=("face", "smile"),
-        width=0.5,
+        width_multiplier=0.5,
         anchor_sizes=((10, 20), (40,), (80, 120)),
         anchor_aspect=1.0,
         max_boxes=7,
         min_face=4.0,
-        positive=0.6,
-        negative=0.3,
+        positive_iou=0.6,
+        negative_iou=0.3,
     )
     assert Config.from_json(config.to_json()) == config
 
@@ -30,8 +30,8 @@ def test_json_round_trip_keeps_every_field():
         ("classes", ("face", "face"), "different names"),
         ("classes", "face", "different names"),
         ("backbone", "vgg", "alexnet"),
-        ("width", 0, "(0, 4]"),
-        ("width", float("nan"), "(0, 4]"),
+        ("width_multiplier", 0, "(0, 4]"),
+        ("width_multiplier", float("nan"), "(0, 4]"),
         ("anchor_sizes", ((16,), (32,)), "3 lists"),
         ("anchor_sizes", ((16,), (), (64,)), "3 lists"),
         ("anchor_sizes", ((16,), (-1,), (64,)), "3 lists"),
@@ -39,8 +39,8 @@ def test_json_round_trip_keeps_every_field():
         ("max_boxes", 0, "positive integer"),
         ("max_boxes", True, "positive integer"),
         ("min_face", -1, "0 or more"),
-        ("positive", 1.5, "(0, 1]"),
-        ("negative", 0.9, "from 0 to positive"),
+        ("positive_iou", 1.5, "(0, 1]"),
+        ("negative_iou", 0.9, "from 0 to positive"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(field, value, wanted):
@@ -63,7 +63,7 @@ def test_text_that_is_no_config_is_refused(text):
 
 def test_a_config_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Config().width = 1.0
+        Config().width_multiplier = 1.0
 
 
 def test_feature_shapes_and_anchor_shapes():

@@ -50,11 +50,11 @@ def test_finds_each_lamp_and_its_class(detector):
     found = detector(photo_with((1, 2, WHITE), (5, 7, RED)))
     assert len(found) == 2
     assert found.boxes.round(3).tolist() == [[8, 16, 16, 24], [40, 56, 48, 64]]
-    assert found.classes.tolist() == [1, 2]
+    assert found.class_ids.tolist() == [1, 2]
     # Logits 0, 10 and -10: the softmax gives the second almost all.
     assert found.scores == pytest.approx([0.99995] * 2, abs=2e-4)
     assert (found.boxes.dtype, found.scores.dtype) == (np.float32, np.float32)
-    assert found.classes.dtype.kind == "i"
+    assert found.class_ids.dtype.kind == "i"
 
 
 def test_best_first(detector):
@@ -66,25 +66,25 @@ def test_best_first(detector):
 def test_a_higher_threshold_leaves_out_what_scores_less(detector):
     # Green of 140 and 180 is a logit of 0.98 and 4.1, a score of 0.73 and 0.98.
     photo = photo_with((1, 2, (0, 140, 0)), (3, 4, (0, 180, 0)))
-    assert len(detector(photo, threshold=0.5)) == 2
-    assert len(detector(photo, threshold=0.8)) == 1
-    assert len(detector(photo, threshold=0.999)) == 0
-    every = detector(photo, threshold=0)
+    assert len(detector(photo, score_threshold=0.5)) == 2
+    assert len(detector(photo, score_threshold=0.8)) == 1
+    assert len(detector(photo, score_threshold=0.999)) == 0
+    every = detector(photo, score_threshold=0)
     assert len(every) == 2 * len(lamps.cells())
     assert (every.scores >= 0).all()
-    assert len(detector(photo, threshold=1)) == 0
+    assert len(detector(photo, score_threshold=1)) == 0
 
 
-@pytest.mark.parametrize("threshold", [0.02, 0.3, 0.5, 0.9])
-def test_the_shortcut_loses_no_anchor(detector, threshold):
+@pytest.mark.parametrize("score_threshold", [0.02, 0.3, 0.5, 0.9])
+def test_the_shortcut_loses_no_anchor(detector, score_threshold):
     random = np.random.default_rng(0)
     photo = photo_with(
         *((row, column, random.integers(0, 256, 3)) for row in range(8) for column in range(12))
     )
     outputs = detector.forward(detector.prepare(photo))
-    every = detector.decode(*outputs, photo.shape, threshold=0)
-    some = detector.decode(*outputs, photo.shape, threshold=threshold)
-    wanted = every.scores >= threshold
+    every = detector.decode(*outputs, photo.shape, score_threshold=0)
+    some = detector.decode(*outputs, photo.shape, score_threshold=score_threshold)
+    wanted = every.scores >= score_threshold
     assert 0 < wanted.sum() < len(wanted)
     for all_values, values in zip(every, some, strict=True):
         assert (all_values[wanted] == values).all()
@@ -140,9 +140,9 @@ def test_suppression_is_by_class(tmp_path):
     )
     detector = ssd.Detector(path)
     same = photo_with((3, 4, WHITE), (3, 5, (0, 200, 0)))
-    assert detector(same).classes.tolist() == [1]
-    assert detector(same, overlap=0.6).classes.tolist() == [1, 1]
-    assert detector(photo_with((3, 4, WHITE), (3, 5, RED))).classes.tolist() == [1, 2]
+    assert detector(same).class_ids.tolist() == [1]
+    assert detector(same, iou_threshold=0.6).class_ids.tolist() == [1, 1]
+    assert detector(photo_with((3, 4, WHITE), (3, 5, RED))).class_ids.tolist() == [1, 2]
 
 
 def test_boxes_of_one_face_vote(tmp_path):
@@ -155,10 +155,10 @@ def test_boxes_of_one_face_vote(tmp_path):
 
 def test_a_batch_is_the_same_as_single_calls(detector):
     photos = [photo_with((row, row + 1, WHITE), shape=(64 + 8 * row, 96)) for row in range(6)]
-    together = detector.batch(photos, threshold=0.6)
+    together = detector.batch(photos, score_threshold=0.6)
     assert len(together) == 6
     for photo, found in zip(photos, together, strict=True):
-        for whole, single in zip(found, detector(photo, threshold=0.6), strict=True):
+        for whole, single in zip(found, detector(photo, score_threshold=0.6), strict=True):
             assert (whole == single).all()
     assert [len(found) for found in detector.batch(np.stack([photos[0]] * 3))] == [1, 1, 1]
     assert detector.batch([]) == []
@@ -171,7 +171,7 @@ def test_portable_kernels_find_the_same(models):
     for path in models.values():
         usual, portable = ssd.Detector(path)(photo), ssd.Detector(path, portable=True)(photo)
         assert portable.boxes == pytest.approx(usual.boxes, abs=0.01)
-        assert portable.classes.tolist() == usual.classes.tolist()
+        assert portable.class_ids.tolist() == usual.class_ids.tolist()
 
 
 def test_the_shipped_model_finds_the_one_face_of_a_portrait():
@@ -194,7 +194,7 @@ def test_nothing_found_keeps_shapes_and_types(detector):
     assert not found
     assert found.boxes.shape == (0, 4)
     assert (found.boxes.dtype, found.scores.dtype) == (np.float32, np.float32)
-    assert found.classes.dtype.kind == "i"
+    assert found.class_ids.dtype.kind == "i"
     assert list(zip(*found, strict=True)) == []
 
 
@@ -213,8 +213,8 @@ def test_precisions_agree(models):
     photo = photo_with(
         *((row, column, random.integers(0, 256, 3)) for row in range(8) for column in range(12))
     )
-    results = [ssd.Detector(path)(photo, threshold=0) for path in models.values()]
-    by_place = [np.lexsort((found.classes, *found.boxes.T.round())) for found in results]
+    results = [ssd.Detector(path)(photo, score_threshold=0) for path in models.values()]
+    by_place = [np.lexsort((found.class_ids, *found.boxes.T.round())) for found in results]
     exact, coarse = (found.scores[order] for found, order in zip(results, by_place, strict=True))
     assert coarse == pytest.approx(exact, abs=0.03)
 
@@ -263,8 +263,8 @@ def test_bad_photos_and_limits(detector):
         detector(np.zeros((64, 96), np.uint8))
     with pytest.raises(ValueError, match=r"got float32 \[64, 96, 3\]"):
         detector(np.zeros((64, 96, 3), np.float32))
-    with pytest.raises(ValueError, match="threshold: wanted a number from 0 to 1, got 50"):
-        detector(photo_with(), threshold=50)
+    with pytest.raises(ValueError, match="score_threshold: wanted a number from 0 to 1, got 50"):
+        detector(photo_with(), score_threshold=50)
     with pytest.raises(ValueError, match=r"overlap: wanted a number from 0 to 1, got -0\.1"):
         detector(photo_with((1, 1, WHITE)), overlap=-0.1)
 

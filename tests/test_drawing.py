@@ -27,7 +27,7 @@ def test_draws_a_frame_on_a_copy():
 def test_classes_have_colours_of_their_own():
     drawn = ssd.draw(
         np.zeros((100, 120, 3), np.uint8),
-        found([40, 5, 80, 45], [40, 60, 80, 100], classes=[1, 2]),
+        found([40, 5, 80, 45], [40, 60, 80, 100], class_ids=[1, 2]),
     )
     assert drawn[60, 5].tolist() != drawn[60, 60].tolist()
 

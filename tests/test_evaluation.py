@@ -14,7 +14,9 @@ NONE_IGNORED = np.array([False])
 
 def test_judge_gives_each_face_to_one_box():
     found = np.array([[0, 0, 10, 9], [0, 0, 10, 10], [50, 50, 60, 60]], float)
-    judged = judge(found, np.array([0.9, 0.8, 0.7]), found[1:2].copy(), NONE_IGNORED, overlap=0.5)
+    judged = judge(
+        found, np.array([0.9, 0.8, 0.7]), found[1:2].copy(), NONE_IGNORED, iou_threshold=0.5
+    )
     # The better scored box takes the face although the other one fits better.
     np.testing.assert_allclose(judged, [[0.9, 0.9, 0], [0.8, 0, 1], [0.7, 0, 2]])
 
@@ -22,15 +24,15 @@ def test_judge_gives_each_face_to_one_box():
 def test_judge_drops_what_lies_in_a_region_to_ignore():
     truth = np.array([[0, 0, 100, 100]], float)
     found = np.array([[10, 10, 20, 20], [95, 95, 115, 115]], float)
-    judged = judge(found, np.array([0.9, 0.8]), truth, np.array([True]), overlap=0.5)
+    judged = judge(found, np.array([0.9, 0.8]), truth, np.array([True]), iou_threshold=0.5)
     # The first lies inside; of the second only a sixteenth does.
     np.testing.assert_allclose(judged, [[0.8, 0, 1]])
 
 
 def test_judge_of_nothing():
     nothing, face = np.zeros((0, 4)), np.array([[0, 0, 10, 10]], float)
-    assert judge(nothing, np.zeros(0), face, NONE_IGNORED, overlap=0.5).shape == (0, 3)
-    got = judge(face, np.array([0.5]), nothing, np.zeros(0, bool), overlap=0.5)
+    assert judge(nothing, np.zeros(0), face, NONE_IGNORED, iou_threshold=0.5).shape == (0, 3)
+    got = judge(face, np.array([0.5]), nothing, np.zeros(0, bool), iou_threshold=0.5)
     np.testing.assert_allclose(got, [[0.5, 0, 0]])
 
 
@@ -94,7 +96,7 @@ def scene(tmp_path):
         json.dumps({"images": images, "annotations": annotations, "categories": categories})
     )
 
-    def detector(photo, *, threshold):
+    def detector(photo, *, score_threshold):
         return answers[photo[0, 0, 0]]
 
     return detector, tmp_path, truth, answers
@@ -140,17 +142,17 @@ def test_figures_agree_with_pycocotools(scene):
 
 def test_recall_is_read_where_the_false_alarms_allow_it(scene):
     detector, photos, truth, _ = scene
-    few = evaluate(detector, photos, truth, false_alarms=0.05)
-    many = evaluate(detector, photos, truth, false_alarms=10)
+    few = evaluate(detector, photos, truth, false_positives_per_image=0.05)
+    many = evaluate(detector, photos, truth, false_positives_per_image=10)
     assert 0 < few.recall < many.recall == many.recalls[-1]
-    none = evaluate(detector, photos, truth, false_alarms=0)
+    none = evaluate(detector, photos, truth, false_positives_per_image=0)
     first_alarm = np.flatnonzero(none.precision < 1)[0]
     assert none.recall == (none.recalls[first_alarm - 1] if first_alarm else 0)
 
 
 def test_small_faces_can_be_left_out(scene):
     detector, photos, truth, _ = scene
-    everything, large = (evaluate(detector, photos, truth, smallest=share) for share in (0, 0.2))
+    everything, large = (evaluate(detector, photos, truth, min_height=share) for share in (0, 0.2))
     heights = [
         each["bbox"][3]
         for each in json.loads(truth.read_text())["annotations"]
@@ -173,10 +175,12 @@ def test_by_size_agrees_with_pycocotools(scene):
     for index, answer in enumerate(answers):
         tall = answer.boxes[:, 2] - answer.boxes[:, 0]
         boxes = np.stack([*answer.boxes.T[:3], answer.boxes[:, 1] + tall], axis=1)
-        answers[index] = Detections(boxes, answer.scores, answer.classes)
+        answers[index] = Detections(boxes, answer.scores, answer.class_ids)
     low, high = 0.2 * 120, 0.4 * 120
     theirs = coco_evaluation(truth, answers, area=(low**2, high**2 - 1e-3))
-    ours = by_size(look(lambda photo, *, threshold: answers[photo[0, 0, 0]], photos, truth))[3]
+    ours = by_size(look(lambda photo, *, score_threshold: answers[photo[0, 0, 0]], photos, truth))[
+        3
+    ]
     assert ours[:2] == (0.2, 0.4)
     assert ours[3] == pytest.approx(theirs.eval["precision"][0, :, 0, 0, -1].mean(), abs=2e-3)
     assert ours[2] > 10
@@ -197,7 +201,7 @@ def test_truth_of_a_photo_stored_smaller_is_scaled_to_it(scene):
 def test_a_detector_that_finds_nothing(scene):
     _, photos, truth, _ = scene
     nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
-    result = evaluate(lambda photo, *, threshold: nothing, photos, truth)
+    result = evaluate(lambda photo, *, score_threshold: nothing, photos, truth)
     assert result.ap50 == result.ap75 == result.recall == result.mean_iou == 0
     assert "AP50 0.000" in str(result)
 

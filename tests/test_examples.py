@@ -108,7 +108,7 @@ def test_the_recipe_makes_what_ships_and_is_walked_once(composed, tiny_json, tmp
     command = ["examples/recipe.py", photos, tmp_path, "--human", human, "--validation", photos]
     command += [human, "--config", tiny_json, "--epochs", 2, 2, 1, 1, "--seed", 1]
     run(*command)
-    for name in ("face.tflite", "face_float32.tflite", "face.keras"):
+    for name in ("face.tflite", "face_float16.tflite", "face.keras"):
         assert (tmp_path / name).stat().st_size > 10_000
     card = (tmp_path / "face.md").read_text()
     assert "| face.tflite | 20 |" in card
@@ -138,11 +138,11 @@ def test_the_recipe_needs_no_labels_by_people(composed, tiny_json, tmp_path):
     assert (tmp_path / "face.tflite").stat().st_size > 10_000
     taught = list(records.read(tmp_path / "labels_mtcnn"))
     agreed = list(records.read(tmp_path / "labels_agreed"))
-    assert sum((each.classes > 0).sum() for each in taught) > 20
+    assert sum((each.class_ids > 0).sum() for each in taught) > 20
     # What MTCNN calls a face stays one, whatever the student says.
     for one, both in zip(taught, agreed, strict=True):
         assert one.filename == both.filename
-        assert (both.classes > 0).sum() >= (one.classes > 0).sum()
+        assert (both.class_ids > 0).sum() >= (one.class_ids > 0).sum()
 
 
 @pytest.mark.slow
@@ -183,7 +183,7 @@ def test_the_study_looks_at_boxes_before_suppression(tmp_path):
         def forward(self, tensor):
             return tensor, tensor
 
-        def decode(self, offsets, logits, shape, threshold):
+        def decode(self, offsets, logits, shape, score_threshold):
             return self.raw
 
         def suppress(self, found):

@@ -25,8 +25,8 @@ TRAINING = {"epochs": 3, "loss": {"total": 1.5}, "labels": "labels"}
 def model(tiny):
     """A model whose batch normalization has seen photos."""
     made = ssd.SSD(tiny)
-    assert made.training == {}
-    made.training = TRAINING
+    assert made.provenance == {}
+    made.provenance = TRAINING
     made.compile("adam", ssd.MultiboxLoss(tiny))
     labels = np.zeros((8, tiny.max_boxes, 5), np.float32)
     labels[:, 0] = [0.2, 0.2, 0.7, 0.6, 1]
@@ -193,9 +193,9 @@ def test_the_file_explains_itself(model, files):
 
 def test_what_is_known_of_the_training_travels_along(model, files, tmp_path):
     model.save(tmp_path / "m.keras")
-    assert ssd.load(tmp_path / "m.keras").training == TRAINING
+    assert ssd.load(tmp_path / "m.keras").provenance == TRAINING
     with zipfile.ZipFile(files["float32"]) as archive:
-        assert json.loads(archive.read("model.json"))["training"] == TRAINING
+        assert json.loads(archive.read("model.json"))["provenance"] == TRAINING
 
 
 class Table:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ssd.data import coco, importing, records
+from ssd.data import coco, importing, manifest, records
 
 FACES = [[10, 20, 40, 60], [0, 0, 15, 12]]  # ymin xmin ymax xmax, pixels
 HEIGHT, WIDTH = 80, 100
@@ -90,7 +90,7 @@ def test_the_boxes_it_holds_come_in_and_go_out(kind, photos, tmp_path):
     np.testing.assert_allclose(
         first.boxes * np.float32([HEIGHT, WIDTH] * 2), FACES, rtol=0, atol=1e-4
     )
-    assert first.classes.tolist() == ([1, 1] if kind == "yolo" else [1, -1])
+    assert first.class_ids.tolist() == ([1, 1] if kind == "yolo" else [1, -1])
     assert second.filename == "sub/b.jpg"
     assert len(second.boxes) == 0
     # Out as COCO, in again: nothing moved.
@@ -98,8 +98,8 @@ def test_the_boxes_it_holds_come_in_and_go_out(kind, photos, tmp_path):
     importing.import_labels("coco", tmp_path / "out.json", photos, tmp_path / "again")
     for wrote, read in zip(records.read(out), records.read(tmp_path / "again"), strict=True):
         np.testing.assert_allclose(read.boxes, wrote.boxes, atol=1e-4)
-        np.testing.assert_array_equal(read.classes, wrote.classes)
-    about = records.read_dataset(out)
+        np.testing.assert_array_equal(read.class_ids, wrote.class_ids)
+    about = manifest.read(out)
     assert about["complete"]
     assert about["counts"] == counts
 
@@ -209,4 +209,4 @@ def test_yolo_names_its_own_classes(photos, tmp_path):
     (folder / "classes.txt").write_text("hand\nface\n")
     (folder / "a.txt").write_text("1 .5 .5 .2 .2\n")
     importing.import_labels("yolo", folder, photos, tmp_path / "out", classes=("face", "hand"))
-    assert next(records.read(tmp_path / "out")).classes.tolist() == [1]
+    assert next(records.read(tmp_path / "out")).class_ids.tolist() == [1]

@@ -11,8 +11,8 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
 def test_lower_quality_does_more_damage_and_none_does_none(mode):
     def damaged(quality):
         if mode == "eager":
-            return jpeg.damage(IMAGE, quality).numpy()
-        photos = tf.data.Dataset.from_tensors((IMAGE, quality)).map(jpeg.damage)
+            return jpeg.recompress(IMAGE, quality).numpy()
+        photos = tf.data.Dataset.from_tensors((IMAGE, quality)).map(jpeg.recompress)
         return next(iter(photos)).numpy()
 
     def error(quality):

@@ -18,7 +18,7 @@ from PIL import Image
 from distill import labeling
 from distill.__main__ import main
 from distill.lock import lock
-from ssd.data import records
+from ssd.data import manifest, records
 from ssd.photos import reading
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -223,11 +223,11 @@ def test_scores_become_faces_regions_or_background(tmp_path):
     counts = labeling.label(tmp_path / "photos", tmp_path / "out", options())
     photos = list(records.read(tmp_path / "out"))
     for photo in photos:
-        assert photo.classes.tolist() == [1, records.IGNORE]
+        assert photo.class_ids.tolist() == [1, records.IGNORE]
         np.testing.assert_allclose(photo.scores, [0.99, 0.7])
         np.testing.assert_allclose(photo.boxes[1], [0, 0.6, 0.4, 0.9], atol=1e-6)
     assert counts["faces"] == counts["ignored"] == 3
-    about = records.read_dataset(tmp_path / "out")
+    about = manifest.read(tmp_path / "out")
     assert about["complete"]
     assert about["counts"] == counts
 
@@ -238,7 +238,7 @@ def test_a_second_opinion_keeps_what_both_see(tmp_path):
     counts = labeling.label(tmp_path / "photos", tmp_path / "out", chosen)
     photo = next(records.read(tmp_path / "out"))
     # The face in the middle; the one at the left, and the one at the left of the mirror.
-    assert photo.classes.tolist() == [1, records.IGNORE, records.IGNORE]
+    assert photo.class_ids.tolist() == [1, records.IGNORE, records.IGNORE]
     np.testing.assert_allclose(photo.boxes[0], [0.25, 0.25, 0.75, 0.75], atol=1e-6)
     np.testing.assert_allclose(photo.boxes[1:], [[0, 0, 0.2, 0.2], [0, 0.8, 0.2, 1]], atol=1e-6)
     assert counts["one_sided"] == 4

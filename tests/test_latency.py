@@ -194,7 +194,7 @@ def test_against_random(tiny, tmp_path, capsys):
     ("arguments", "words"),
     [
         (["nowhere.tflite"], "nowhere.tflite: wanted a .tflite model file"),
-        (["MODEL", "--threshold", "2"], "threshold: wanted a number from 0 to 1"),
+        (["MODEL", "--score-threshold", "2"], "score_threshold: wanted a number from 0 to 1"),
         (["MODEL", "--photos", "nowhere"], "wanted a folder with photos"),
         (["MODEL", "--json", "nowhere/a.json"], "wanted a file in a folder that exists"),
         (["MODEL", "--against", "nowhere.tflite"], "nowhere.tflite: wanted a .tflite"),

@@ -1,6 +1,6 @@
-"""Who may import whom, watched in a fresh process while every module is imported."""
+"""Who may import whom: one row a room, the table of docs/design.md, and every import held to it."""
 
-import json
+import ast
 import pathlib
 import subprocess
 import sys
@@ -8,70 +8,163 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-PACKAGES = ("anchors", "ssd", "distill", "benchmarks")
+PACKAGES = ("anchors", "ssd", "distill", "benchmarks", "examples")
 
-# What a layer must not import.
-BOARD = ("keras", "tensorflow", "jax", "anchors", "distill", "mtcnn", "matplotlib")
-FEED = ("keras", "anchors", "distill", "mtcnn", "ssd.model", "ssd.losses")
-DEVICE = ("tensorflow", "distill", "mtcnn", "ssd.data", "ssd.augment", "ssd.records")
-JOIN = ("distill", "mtcnn")
-FORBIDDEN = {
-    "anchors": ("tensorflow", "ssd", "distill", "benchmarks"),
-    "ssd": BOARD,
-    "ssd.__main__": BOARD,
-    "ssd.capture": BOARD,
-    "ssd.config": BOARD,
-    "ssd.detector": BOARD,
-    "ssd.drawing": BOARD,
-    "ssd.evaluation": BOARD,
-    "ssd.photo": BOARD,
-    "ssd.photo_files": BOARD,
-    "ssd.resizing": BOARD,
-    "ssd.skew": BOARD,
-    "ssd.smoothing": BOARD,
-    "ssd.suppression": BOARD,
-    "ssd.coco": FEED,
-    "ssd.importing": FEED,
-    "ssd.jpeg": FEED,
-    "ssd.quiet": FEED,
-    "ssd.augment": FEED,
-    "ssd.cache": FEED,
-    "ssd.data": FEED,
-    "ssd.records": FEED,
-    "ssd.service": FEED,
-    "ssd.backbones": DEVICE,
-    "ssd.light": DEVICE,
-    "ssd.losses": DEVICE,
-    "ssd.model": DEVICE,
-    "ssd.exporting": JOIN,
-    "ssd.metadata": JOIN,
-    "ssd.flatbuffer": JOIN,
-    "ssd.ranges": JOIN,
-    "ssd.saturation": JOIN,
-    "ssd.report": JOIN,
-    "ssd.training": JOIN,
-    "distill": ("keras", "anchors", "ssd.model", "ssd.losses", "ssd.data", "ssd.detector"),
-    "benchmarks": (),
-    "benchmarks.board": BOARD,
-    "benchmarks.latency": BOARD,
+# Packages too heavy for a board, or for one side of the batch. All others (NumPy, Pillow, imageio,
+# tqdm, matplotlib inside the functions that draw) are open to every room that docs/design.md
+# does not say otherwise of.
+HEAVY = {"tensorflow", "keras", "jax", "mtcnn", "ray", "matplotlib"}
+
+# Room: places of this project it may import, heavy packages it may import.
+# `ssd` alone stands for the public names, `ssd.NAME`.
+ROWS = {
+    "anchors": ([], ["keras", "tensorflow", "jax"]),
+    "ssd": ([], []),
+    "ssd.atomic": ([], []),
+    "ssd.boxes": ([], []),
+    "ssd.config": ([], []),
+    "ssd.old_names": ([], []),
+    "ssd.quiet": ([], ["tensorflow"]),
+    "ssd.photos": (["ssd.atomic", "ssd.boxes", "ssd.config"], []),
+    "ssd.data": (["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.photos"], ["tensorflow"]),
+    "ssd.nets": (["anchors", "ssd.config", "ssd.old_names"], ["keras"]),
+    "ssd.detect": (["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.old_names", "ssd.photos"], []),
+    "ssd.tflite": (
+        ["anchors", "ssd.atomic", "ssd.config", "ssd.detect", "ssd.nets"],
+        ["keras", "tensorflow"],
+    ),
+    "ssd.metrics": (
+        ["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.data", "ssd.detect", "ssd.photos"],
+        ["matplotlib"],
+    ),
+    "ssd.training": (
+        ["ssd.atomic", "ssd.config", "ssd.data", "ssd.nets"],
+        ["keras", "matplotlib"],
+    ),
+    "ssd.__main__": (
+        [
+            "ssd.config",
+            "ssd.data",
+            "ssd.detect",
+            "ssd.metrics",
+            "ssd.nets",
+            "ssd.photos",
+            "ssd.quiet",
+            "ssd.tflite",
+            "ssd.training",
+        ],
+        ["keras"],
+    ),
+    "distill": (
+        ["ssd.atomic", "ssd.boxes", "ssd.data", "ssd.photos", "ssd.quiet"],
+        ["mtcnn", "ray", "tensorflow"],
+    ),
+    "benchmarks": (
+        ["anchors", "distill", "ssd", "ssd.data", "ssd.detect", "ssd.photos", "ssd.quiet"],
+        ["jax", "keras", "matplotlib", "tensorflow"],
+    ),
+    "examples": (
+        ["distill", "ssd", "ssd.atomic", "ssd.data", "ssd.metrics", "ssd.photos"],
+        ["keras", "matplotlib"],
+    ),
 }
 
-# Notes down, for every import statement of ours that runs, who asked for what.
-WATCH = """
-import builtins, importlib, json, sys
-packages, modules = sys.argv[1].split(), sys.argv[2].split()
-asked, original = {}, builtins.__import__
-def watched(name, globals=None, locals=None, fromlist=(), level=0):
-    importer = (globals or {}).get("__name__", "")
-    if importer.partition(".")[0] in packages and level == 0:
-        asked.setdefault(importer, []).append(name)
-        asked[importer] += [f"{name}.{each}" for each in fromlist or ()]
-    return original(name, globals, locals, fromlist, level)
-builtins.__import__ = watched
-for module in modules:
-    importlib.import_module(module)
-print(json.dumps(asked))
-"""
+
+def files():
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield path.relative_to(ROOT)
+
+
+def room(name):
+    """The row that a module, or a name in one, belongs to."""
+    parts = name.split(".")
+    while ".".join(parts) not in ROWS and len(parts) > 1:
+        parts.pop()
+    return ".".join(parts)
+
+
+def imports(source):
+    """Every module that a file asks for, at its top or inside a function."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def offences(owner, source):
+    """What a file of that room imports and must not."""
+    own, heavy = ROWS[owner]
+    for name in imports(source):
+        top = name.partition(".")[0]
+        place = room(name)
+        if (top in PACKAGES and place != owner and place not in own) or (
+            top in HEAVY and top not in heavy
+        ):
+            yield name
+
+
+@pytest.mark.parametrize("path", [*files()], ids=str)
+def test_a_file_imports_only_what_its_room_allows(path):
+    name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+    assert [*offences(room(name), (ROOT / path).read_text())] == []
+
+
+def test_only_the_teacher_knows_mtcnn_and_only_the_engine_ray():
+    def knowing(package):
+        found = [path for path in files() if package in [*imports((ROOT / path).read_text())]]
+        return [str(path) for path in found]
+
+    assert knowing("mtcnn") in ([], ["distill/teacher.py"])
+    assert knowing("ray") in ([], ["distill/engine.py"])
+
+
+def test_the_three_frameworks_rooms_do_not_know_each_other():
+    rooms = {"ssd.data", "ssd.nets", "ssd.detect"}
+    assert all(not rooms & set(ROWS[each][0]) for each in rooms)
+
+
+@pytest.mark.parametrize(
+    ("owner", "line"),
+    [
+        ("ssd.detect", "import tensorflow as tf"),
+        ("ssd.detect", "def f():\n    from ssd.nets import model"),
+        ("ssd.data", "import keras"),
+        ("ssd.data", "from keras import ops"),
+        ("ssd.nets", "from ssd.data.pipeline import dataset"),
+        ("ssd.photos", "from ssd.data import records"),
+        ("distill", "import ssd"),
+        ("benchmarks", "from ssd.nets import losses"),
+        ("examples", "from ssd.nets.model import load"),
+        ("anchors", "import ssd.config"),
+    ],
+)
+def test_an_import_through_a_wall_is_noticed(owner, line):
+    assert [*offences(owner, line)] != []
+
+
+@pytest.mark.parametrize(
+    ("owner", "line"),
+    [
+        ("ssd.detect", "import numpy as np\nfrom ssd.config import Config"),
+        ("ssd.data", "import tensorflow as tf\nfrom ssd.photos import reading"),
+        ("examples", "import ssd\nfrom ssd import Detector"),
+    ],
+)
+def test_an_import_through_a_door_is_let_pass(owner, line):
+    assert [*offences(owner, line)] == []
+
+
+def test_the_table_of_the_design_page_is_this_one():
+    rows = {}
+    for line in (ROOT / "docs" / "design.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and cells[0].strip("`") in ROWS:
+            own, heavy = ([word.strip("` ") for word in cell.split(",")] for cell in cells[1:])
+            rows[cells[0].strip("`")] = ([*filter(None, own)], [*filter(None, heavy)])
+    assert rows == ROWS
+
 
 # On a board the heavy packages are not there at all.
 BARE = """
@@ -92,73 +185,29 @@ def run(*command, cwd=ROOT):
     )
 
 
-def imports(names, *, packages=PACKAGES, cwd=ROOT):
-    """What each module among those loaded asks for."""
-    done = run(WATCH, " ".join(packages), " ".join(names), cwd=cwd)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def board_modules():
+    for path in files():
+        name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+        if path.parts[0] == "ssd" and not {"tensorflow", "keras"} & set(ROWS[room(name)][1]):
+            yield name
+    yield from ("ssd.__main__", "benchmarks.board", "benchmarks.latency")
 
 
-def modules():
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            yield name.removesuffix(".__init__")
-
-
-def forbidden(module):
-    """The row of a module, or else that of its package."""
-    while module not in FORBIDDEN:
-        module = module.rpartition(".")[0]
-    return FORBIDDEN[module]
-
-
-def offences(asked, missing):
-    return [name for name in asked if any(f"{name}.".startswith(f"{each}.") for each in missing)]
-
-
-@pytest.fixture(scope="module")
-def asked():
-    return imports(modules())
-
-
-@pytest.mark.parametrize("module", [*modules()])
-def test_a_module_imports_only_what_its_layer_allows(asked, module):
-    assert offences(asked.get(module, []), forbidden(module)) == []
-
-
-def test_only_the_teacher_knows_mtcnn(asked):
-    assert [name for name in asked if offences(asked[name], ["mtcnn"])] in ([], ["distill.teacher"])
-
-
-def test_every_module_of_ssd_has_a_row_of_its_own():
-    own = {name for name in modules() if name.startswith("ssd.")}
-    assert {name for name in own if not name.startswith("ssd.backbones")} <= set(FORBIDDEN)
-
-
-@pytest.mark.parametrize("module", [name for name, row in FORBIDDEN.items() if row is BOARD])
+@pytest.mark.parametrize("module", [*board_modules()])
 def test_a_board_module_does_without_the_heavy_packages(module):
-    done = run(BARE, module, *BOARD)
+    done = run(BARE, module, *HEAVY, "anchors", "distill")
     assert done.returncode == 0, done.stderr[-800:]
 
 
-def test_the_checks_can_fail(tmp_path):
-    (tmp_path / "culprit").mkdir()
-    (tmp_path / "culprit" / "__init__.py").write_text("import json\nfrom xml import dom\n")
-    found = imports(["culprit"], packages=["culprit"], cwd=tmp_path)
-    assert offences(found["culprit"], ["json"]) == ["json"]
-    assert offences(found["culprit"], ["xml.dom"]) == ["xml.dom"]
-    assert offences(found["culprit"], ["xm", "jso", "xml.sax"]) == []
+def test_the_bare_run_can_fail(tmp_path):
+    (tmp_path / "culprit.py").write_text("import json\nfrom xml import dom\n")
     assert run(BARE, "culprit", "yaml", cwd=tmp_path).returncode == 0
     assert "No module named 'xml'" in run(BARE, "culprit", "xml", cwd=tmp_path).stderr
 
 
-def test_import_is_quick_and_brings_nothing():
+def test_import_brings_nothing():
     script = (
-        "import sys, time; start = time.perf_counter(); import ssd; "
-        "print(time.perf_counter() - start); "
+        "import sys, ssd; "
         "print([name for name in ('tensorflow', 'keras', 'numpy') if name in sys.modules])"
     )
-    seconds, brought = run(script).stdout.splitlines()
-    assert brought == "[]"
-    assert float(seconds) < 0.3
+    assert run(script).stdout.strip() == "[]"

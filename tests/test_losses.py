@@ -37,9 +37,9 @@ def values(terms):
 
 
 def test_terms_on_hand_worked_numbers(tiny):
-    # positive=1: only the anchor that is the face itself answers for it.
-    config = dataclasses.replace(tiny, positive=1.0, negative=1.0)
-    loss = MultiboxLoss(config, negatives=3, least_negatives=0)
+    # positive_iou=1: only the anchor that is the face itself answers for it.
+    config = dataclasses.replace(tiny, positive_iou=1.0, negative_iou=1.0)
+    loss = MultiboxLoss(config, negatives_per_positive=3, min_negatives_per_image=0)
     terms = values(loss.terms(one_face(tiny), predictions(tiny, offsets=2.0)))
     # Equal logits: every anchor costs log 2; one positive and three negatives are charged.
     assert terms["confidence"] == pytest.approx(4 * np.log(2), rel=1e-5)
@@ -54,7 +54,7 @@ def test_the_larger_of_two_terms_is_charged_alone(tiny):
     label, guess = one_face(tiny), predictions(tiny, offsets=2.0)
     terms = values(MultiboxLoss(tiny).terms(label, guess))
     for alpha in (0.01, 10.0):
-        loss = MultiboxLoss(tiny, alpha=alpha, extra=0.0, larger=True)
+        loss = MultiboxLoss(tiny, alpha=alpha, extra=0.0, combine="max")
         wanted = max(terms["confidence"], alpha * terms["location"])
         assert float(loss(label, guess)) == pytest.approx(wanted, rel=1e-5)
 
@@ -65,7 +65,7 @@ def test_faces_with_few_anchors_are_made_up_for(tiny, share):
     label = one_face(tiny)
     label[0, 1] = [0.05, 0.45, 0.95, 0.98, 1]
     match = anchors.match(
-        grid(tiny), label[..., :4], positive=tiny.positive, negative=tiny.negative
+        grid(tiny), label[..., :4], positive_iou=tiny.positive_iou, negative_iou=tiny.negative_iou
     )
     box, positive = (ops.convert_to_numpy(each)[0] for each in (match.box, match.positive))
     few, many = sorted((positive & (box == face)).sum() for face in (0, 1))
@@ -74,13 +74,13 @@ def test_faces_with_few_anchors_are_made_up_for(tiny, share):
     rows = predictions(tiny)
     rows[..., :4] = ops.convert_to_numpy(anchors.encode(label[0, box, :4], grid(tiny)))
     rows[0, box == wrong, :4] += 2.0  # a smooth L1 of 1.5, four times
-    got = values(MultiboxLoss(tiny, per_face=share).terms(label, rows))
+    got = values(MultiboxLoss(tiny, balance_objects=share).terms(label, rows))
     weights = {count: count**-share for count in (few, many)}
     of_many = weights[many] * many / (weights[few] * few + weights[many] * many)
     assert got["location"] == pytest.approx(6.0 * of_many, rel=1e-3)
     # Equal logits: whatever positives weigh, on average it is 1.
     same = values(MultiboxLoss(tiny).terms(label, predictions(tiny)))
-    again = values(MultiboxLoss(tiny, per_face=share).terms(label, predictions(tiny)))
+    again = values(MultiboxLoss(tiny, balance_objects=share).terms(label, predictions(tiny)))
     assert again["confidence"] == pytest.approx(same["confidence"], rel=1e-5)
 
 
@@ -145,7 +145,7 @@ def test_anchors_in_a_region_to_ignore_are_not_charged(tiny):
     label[0, 0] = [0.0, 0.0, 1.0, 1.0, -1]
     charged = float(MultiboxLoss(tiny)(NO_FACE, rows))
     # The region covers all of the photo: what is left are anchors that stick out of it.
-    slope = gradient(MultiboxLoss(tiny, least_negatives=10_000), label, rows)
+    slope = gradient(MultiboxLoss(tiny, min_negatives_per_image=10_000), label, rows)
     boxes = grid(tiny)
     inside = ((boxes[:, :2] >= 0) & (boxes[:, 2:] <= 1)).all(axis=1)
     assert charged > 0
@@ -161,7 +161,7 @@ def test_half_precision_predictions_are_computed_in_float32(tiny):
 
 
 def test_focal_loss_on_hand_worked_numbers(tiny):
-    config = dataclasses.replace(tiny, positive=1.0, negative=1.0)
+    config = dataclasses.replace(tiny, positive_iou=1.0, negative_iou=1.0)
     loss = MultiboxLoss(config, focal=2.0)
     terms = values(loss.terms(one_face(tiny), predictions(tiny, face=np.log(3.0))))
     # The face is at 3/4, so its anchor is in doubt by 1/4 and each background anchor by 3/4.
@@ -215,7 +215,13 @@ def test_smooth_l1():
 
 def test_the_loss_survives_saving(tiny):
     loss = MultiboxLoss(
-        tiny, gate=0.9, extra=2.0, per_face=0.5, negatives=5, least_negatives=1, focal=1.5
+        tiny,
+        gate=0.9,
+        extra=2.0,
+        balance_objects=0.5,
+        negatives_per_positive=5,
+        min_negatives_per_image=1,
+        focal=1.5,
     )
     again = MultiboxLoss.from_config(loss.get_config())
     assert again.config == tiny
@@ -230,8 +236,8 @@ def test_the_loss_survives_saving(tiny):
         ("extra", -1),
         ("alpha", -1),
         ("focal", -1),
-        ("per_face", -0.1),
-        ("per_face", 1.1),
+        ("balance_objects", -0.1),
+        ("balance_objects", 1.1),
     ],
 )
 def test_options_out_of_range_are_refused(tiny, option, value):

@@ -16,7 +16,7 @@ from test_labeling import files_of, make_photos, options
 from distill import labeling, marks
 from distill.__main__ import main
 from distill.lock import lock
-from ssd.data import records
+from ssd.data import manifest, records
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -55,17 +55,17 @@ def test_dropped_boxes_go_and_ignored_photos_teach_nothing(labels, tmp_path):
     after = {photo.filename: photo for photo in records.read(labels)}
     assert list(after) == list(before)
     assert after["0002.jpg"].boxes.tolist() == before["0002.jpg"].boxes[1:].tolist()
-    assert after["0002.jpg"].classes.tolist() == [records.IGNORE]
-    assert after["0009.jpg"].classes.tolist() == [1]
+    assert after["0002.jpg"].class_ids.tolist() == [records.IGNORE]
+    assert after["0009.jpg"].class_ids.tolist() == [1]
     np.testing.assert_array_equal(after["0003.jpg"].boxes, [[0, 0, 1, 1]])
-    assert after["0003.jpg"].classes.tolist() == [records.IGNORE]
+    assert after["0003.jpg"].class_ids.tolist() == [records.IGNORE]
     for name, photo in after.items():
         assert photo.encoded == before[name].encoded
         if name not in ("0002.jpg", "0003.jpg", "0009.jpg"):
             np.testing.assert_array_equal(photo.boxes, before[name].boxes)
     assert (counts["dropped_boxes"], counts["ignored_photos"]) == (2, 1)
     # The summary is what the shards hold.
-    classes = np.concatenate([photo.classes for photo in after.values()])
+    classes = np.concatenate([photo.class_ids for photo in after.values()])
     assert counts["faces"] == np.sum(classes == 1) == 9
     assert counts["ignored"] == np.sum(classes == records.IGNORE) == 10
     assert counts["photos"] == counts["labelled"] == 11
@@ -81,13 +81,13 @@ def test_a_later_run_keeps_marks_and_counts_them(labels, tmp_path):
 
 
 def test_marks_of_a_run_that_has_not_ended(labels, tmp_path):
-    whole = records.read_dataset(labels)
+    whole = manifest.read(labels)
     unfinished = {field: value for field, value in whole.items() if field != "counts"}
-    records.write_dataset(labels, {**unfinished, "complete": False})
+    manifest.write(labels, {**unfinished, "complete": False})
     records.shard_path(labels, 1).unlink()
     counts = marks.apply(labels, write_marks(tmp_path / "marks.json", drop(labels, "0002.jpg")))
     assert (counts["faces"], counts["dropped_boxes"]) == (7, 1)
-    assert records.read_dataset(labels) == {**unfinished, "complete": False}
+    assert manifest.read(labels) == {**unfinished, "complete": False}
     counts = labeling.label(tmp_path / "photos", labels, options())
     assert counts == {**whole["counts"], "faces": 10, "dropped_boxes": 1}
 
@@ -106,7 +106,7 @@ def test_twice_changes_nothing(labels, tmp_path):
 
 def test_marks_can_be_taken_back(labels, tmp_path):
     before = {path.name: path.read_bytes() for path in labels.glob("shard-*")}
-    counts = records.read_dataset(labels)["counts"]
+    counts = manifest.read(labels)["counts"]
     dropped, ignored = drop(labels, "0002.jpg"), {"photo": "0003.jpg", "ignore": True}
     marks.apply(labels, write_marks(tmp_path / "one.json", dropped))
     marks.apply(
@@ -137,7 +137,7 @@ def test_labels_drawn_by_people_take_marks(disc_labels, tmp_path):
     for path in disc_labels.iterdir():
         (labels / path.name).write_bytes(path.read_bytes())
     counts = marks.apply(labels, write_marks(tmp_path / "marks.json", drop(labels, "07.jpg")))
-    assert counts["faces"] == sum(np.sum(photo.classes == 1) for photo in records.read(labels))
+    assert counts["faces"] == sum(np.sum(photo.class_ids == 1) for photo in records.read(labels))
     assert counts["photos"] == 48
 
 
@@ -252,6 +252,6 @@ def test_killed_on_the_way(tmp_path):
         assert sum(1 for _ in records.read(out)) == 240  # whole at any moment
     assert kills
     assert main(command[3:]) == 0
-    counts = records.read_dataset(out)["counts"]
+    counts = manifest.read(out)["counts"]
     assert counts["dropped_boxes"] == 48
-    assert counts["faces"] == 192 == sum(np.sum(p.classes == 1) for p in records.read(out))
+    assert counts["faces"] == 192 == sum(np.sum(p.class_ids == 1) for p in records.read(out))

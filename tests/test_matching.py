@@ -303,8 +303,18 @@ def test_thresholds():
         return ["positive" if p else "ignored" if i else "background" for p, i in pairs]
 
     assert kinds() == ["positive", "positive", "background", "background"]
-    assert kinds(positive=0.75, negative=0.25) == ["positive", "ignored", "ignored", "background"]
-    assert kinds(positive=0.75, negative=0.5) == ["positive", "ignored", "background", "background"]
+    assert kinds(positive_iou=0.75, negative_iou=0.25) == [
+        "positive",
+        "ignored",
+        "ignored",
+        "background",
+    ]
+    assert kinds(positive_iou=0.75, negative_iou=0.5) == [
+        "positive",
+        "ignored",
+        "background",
+        "background",
+    ]
     # A region on the same place covers all but half of the first and none of the last.
     found = anchors.match(grid, box, ignore=[True])
     assert np.asarray(found.positive).tolist() == [False] * 4
@@ -383,9 +393,9 @@ def _largest(code):
         ({"anchors": np.zeros((0, 4))}, "one or more"),
         ({"boxes": np.zeros(4)}, r"boxes of shape \[..., boxes, 4\].*\(4,\)"),
         ({"boxes": np.zeros((2, 5))}, r"got \(2, 5\)"),
-        ({"positive": 0.3}, "negative 0.4 and positive 0.3"),
-        ({"positive": 0, "negative": 0}, "positive above 0"),
-        ({"positive": float("nan")}, "nan"),
+        ({"positive_iou": 0.3}, "negative_iou 0.4 and positive_iou 0.3"),
+        ({"positive_iou": 0, "negative_iou": 0}, "positive_iou above 0"),
+        ({"positive_iou": float("nan")}, "nan"),
         ({"ignore": [True]}, r"ignore of shape \(3,\).*\(1,\)"),
     ],
 )

@@ -140,7 +140,7 @@ def test_a_normalized_convolution_is_one_and_then_the_other(stride):
 
 def test_a_settled_model_trains_the_function_that_it_serves(tiny):
     model, batch = ssd.SSD(tiny), photos(tiny, 4)
-    model.settle()
+    model.freeze_normalization()
     model.compile(keras.optimizers.Adam(1e-3), ssd.MultiboxLoss(tiny))
     labels = np.zeros((4, tiny.max_boxes, 5), np.float32)
     labels[:, 0] = [0.2, 0.2, 0.6, 0.5, 1]

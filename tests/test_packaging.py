@@ -97,7 +97,7 @@ def test_the_shipped_models_are_inside_the_wheel(tmp_path):
         shutil.copy(ROOT / name, copy)
     models = copy / "ssd" / "models"
     models.mkdir(exist_ok=True)
-    for name in ("face.tflite", "face_float32.tflite", "face.keras"):
+    for name in ("face.tflite", "face_float16.tflite", "face.keras"):
         (models / name).touch()
     build = "import setuptools.build_meta as b, sys; b.build_wheel(sys.argv[1])"
     command = [sys.executable, "-c", build, tmp_path]

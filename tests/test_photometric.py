@@ -130,7 +130,7 @@ def test_compiled_they_give_what_they_give_eagerly(way):
 def test_the_layer_repeats_under_a_seed_however_it_runs(way):
     def draw(seed):
         """What a layer draws first and second, as a train step runs it: its seed goes along."""
-        layer = photometric.Light(seed=seed)
+        layer = photometric.PhotometricAugmentation(seed=seed)
         state = layer.seed_generator.state
 
         def twice(images):
@@ -147,7 +147,7 @@ def test_the_layer_repeats_under_a_seed_however_it_runs(way):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_what_the_layer_draws_stays_a_photo(seed):
-    layer, images = photometric.Light(seed=seed), photos(32)
+    layer, images = photometric.PhotometricAugmentation(seed=seed), photos(32)
     changed = numpy(layer(images, training=True))
     assert np.isfinite(changed).all()
     assert changed.min() >= 0

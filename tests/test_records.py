@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ssd.data import coco, records
+from ssd.data import coco, manifest, records
 
 
 def photo(filename="a.jpg", boxes=((0.1, 0.2, 0.5, 0.8),), classes=(1,), scores=(0.9,)):
@@ -18,14 +18,14 @@ def photo(filename="a.jpg", boxes=((0.1, 0.2, 0.5, 0.8),), classes=(1,), scores=
         height=20,
         width=30,
         boxes=np.float32(boxes).reshape(-1, 4),
-        classes=np.int32(classes),
+        class_ids=np.int32(classes),
         scores=np.float32(scores),
     )
 
 
 def write(folder, photos, names=("face",)):
-    records.write_dataset(folder, {"classes": list(names)})
-    records.write_shard(records.shard_path(folder, 0), photos, names=names)
+    manifest.write(folder, {"classes": list(names)})
+    records.write_shard(records.shard_path(folder, 0), photos, class_names=names)
 
 
 def same(a, b):
@@ -59,7 +59,7 @@ def test_parse_gives_the_same_in_tf_data_and_outside(tmp_path):
         eager = records.parse(records.serialize(wrote))
         for tensors in (read, eager):
             np.testing.assert_array_equal(tensors["boxes"], wrote.boxes)
-            np.testing.assert_array_equal(tensors["classes"], wrote.classes)
+            np.testing.assert_array_equal(tensors["class_ids"], wrote.class_ids)
             np.testing.assert_array_equal(tensors["scores"], wrote.scores)
             assert tensors["encoded"].numpy() == wrote.encoded
             assert os.fsdecode(tensors["filename"].numpy()) == wrote.filename
@@ -73,9 +73,9 @@ def test_several_records_are_parsed_at_once():
     for index, wrote in enumerate(AWKWARD):
         count = len(wrote.boxes)
         np.testing.assert_array_equal(together["boxes"][index, :count], wrote.boxes)
-        np.testing.assert_array_equal(together["classes"][index, :count], wrote.classes)
+        np.testing.assert_array_equal(together["class_ids"][index, :count], wrote.class_ids)
         assert not together["boxes"][index, count:].numpy().any()
-        assert not together["classes"][index, count:].numpy().any()
+        assert not together["class_ids"][index, count:].numpy().any()
         assert together["size"][index].numpy().tolist() == [wrote.height, wrote.width]
         assert together["encoded"][index].numpy() == wrote.encoded
 
@@ -93,8 +93,8 @@ def test_fields_have_the_names_other_tools_know():
     [
         (photo(boxes=[[0, 0, 1.1, 1]]), "unit square"),
         (photo(boxes=[[0, 0, np.nan, 1]]), "unit square"),
-        (photo(classes=[2]), "classes from 1 to 1"),
-        (photo(classes=[0]), "classes from 1 to 1"),
+        (photo(class_ids=[2]), "classes from 1 to 1"),
+        (photo(class_ids=[0]), "classes from 1 to 1"),
         (photo(scores=[]), "a class and a score for each box"),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_folder_without_shards_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"found no shard-\*\.tfrecord"):
         next(records.read(tmp_path))
     with pytest.raises(ValueError, match=r"no dataset\.json"):
-        records.read_dataset(tmp_path)
+        manifest.read(tmp_path)
 
 
 def test_a_damaged_shard_is_named(tmp_path):
@@ -152,23 +152,23 @@ def test_a_damaged_shard_is_named(tmp_path):
 
 
 def test_dataset_json_round_trip_and_refusals(tmp_path):
-    records.write_dataset(tmp_path, {"classes": ["face"], "teacher": "t"})
-    assert records.read_dataset(tmp_path) == {"classes": ["face"], "teacher": "t"}
-    assert records.claim(tmp_path, {"teacher": "t"})["classes"] == ["face"]
+    manifest.write(tmp_path, {"classes": ["face"], "teacher": "t"})
+    assert manifest.read(tmp_path) == {"classes": ["face"], "teacher": "t"}
+    assert manifest.claim(tmp_path, {"teacher": "t"})["classes"] == ["face"]
     with pytest.raises(ValueError, match="its teacher is 't', wanted 'u'"):
-        records.claim(tmp_path, {"teacher": "u"})
+        manifest.claim(tmp_path, {"teacher": "u"})
     (tmp_path / "dataset.json").write_text('{"schema": 99}')
     with pytest.raises(ValueError, match="schema 1"):
-        records.read_dataset(tmp_path)
+        manifest.read(tmp_path)
     (tmp_path / "dataset.json").write_text("{")
     with pytest.raises(ValueError, match="wanted JSON"):
-        records.read_dataset(tmp_path)
+        manifest.read(tmp_path)
 
 
 def test_shards_of_unknown_origin_are_not_claimed(tmp_path):
     records.write_shard(records.shard_path(tmp_path, 0), [photo()])
     with pytest.raises(ValueError, match=r"without a dataset\.json"):
-        records.claim(tmp_path, {})
+        manifest.claim(tmp_path, {})
 
 
 def test_coco_passes_pycocotools(tmp_path):

@@ -37,7 +37,7 @@ def test_match_takes_the_best_box_from_the_threshold_on():
         (0, True, False, 0.5),  # its own, the lowest index of two
         (0, True, False, 0.5),  # at the threshold
     ]
-    assert reference.match([RIGHT, LEFT, MIDDLE], [box], positive=0.75, negative=0.5) == [
+    assert reference.match([RIGHT, LEFT, MIDDLE], [box], positive_iou=0.75, negative_iou=0.5) == [
         (0, False, False, 0.0),
         (0, True, False, 0.5),  # its own
         (0, False, True, 0.5),  # between the thresholds
@@ -84,6 +84,6 @@ def test_coding():
 def test_nms():
     boxes = [LEFT, [0.0, 0.0, 1.0, 0.4375], RIGHT, MIDDLE]
     assert reference.nms(boxes, [0.5, 0.75, 0.25, 0.125]) == [1, 2, 3]
-    assert reference.nms(boxes, [0.5, 0.75, 0.25, 0.125], overlap=0.25) == [1, 2]
+    assert reference.nms(boxes, [0.5, 0.75, 0.25, 0.125], iou_threshold=0.25) == [1, 2]
     assert reference.nms(boxes, [0.5, 0.5, 0.5, 0.5]) == [0, 2, 3]
     assert reference.nms([], []) == []

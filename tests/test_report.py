@@ -21,7 +21,7 @@ def seen(tmp_path):
             path=path,
             shape=(200, 300),
             boxes=truth.astype(float),
-            classes=np.ones(4, int),
+            class_ids=np.ones(4, int),
             ignored=np.array([False, False, True, False]),
             found=Detections(found, np.float32([0.9, 0.4, 0.8, 0.7]), np.ones(4, int)),
         )
@@ -37,11 +37,11 @@ def test_mistakes_are_the_surest_alarms_and_the_largest_misses(seen):
 
 
 def test_faces_too_small_to_count_are_no_mistakes(seen):
-    assert [text for _, _, text in mistakes(seen, smallest=0.05)[1]] == ["80 px"]
+    assert [text for _, _, text in mistakes(seen, min_height=0.05)[1]] == ["80 px"]
 
 
 def test_the_report_is_a_picture_and_gives_the_figures(seen, tmp_path):
-    result = report(seen, tmp_path / "report.png", smallest=0.05)
+    result = report(seen, tmp_path / "report.png", min_height=0.05)
     assert result.faces == 2
     assert result.recall == 0.5
     picture = iio.imread(tmp_path / "report.png")

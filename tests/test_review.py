@@ -14,7 +14,7 @@ from PIL import Image
 
 from distill import marks, review
 from distill.__main__ import main
-from ssd.data import records
+from ssd.data import manifest, records
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>.jpg",
@@ -40,17 +40,17 @@ def photo(name, boxes=(), classes=(), scores=(), *, size=(200, 100), color=(90, 
         height=height,
         width=width,
         boxes=np.float32(boxes).reshape(-1, 4) / np.float32([height, width, height, width]),
-        classes=np.int32(classes),
+        class_ids=np.int32(classes),
         scores=np.float32(scores),
     )
 
 
 def write_labels(folder, shards, **about):
     folder.mkdir(exist_ok=True)
-    faces = sum(int(np.sum(p.classes > 0)) for shard in shards for p in shard)
+    faces = sum(int(np.sum(p.class_ids > 0)) for shard in shards for p in shard)
     counts = {"photos": sum(map(len, shards)), "faces": faces, "ignored": 0, "one_sided": 0}
     about = {**ABOUT, "source": str(folder / "photos"), **about, "counts": counts}
-    records.write_dataset(folder, about)
+    manifest.write(folder, about)
     for index, shard in enumerate(shards):
         records.write_shard(records.shard_path(folder, index), shard)
     return folder
@@ -247,7 +247,7 @@ def test_boxes_are_drawn_where_they_are(page, labels):
         found = drawn(page, f"#photo-{position}")
         assert len(found) == len(each.boxes)
         for (_, kind, text, *place), box, label, score in zip(
-            found, each.boxes, each.classes, each.scores, strict=True
+            found, each.boxes, each.class_ids, each.scores, strict=True
         ):
             np.testing.assert_allclose(place, box, atol=0.004)  # of 168 pixels less than one
             disputed = each.filename == "disputed.jpg" and label < 0
@@ -464,7 +464,7 @@ def test_a_hundred_thousand_photos_are_usable_within_three_seconds(page, tmp_pat
                 height=480,
                 width=640,
                 boxes=np.float32(boxes),
-                classes=np.where(scores >= 0.95, 1, records.IGNORE),
+                class_ids=np.where(scores >= 0.95, 1, records.IGNORE),
                 scores=np.float32(scores),
             )
         )

@@ -66,9 +66,9 @@ def test_each_box_follows_its_own_face():
 
 def test_classes_do_not_mix():
     smooth = ssd.Smoother(patience=0)
-    smooth(found(square(0), classes=[1]))
-    after = smooth(found(square(4), classes=[2]))
-    assert after.classes.tolist() == [2]
+    smooth(found(square(0), class_ids=[1]))
+    after = smooth(found(square(4), class_ids=[2]))
+    assert after.class_ids.tolist() == [2]
     assert after.boxes.tolist() == [square(4)]
 
 

@@ -19,18 +19,18 @@ def test_keeps_the_best_of_what_overlaps():
     boxes = [[0, 0, 10, 10], [0, 1, 10, 11], [0, 5, 10, 15], [30, 30, 40, 40]]
     # 0 and 1 share 90 of 110. 1 and 2 share 60 of 140, less than 0.45.
     assert ssd.nms(boxes, [0.8, 0.9, 0.7, 0.95]).tolist() == [3, 1, 2]
-    assert ssd.nms(boxes, [0.8, 0.9, 0.7, 0.95], overlap=0.4).tolist() == [3, 1]
+    assert ssd.nms(boxes, [0.8, 0.9, 0.7, 0.95], iou_threshold=0.4).tolist() == [3, 1]
 
 
 def test_an_overlap_of_exactly_the_limit_stays():
     boxes = [[0, 0, 2, 2], [0, 0, 2, 1]]
-    assert ssd.nms(boxes, [0.9, 0.8], overlap=0.5).tolist() == [0, 1]
-    assert ssd.nms(boxes, [0.9, 0.8], overlap=0.49).tolist() == [0]
+    assert ssd.nms(boxes, [0.9, 0.8], iou_threshold=0.5).tolist() == [0, 1]
+    assert ssd.nms(boxes, [0.9, 0.8], iou_threshold=0.49).tolist() == [0]
 
 
 def test_a_suppressed_box_suppresses_nothing():
     boxes = [[0, 0, 10, 10], [0, 4, 10, 14], [0, 8, 10, 18]]
-    assert ssd.nms(boxes, [0.9, 0.8, 0.7], overlap=0.4).tolist() == [0, 2]
+    assert ssd.nms(boxes, [0.9, 0.8, 0.7], iou_threshold=0.4).tolist() == [0, 2]
 
 
 def test_ties_go_to_the_lowest_index():
@@ -40,7 +40,7 @@ def test_ties_go_to_the_lowest_index():
 
 
 def test_boxes_without_area_overlap_nothing():
-    assert ssd.nms([[1, 1, 1, 5]] * 2, [0.5, 0.5], overlap=0.0).tolist() == [0, 1]
+    assert ssd.nms([[1, 1, 1, 5]] * 2, [0.5, 0.5], iou_threshold=0.0).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("boxes", [[], np.zeros((0, 4))])
@@ -55,8 +55,8 @@ def test_no_boxes(boxes):
 def test_keeps_what_the_reference_keeps(drawn, overlap):
     boxes = [box for box, _ in drawn]
     scores = [score for _, score in drawn]
-    assert ssd.nms(boxes, scores, overlap=overlap).tolist() == reference.nms(
-        boxes, scores, overlap=overlap
+    assert ssd.nms(boxes, scores, iou_threshold=overlap).tolist() == reference.nms(
+        boxes, scores, iou_threshold=overlap
     )
 
 
@@ -72,22 +72,22 @@ def test_keeps_what_the_reference_keeps(drawn, overlap):
 )
 def test_bad_input(boxes, scores, overlap, wanted):
     with pytest.raises(ValueError, match=wanted):
-        ssd.nms(boxes, scores, overlap=overlap)
+        ssd.nms(boxes, scores, iou_threshold=overlap)
 
 
 def test_votes_by_hand():
     boxes = np.float32([[0, 0, 10, 10], [0, 4, 10, 14], [0, 20, 10, 30], [5, 5, 5, 5]])
     scores = np.float32([0.6, 0.3, 0.9, 0.8])
     # The first two overlap by 6 / 14; weights are 0.36 and 0.09.
-    kept, moved = vote(boxes, scores, overlap=0.4)
+    kept, moved = vote(boxes, scores, iou_threshold=0.4)
     assert kept.tolist() == [2, 3, 0]
     assert moved == pytest.approx(
         np.float32([[0, 20, 10, 30], [5, 5, 5, 5], [0, 0.8, 10, 10.8]]), abs=1e-5
     )
-    kept, moved = vote(boxes, scores, overlap=0.45)
+    kept, moved = vote(boxes, scores, iou_threshold=0.45)
     assert kept.tolist() == [2, 3, 0, 1]
     assert (moved == boxes[kept]).all()
-    kept, moved = vote(boxes, 0 * scores, overlap=0.4)
+    kept, moved = vote(boxes, 0 * scores, iou_threshold=0.4)
     assert kept.tolist() == [0, 2, 3]
     assert (moved == boxes[kept]).all()
 
@@ -95,8 +95,8 @@ def test_votes_by_hand():
 @given(boxes_and_scores, st.sampled_from([0.0, 0.3, 0.45, 1.0]))
 def test_a_vote_keeps_what_nms_keeps(rows, overlap):
     boxes, scores = [row[0] for row in rows], [row[1] for row in rows]
-    kept, moved = vote(boxes, scores, overlap=overlap)
-    assert kept.tolist() == ssd.nms(boxes, scores, overlap=overlap).tolist()
+    kept, moved = vote(boxes, scores, iou_threshold=overlap)
+    assert kept.tolist() == ssd.nms(boxes, scores, iou_threshold=overlap).tolist()
     assert moved.shape == (len(kept), 4)
 
 

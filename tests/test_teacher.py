@@ -11,6 +11,7 @@ from PIL import Image
 from benchmarks import labeling as benchmark
 from distill import agreement, teacher
 from distill.labeling import find_photos
+from ssd.boxes import iou
 from ssd.photos import reading
 
 
@@ -88,10 +89,12 @@ def test_suppression_is_the_packages_rule():
     """A box is dropped for any better box it overlaps, even one that is itself dropped."""
     boxes = np.float32([[0, 0, 10, 10], [0, 2, 10, 12], [0, 4, 10, 14], [50, 50, 60, 60]])
     scores = np.float32([0.9, 0.8, 0.7, 0.95])
-    kept = teacher._suppress(boxes, scores, overlap=0.5)  # neighbours overlap by 0.67, ends by 0.43
+    kept = teacher._suppress(
+        boxes, scores, iou_threshold=0.5
+    )  # neighbours overlap by 0.67, ends by 0.43
     assert kept.numpy().tolist() == [3, 0]
     owner = np.int32([0, 1, 0, 0])  # boxes of two photos do not meet
-    kept = teacher._suppress(boxes, scores, owner, overlap=0.5)
+    kept = teacher._suppress(boxes, scores, owner, iou_threshold=0.5)
     assert kept.numpy().tolist() == [3, 0, 1, 2]
 
 
@@ -100,9 +103,9 @@ def test_suppression_in_blocks_is_suppression_at_once(monkeypatch):
     corners = draw.uniform(0, 100, [700, 2]).astype(np.float32)
     boxes = np.concatenate([corners, corners + draw.uniform(5, 30, [700, 2])], 1).astype(np.float32)
     scores = draw.permutation(700).astype(np.float32)
-    kept = teacher._suppress(boxes, scores, overlap=0.3).numpy()
+    kept = teacher._suppress(boxes, scores, iou_threshold=0.3).numpy()
     order = np.argsort(-scores)
-    table = agreement.overlaps(boxes[order], boxes[order]) > 0.3
+    table = iou(boxes[order], boxes[order]) > 0.3
     expected = order[~np.any(np.triu(table, 1), axis=0)]
     np.testing.assert_array_equal(kept, expected)
     assert 10 < len(kept) < 690

@@ -151,8 +151,8 @@ def test_a_run_begins_with_the_weights_of_another(disc_labels, trained, tmp_path
     wider = dataclasses.replace(first.config, classes=("face", "smile"), image_size=(96, 96))
     model = ssd.train([disc_labels, disc_labels], tmp_path / "wider", wider, **still)
     assert model.config == wider
-    assert model.training["start"]["epochs"] == 6
-    assert model.training["photos"] == 96
+    assert model.provenance["start"]["epochs"] == 6
+    assert model.provenance["photos"] == 96
     assert int(model.optimizer.iterations) == 6
     fresh = [
         own.path
@@ -166,9 +166,14 @@ def test_a_run_begins_with_the_weights_of_another(disc_labels, trained, tmp_path
 def test_a_settled_run_keeps_the_normalization_and_goes_on_with_it(disc_labels, trained, tmp_path):
     first, out, _ = trained
     run = tmp_path / "run"
-    options = {"batch_size": 16, "seed": 0, "start": out / "best.keras", "settled": True}
+    options = {
+        "batch_size": 16,
+        "seed": 0,
+        "start": out / "best.keras",
+        "freeze_normalization": True,
+    }
     model = ssd.train(disc_labels, run, epochs=1, **options)
-    assert model.training["settled"]
+    assert model.provenance["freeze_normalization"]
     # As if killed after the first of two epochs.
     note = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**note, "epochs": 2}))
@@ -179,13 +184,17 @@ def test_a_settled_run_keeps_the_normalization_and_goes_on_with_it(disc_labels, 
     for own, other in zip(model.weights, first.weights, strict=True):
         if own.path.split("/")[-1] in ("mean", "variance"):
             np.testing.assert_array_equal(np.asarray(own), np.asarray(other))
-    with pytest.raises(ValueError, match="settled: wanted a trained model to start from, got none"):
-        ssd.train(disc_labels, tmp_path / "other", settled=True)
+    with pytest.raises(
+        ValueError, match="freeze_normalization: wanted a trained model to start from, got none"
+    ):
+        ssd.train(disc_labels, tmp_path / "other", freeze_normalization=True)
 
 
 def test_a_start_that_does_not_fit_is_refused(disc_labels, tiny, trained, tmp_path):
-    other = dataclasses.replace(tiny, width=0.1)
-    with pytest.raises(ValueError, match=r"with the Config.s width, 0\.1, got one with 0\.05"):
+    other = dataclasses.replace(tiny, width_multiplier=0.1)
+    with pytest.raises(
+        ValueError, match=r"with the Config.s width_multiplier, 0\.1, got one with 0\.05"
+    ):
         ssd.train(
             disc_labels, tmp_path / "run", other, start=trained[1] / "model.keras", batch_size=16
         )
@@ -196,9 +205,9 @@ def test_the_best_epoch_is_kept_beside_the_last(trained):
     model, out, _ = trained
     losses = [float(row["val_loss"]) for row in rows(out)]
     assert len(losses) == 6
-    assert model.training["terms"]["val_loss"] == pytest.approx(min(losses))
-    assert model.training["epochs_done"] == losses.index(min(losses)) + 1
-    assert ssd.load(out / "model.keras").training["epochs_done"] == 6
+    assert model.provenance["terms"]["val_loss"] == pytest.approx(min(losses))
+    assert model.provenance["epochs_done"] == losses.index(min(losses)) + 1
+    assert ssd.load(out / "model.keras").provenance["epochs_done"] == 6
 
 
 def test_what_is_best_and_when_to_stop_is_read_from_the_history(tmp_path):
@@ -225,7 +234,7 @@ def test_patience_wants_a_validation(disc_labels, tiny, tmp_path):
 
 
 def test_how_it_was_trained_stands_in_the_model_file(trained):
-    about = ssd.load(trained[1] / "model.keras").training
+    about = ssd.load(trained[1] / "model.keras").provenance
     assert json.loads(json.dumps(about)) == about
     assert about["epochs_done"] == about["epochs"] == 6
     assert about["batch_size"] == 16
@@ -246,7 +255,7 @@ def test_half_precision_trains_to_a_finite_loss(disc_labels, tiny, tmp_path, pol
     # What comes out of it is an ordinary model.
     again = ssd.load(tmp_path / "run" / "model.keras")
     assert {weight.dtype for weight in again.trainable_weights} == {"float32"}
-    assert again.training["epochs_done"] == 2
+    assert again.provenance["epochs_done"] == 2
 
 
 DEVICES = {

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ssd.data.jpeg import damage
+from ssd.data.jpeg import recompress
 
 # Share of the examples that show a photo about as the detector will: as a whole, or half of it.
 _AS_SERVED = 0.75
@@ -228,7 +228,7 @@ def show(photo, view, image_size):
     Returns:
         uint8 [*image_size, 3].
     """
-    return damage(place(take(photo, view), view, image_size), view.quality)
+    return recompress(place(take(photo, view), view, image_size), view.quality)
 
 
 def take(photo, view):

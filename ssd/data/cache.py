@@ -12,6 +12,7 @@ import time
 
 import tensorflow as tf
 
+from ssd import atomic
 from ssd.data import records
 
 # Raised when what is stored changes: files of another version are not found.
@@ -49,7 +50,7 @@ def fill(labels, folder, size, fit):
     for path in folder.glob(f"shard-*-{kind}-*.decoded"):
         if path not in paths:
             path.unlink(missing_ok=True)
-    for part in folder.glob(".shard-*.part"):
+    for part in atomic.stale(folder):
         # Of a run that was killed; one that is still writing has touched its file just now.
         if time.time() - part.stat().st_mtime > 3600:
             part.unlink(missing_ok=True)
@@ -89,13 +90,15 @@ def _write(shard, path, fit):
         return serialized, fit(records.parse(serialized))
 
     decoded = tf.data.TFRecordDataset(str(shard)).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-    with records.whole(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
-        for serialized, photo in decoded.as_numpy_iterator():
-            # The same record with pixels in place of the file: one format, one parser.
-            example = tf.train.Example.FromString(serialized)
-            feature = example.features.feature
-            feature["image/encoded"].bytes_list.value[0] = photo.tobytes()
-            feature["image/format"].bytes_list.value[0] = b"raw"
-            feature["image/height"].int64_list.value[0] = photo.shape[0]
-            feature["image/width"].int64_list.value[0] = photo.shape[1]
-            writer.write(example.SerializeToString())
+    records.write_records(path, (_raw(*each) for each in decoded.as_numpy_iterator()))
+
+
+def _raw(serialized, photo):
+    """The same record with pixels in place of the file: one format, one parser."""
+    example = tf.train.Example.FromString(serialized)
+    feature = example.features.feature
+    feature["image/encoded"].bytes_list.value[0] = photo.tobytes()
+    feature["image/format"].bytes_list.value[0] = b"raw"
+    feature["image/height"].int64_list.value[0] = photo.shape[0]
+    feature["image/width"].int64_list.value[0] = photo.shape[1]
+    return example.SerializeToString()

@@ -3,7 +3,8 @@
 import json
 import pathlib
 
-from ssd.data import records
+from ssd import atomic
+from ssd.data import manifest, records
 
 
 def write(labels, path):
@@ -24,14 +25,14 @@ def write(labels, path):
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     records.write_dataset(folder, {"classes": ["face"]})
+        ...     manifest.write(folder, {"classes": ["face"]})
         ...     records.write_shard(records.shard_path(folder, 0), [])
         ...     write(folder, f"{folder}/truth.json")
         (0, 0)
     """
-    names = records.read_dataset(labels)["classes"]
+    names = manifest.read(labels)["classes"]
     truth = from_photos(records.read(labels), names)
-    records.write_whole(pathlib.Path(path), json.dumps(truth) + "\n")
+    atomic.write_text(pathlib.Path(path), json.dumps(truth) + "\n")
     return len(truth["images"]), len(truth["annotations"])
 
 
@@ -65,7 +66,7 @@ def from_photos(photos, names):
                 "height": photo.height,
             }
         )
-        for box, label, score in zip(photo.boxes, photo.classes, photo.scores, strict=True):
+        for box, label, score in zip(photo.boxes, photo.class_ids, photo.scores, strict=True):
             ymin, xmin, ymax, xmax = box.tolist()
             x, y = xmin * photo.width, ymin * photo.height
             width, height = (xmax - xmin) * photo.width, (ymax - ymin) * photo.height

@@ -15,7 +15,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ssd.data import records
+from ssd import atomic
+from ssd.data import manifest, records
 from ssd.photos import reading
 
 FORMATS = ("coco", "voc", "yolo", "wider")
@@ -41,7 +42,7 @@ class Annotation(NamedTuple):
     unit: bool = False
 
 
-def import_labels(source_format, annotations, photos, out, *, classes=("face",), max_side=640,
+def import_labels(source_format, annotations, photos, out, *, class_names=("face",), max_side=640,
                   shard_photos=256):  # fmt: skip
     """Turns annotated photos into a folder of labels to train on.
 
@@ -51,7 +52,7 @@ def import_labels(source_format, annotations, photos, out, *, classes=("face",),
             of text files (yolo), a text file (wider).
         photos: Folder that the annotations' file names are in (`ssd.photos.reading.find`).
         out: Folder for the labels: new, or left by the same import, stopped.
-        classes: Names of the classes, the first for class 1.
+        class_names: Names of the classes, the first for class 1.
         max_side: Longest side of a stored photo in pixels; larger ones are scaled down.
         shard_photos: Photos to a shard.
 
@@ -71,21 +72,21 @@ def import_labels(source_format, annotations, photos, out, *, classes=("face",),
     if not os.path.exists(annotations):
         raise ValueError(f"{annotations}: wanted {source_format} annotations, there is nothing")
     about = {
-        "classes": list(classes),
+        "classes": list(class_names),
         "source": str(pathlib.Path(photos).resolve()),
         "annotations": str(pathlib.Path(annotations).resolve()),
         "format": source_format,
         "max_side": max_side,
         "shard_photos": shard_photos,
     }
-    records.claim(out, about)
+    manifest.claim(out, about)
     problems = []
 
     def complain(name, reason):
         problems.append((str(name), reason))
 
     if source_format == "yolo":
-        found = read_yolo(annotations, photos, complain, classes=classes)
+        found = read_yolo(annotations, photos, complain, class_names=class_names)
     else:
         found = readers[source_format](annotations, complain)
     first = next(found, None)  # annotations of another format are refused before `out` is made
@@ -98,39 +99,39 @@ def import_labels(source_format, annotations, photos, out, *, classes=("face",),
         annotation = first
         while annotation is not None:
             counts["photos"] += 1
-            photo = _to_labelled(annotation, photos, classes, max_side, complain)
+            photo = _to_labelled(annotation, photos, class_names, max_side, complain)
             if photo is not None:
                 counts["labelled"] += 1
-                counts["boxes"] += int(np.sum(photo.classes > 0))
-                counts["ignored"] += int(np.sum(photo.classes == records.IGNORE))
+                counts["boxes"] += int(np.sum(photo.class_ids > 0))
+                counts["ignored"] += int(np.sum(photo.class_ids == records.IGNORE))
                 yield photo
             annotation = next(found, None)
 
     os.makedirs(out, exist_ok=True)
-    records.write_dataset(out, {**about, "complete": False})
+    manifest.write(out, {**about, "complete": False})
     shard = []
     index = 0
     for photo in labelled():
         shard.append(photo)
         if len(shard) == shard_photos:
-            records.write_shard(records.shard_path(out, index), shard, names=classes)
+            records.write_shard(records.shard_path(out, index), shard, class_names=class_names)
             shard, index = [], index + 1
     if shard or index == 0:
-        records.write_shard(records.shard_path(out, index), shard, names=classes)
+        records.write_shard(records.shard_path(out, index), shard, class_names=class_names)
     written = {records.shard_path(out, i) for i in range(index + bool(shard or index == 0))}
     for stale in set(records.shards(out)) - written:  # of annotations that were more, before
         stale.unlink()
     counts["errors"] = len(problems)
     text = io.StringIO(newline="")
     csv.writer(text).writerows([("photo", "reason"), *problems])
-    records.write_whole(pathlib.Path(out) / "errors.csv", text.getvalue())
+    atomic.write_text(pathlib.Path(out) / "errors.csv", text.getvalue())
     if not counts["labelled"]:
         name, reason = problems[0]
         raise ValueError(
             f"{annotations}: wanted photos in {photos}, could use none of the {counts['photos']} "
             f"that it names (the first, {name}: {reason}; all: {out}/errors.csv)"
         )
-    records.write_dataset(out, {**about, "complete": True, "counts": counts})
+    manifest.write(out, {**about, "complete": True, "counts": counts})
     return counts, problems
 
 
@@ -224,17 +225,17 @@ def read_voc(folder, complain):
 _VOC_SIDES = ("ymin", "xmin", "ymax", "xmax")
 
 
-def read_yolo(folder, photos, complain, *, classes=("face",)):
+def read_yolo(folder, photos, complain, *, class_names=("face",)):
     """The annotations of a folder of YOLO text files: `class xcentre ycentre width height`.
 
     The class is a number that counts from 0 into `classes.txt` or `obj.names` beside the text
-    files, or else into `classes`. A photo without a text file has no boxes.
+    files, or else into `class_names`. A photo without a text file has no boxes.
 
     Args:
         folder: Folder with one `.txt` for each photo, under the photo's name and subfolders.
         photos: Folder of the photos.
         complain: Called with (file, reason) for what cannot be used.
-        classes: Names of the classes where the folder does not list them.
+        class_names: Names of the classes where the folder does not list them.
 
     Yields:
         An `Annotation` for each photo.
@@ -243,8 +244,8 @@ def read_yolo(folder, photos, complain, *, classes=("face",)):
     lists = [folder / "classes.txt", folder / "obj.names"]
     for path in lists:
         if path.is_file():
-            classes = path.read_text(encoding="utf-8").split("\n")
-            classes = [name.strip() for name in classes if name.strip()]
+            class_names = path.read_text(encoding="utf-8").split("\n")
+            class_names = [name.strip() for name in class_names if name.strip()]
             break
     unclaimed = set(folder.rglob("*.txt")) - set(lists)
     for photo in sorted(photos.rglob("*")):
@@ -267,17 +268,17 @@ def read_yolo(folder, photos, complain, *, classes=("face",)):
                 continue
             try:
                 label, (x, y, width, height) = int(words[0]), map(float, words[1:5])
-                if len(words) > 6 or not 0 <= label < len(classes):
+                if len(words) > 6 or not 0 <= label < len(class_names):
                     raise ValueError
             except ValueError:
                 complain(
                     path,
-                    f"line {number}: wanted a class from 0 to {len(classes) - 1} and "
+                    f"line {number}: wanted a class from 0 to {len(class_names) - 1} and "
                     f"xcentre ycentre width height, got {line[:60]!r}",
                 )
                 continue
             boxes.append([y - height / 2, x - width / 2, y + height / 2, x + width / 2])
-            names.append(classes[label])
+            names.append(class_names[label])
         yield Annotation(name.as_posix(), boxes, names, unit=True)
     for path in sorted(unclaimed):
         complain(path, "no photo of that name")
@@ -337,7 +338,7 @@ def read_wider(path, complain):
     yield finished()
 
 
-def _to_labelled(annotation, folder, classes, max_side, complain):
+def _to_labelled(annotation, folder, class_names, max_side, complain):
     """The photo with its boxes on the unit square; None if it cannot be used."""
     try:
         path = reading.find(folder, annotation.filename)
@@ -355,8 +356,10 @@ def _to_labelled(annotation, folder, classes, max_side, complain):
         return None
     boxes, labels = [], []
     for box, name in zip(annotation.boxes, annotation.names, strict=True):
-        if name is not None and name not in classes:
-            complain(annotation.filename, f"unknown class {name!r}; known: {', '.join(classes)}")
+        if name is not None and name not in class_names:
+            complain(
+                annotation.filename, f"unknown class {name!r}; known: {', '.join(class_names)}"
+            )
             continue
         on_unit = np.float32(box) / (1 if annotation.unit else np.float32([height, width] * 2))
         clipped = np.clip(on_unit, 0, 1)
@@ -364,7 +367,7 @@ def _to_labelled(annotation, folder, classes, max_side, complain):
             complain(annotation.filename, f"no area inside the photo: box {list(box)}")
             continue
         boxes.append(clipped)
-        labels.append(records.IGNORE if name is None else classes.index(name) + 1)
+        labels.append(records.IGNORE if name is None else class_names.index(name) + 1)
     rows, columns = photo.pixels.shape[:2]
     return records.LabelledPhoto(
         encoded=photo.encoded,
@@ -372,6 +375,6 @@ def _to_labelled(annotation, folder, classes, max_side, complain):
         height=rows,
         width=columns,
         boxes=np.float32(boxes).reshape(-1, 4),
-        classes=np.int32(labels),
+        class_ids=np.int32(labels),
         scores=np.ones(len(boxes), np.float32),
     )

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def damage(image, quality):
+def recompress(image, quality):
     """A photo that has been a JPEG file of some quality.
 
     Before the batch and not with the rest of the light (`ssd/nets/photometric.py`), since no device
@@ -18,7 +18,7 @@ def damage(image, quality):
 
     Example:
         >>> image = tf.zeros([16, 16, 3], tf.uint8)
-        >>> damage(image, 15).shape
+        >>> recompress(image, 15).shape
         TensorShape([16, 16, 3])
     """
     image, quality = tf.convert_to_tensor(image), tf.convert_to_tensor(quality)

@@ -112,7 +112,7 @@ def plan(record, config, *, seed=None, halve=True):
         The photos, as (encoded [photos], sizes [photos, 2]); the `ssd.data.augment.View` of each;
         and the labels, float32 [photos, config.max_boxes, 5].
     """
-    sizes, boxes, classes = record["size"], record["boxes"], record["classes"]
+    sizes, boxes, classes = record["size"], record["boxes"], record["class_ids"]
     if seed is None:
         view, boxes = letterbox(sizes, boxes, config, halve=halve)
     else:

@@ -7,8 +7,6 @@ TensorFlow Object Detection API, so that other tools read it too.
 A box is `[ymin, xmin, ymax, xmax]` on the unit square of the stored photo.
 """
 
-import contextlib
-import json
 import os
 import pathlib
 from typing import NamedTuple
@@ -16,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-SCHEMA = 1
+from ssd import atomic
+
 IGNORE = -1  # class of a region that is neither a face to learn nor background
 
 
@@ -29,7 +28,7 @@ class LabelledPhoto(NamedTuple):
         height: Rows of the stored photo.
         width: Columns of the stored photo.
         boxes: float32 [boxes, 4], `[ymin, xmin, ymax, xmax]` on the unit square of the photo.
-        classes: int [boxes], 1 for the first of the dataset's classes and so on; -1 marks a
+        class_ids: int [boxes], 1 for the first of the dataset's classes and so on; -1 marks a
             region to ignore.
         scores: float32 [boxes], how sure the labeller was, in [0, 1]; 1 for a person's labels.
     """
@@ -39,18 +38,18 @@ class LabelledPhoto(NamedTuple):
     height: int
     width: int
     boxes: np.ndarray
-    classes: np.ndarray
+    class_ids: np.ndarray
     scores: np.ndarray
 
 
-def serialize(photo, *, names=("face",)):
+def serialize(photo, *, class_names=("face",)):
     """A labelled photo as the bytes of one `tf.train.Example`.
 
     The same photo gives the same bytes, always: shards of two runs can be compared as files.
 
     Args:
         photo: A `LabelledPhoto`.
-        names: Names of the classes, the first for class 1.
+        class_names: Names of the classes, the first for class 1.
 
     Returns:
         bytes, one record of a shard.
@@ -63,27 +62,27 @@ def serialize(photo, *, names=("face",)):
         >>> photo = LabelledPhoto(
         ...     encoded=tf.io.encode_jpeg(np.zeros([8, 8, 3], np.uint8)).numpy(),
         ...     filename="black.jpg", height=8, width=8,
-        ...     boxes=np.float32([[0, 0.25, 0.5, 0.75]]), classes=np.int32([1]),
+        ...     boxes=np.float32([[0, 0.25, 0.5, 0.75]]), class_ids=np.int32([1]),
         ...     scores=np.float32([0.99]))
         >>> parse(serialize(photo))["boxes"].numpy()
         array([[0.  , 0.25, 0.5 , 0.75]], dtype=float32)
     """
     boxes = np.asarray(photo.boxes, np.float32).reshape(-1, 4)
-    classes = np.asarray(photo.classes, np.int64)
+    class_ids = np.asarray(photo.class_ids, np.int64)
     scores = np.asarray(photo.scores, np.float32)
-    if not len(boxes) == len(classes) == len(scores):
+    if not len(boxes) == len(class_ids) == len(scores):
         raise ValueError(
             f"{photo.filename}: wanted a class and a score for each box, "
-            f"got {len(boxes)} boxes, {len(classes)} classes and {len(scores)} scores"
+            f"got {len(boxes)} boxes, {len(class_ids)} classes and {len(scores)} scores"
         )
     if not np.all((boxes >= 0) & (boxes <= 1)):  # False for NaN as well
         raise ValueError(f"{photo.filename}: wanted boxes on the unit square, got {boxes.tolist()}")
-    if not np.all((classes == IGNORE) | ((classes > 0) & (classes <= len(names)))):
+    if not np.all((class_ids == IGNORE) | ((class_ids > 0) & (class_ids <= len(class_names)))):
         raise ValueError(
-            f"{photo.filename}: wanted classes from 1 to {len(names)}, or {IGNORE} to ignore, "
-            f"got {classes.tolist()}"
+            f"{photo.filename}: wanted classes from 1 to {len(class_names)}, "
+            f"or {IGNORE} to ignore, got {class_ids.tolist()}"
         )
-    text = ["ignore" if label == IGNORE else names[label - 1] for label in classes.tolist()]
+    text = ["ignore" if label == IGNORE else class_names[label - 1] for label in class_ids.tolist()]
     filename = os.fsencode(photo.filename)
     ymin, xmin, ymax, xmax = boxes.T
     fields = {
@@ -97,7 +96,7 @@ def serialize(photo, *, names=("face",)):
         "image/object/bbox/xmin": _floats(xmin),
         "image/object/bbox/ymax": _floats(ymax),
         "image/object/bbox/xmax": _floats(xmax),
-        "image/object/class/label": _ints(classes),
+        "image/object/class/label": _ints(class_ids),
         "image/object/class/text": _bytes([name.encode() for name in text]),
         "image/object/score": _floats(scores),
     }
@@ -113,14 +112,14 @@ def parse(serialized):
 
     Returns:
         A dictionary: `encoded` and `filename`, string [...]; `size`, int32 [..., 2], height and
-        width of the stored photo in pixels; `boxes`, float32 [..., boxes, 4]; `classes`, int32
+        width of the stored photo in pixels; `boxes`, float32 [..., boxes, 4]; `class_ids`, int32
         [..., boxes]; `scores`, float32 [..., boxes]. Of several records, those with fewer boxes
         than others end in rows of zeros.
 
     Example:
         >>> records = tf.data.TFRecordDataset([]).map(parse)
         >>> sorted(records.element_spec)
-        ['boxes', 'classes', 'encoded', 'filename', 'scores', 'size']
+        ['boxes', 'class_ids', 'encoded', 'filename', 'scores', 'size']
     """
 
     def list_of(dtype):
@@ -144,7 +143,7 @@ def parse(serialized):
         "filename": fields["image/filename"],
         "size": tf.cast(tf.stack([fields["image/height"], fields["image/width"]], -1), tf.int32),
         "boxes": tf.stack([fields[corner] for corner in corners], axis=-1),
-        "classes": tf.cast(fields["image/object/class/label"], tf.int32),
+        "class_ids": tf.cast(fields["image/object/class/label"], tf.int32),
         "scores": fields["image/object/score"],
     }
 
@@ -159,21 +158,37 @@ def shard_path(folder, index):
     return pathlib.Path(folder) / f"shard-{index:05d}.tfrecord"
 
 
-def write_shard(path, photos, *, names=("face",)):
+def write_shard(path, photos, *, class_names=("face",)):
     """Writes photos to a shard that appears whole or not at all.
 
     Args:
         path: The shard, as `shard_path` names it. A shard of that name is replaced.
         photos: `LabelledPhoto`s, in the order they are to have; may be a generator.
-        names: Names of the classes, the first for class 1.
+        class_names: Names of the classes, the first for class 1.
 
     Raises:
         ValueError: If a photo's labels do not hold together; nothing is written.
         OSError: If the disk is full or cannot be written to; nothing is left behind.
     """
-    with whole(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
-        for photo in photos:
-            writer.write(serialize(photo, names=names))
+    write_records(path, (serialize(photo, class_names=class_names) for photo in photos))
+
+
+def write_records(path, records):
+    """Writes a TFRecord file that appears whole or not at all.
+
+    Args:
+        path: The file. One of that name is replaced.
+        records: bytes each; may be a generator.
+
+    Raises:
+        OSError: If the disk is full or cannot be written to; nothing is left behind.
+    """
+    try:
+        with atomic.whole(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
+            for record in records:
+                writer.write(record)
+    except tf.errors.OpError as error:  # TensorFlow's writer has its own names for a full disk
+        raise OSError(f"{path}: {error.message}") from None
 
 
 def folders(labels):
@@ -275,120 +290,6 @@ def read_shard(path):
         raise ValueError(f"{path}: damaged shard ({error.message.split(' [')[0]})") from None
 
 
-def write_dataset(folder, about):
-    """Writes `dataset.json`: what the labels of a folder are and where they come from.
-
-    Args:
-        folder: A folder of labels.
-        about: A dictionary that JSON can hold, such as `classes`, `teacher`, `thresholds`,
-            `source` and `counts`. The schema version is added.
-    """
-    text = json.dumps({"schema": SCHEMA, **about}, indent=2) + "\n"
-    write_whole(pathlib.Path(folder) / "dataset.json", text)
-
-
-def read_dataset(folder):
-    """What `write_dataset` wrote, without the schema version.
-
-    Raises:
-        ValueError: If the folder holds no `dataset.json`, or one that this version cannot read.
-    """
-    path = pathlib.Path(folder) / "dataset.json"
-    try:
-        about = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise ValueError(f"{folder}: wanted a folder of labels, found no dataset.json") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: wanted JSON, got something else ({error})") from None
-    if not isinstance(about, dict) or about.pop("schema", None) != SCHEMA:
-        raise ValueError(f"{path}: wanted a dataset.json of schema {SCHEMA}, got another")
-    return about
-
-
-def claim(folder, about):
-    """Makes sure that a folder is free for a dataset, or holds an earlier run of the same one.
-
-    Args:
-        folder: Where labels are to be written; need not exist.
-        about: What decides the labels, as `write_dataset` takes it.
-
-    Returns:
-        What the earlier run wrote to `dataset.json`, or None if the folder is free.
-
-    Raises:
-        ValueError: If the folder holds other labels, or is a file; the message names the first
-            difference.
-    """
-    folder = pathlib.Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: wanted a folder for the labels, it is a file")
-    if not (folder / "dataset.json").exists():
-        if any(folder.glob("shard-*.tfrecord")):
-            raise ValueError(
-                f"{folder}: wanted a new folder, it holds shards without a dataset.json"
-            )
-        return None
-    earlier = read_dataset(folder)
-    for field, value in about.items():
-        if earlier.get(field) != value:
-            raise ValueError(
-                f"{folder} holds another dataset: its {field} is {earlier.get(field)!r}, "
-                f"wanted {value!r}; name another folder"
-            )
-    return earlier
-
-
-def write_whole(path, text):
-    """Writes a text file that appears whole or not at all.
-
-    Args:
-        path: The file. One of that name is replaced.
-        text: str.
-    """
-    with whole(path) as temporary:
-        # Names of files need not be valid UTF-8; line ends stay as they are.
-        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
-
-
-@contextlib.contextmanager
-def whole(path):
-    """A temporary path that takes the name `path` once it is safely on the disk.
-
-    If the block raises, nothing is left behind, and a file that was at `path` is still there.
-
-    Args:
-        path: The file that is to appear.
-
-    Yields:
-        The path to write to.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     with whole(f"{folder}/note.txt") as temporary:
-        ...         _ = temporary.write_text("whole")
-        ...     os.listdir(folder)
-        ['note.txt']
-    """
-    path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
-        with contextlib.suppress(OSError):  # a folder cannot be opened on Windows
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)  # the new name, not only the bytes, survives a power cut
-            finally:
-                os.close(folder)
-    except tf.errors.OpError as error:  # TensorFlow's writer has its own names for a full disk
-        raise OSError(f"{path}: {error.message}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _to_photo(serialized):
     feature = tf.train.Example.FromString(serialized).features.feature
 
@@ -403,7 +304,7 @@ def _to_photo(serialized):
         boxes=np.stack(
             [floats(f"image/object/bbox/{side}") for side in ("ymin", "xmin", "ymax", "xmax")], -1
         ),
-        classes=np.array(feature["image/object/class/label"].int64_list.value, np.int32),
+        class_ids=np.array(feature["image/object/class/label"].int64_list.value, np.int32),
         scores=floats("image/object/score"),
     )
 

@@ -184,7 +184,7 @@ def _encode(image, found, shape, seconds):
     about = {
         "boxes": np.asarray(found.boxes).tolist(),
         "scores": np.asarray(found.scores).tolist(),
-        "classes": np.asarray(found.classes).tolist(),
+        "classes": np.asarray(found.class_ids).tolist(),
         "shape": [int(side) for side in shape[:2]],
         "seconds": seconds,
         "time": time.time(),

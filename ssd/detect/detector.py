@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import importlib
 import io
 import json
 import math
@@ -14,42 +13,43 @@ from concurrent import futures
 import numpy as np
 
 from ssd.config import Config
+from ssd.detect.runtime import runtime
 from ssd.detect.suppression import vote
+from ssd.old_names import renamed
 from ssd.photos.letterbox import check_photo, letterbox
 
 _SHIPPED = pathlib.Path(__file__).parent.parent / "models" / "face.tflite"
-_RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Detections:
     """What was found in one photo, best first. `len` is the number of boxes.
 
-    It unpacks like a tuple: `boxes, scores, classes = found`.
+    It unpacks like a tuple: `boxes, scores, class_ids = found`.
 
     Attributes:
         boxes: float32 [n, 4] `[ymin, xmin, ymax, xmax]`, pixels of the photo, inside it.
         scores: float32 [n] in [0, 1].
-        classes: int [n]; 1 is the first of `config.classes`.
+        class_ids: int [n]; 1 is the first of `config.classes`.
 
     Example:
         >>> found = Detections(np.float32([[0, 0, 9, 9]]), np.float32([0.5]), np.array([1]))
         >>> len(found)
         1
-        >>> for box, score, kind in zip(*found):
-        ...     print(box, score, kind)
+        >>> for box, score, class_id in zip(*found):
+        ...     print(box, score, class_id)
         [0. 0. 9. 9.] 0.5 1
     """
 
     boxes: np.ndarray
     scores: np.ndarray
-    classes: np.ndarray
+    class_ids: np.ndarray
 
     def __len__(self):
         return len(self.scores)
 
     def __iter__(self):
-        return iter((self.boxes, self.scores, self.classes))
+        return iter((self.boxes, self.scores, self.class_ids))
 
 
 class Detector:
@@ -108,13 +108,13 @@ class Detector:
     def __repr__(self):
         return f"Detector({str(self.path)!r}, threads={self.threads})"
 
-    def __call__(self, photo, *, threshold=0.5, overlap=0.45):
+    def __call__(self, photo, *, score_threshold=0.5, iou_threshold=0.45):
         """Find what the model knows in one photo.
 
         Args:
             photo: uint8 [height, width, 3], RGB, of any size.
-            threshold: Least score, in [0, 1].
-            overlap: Greatest overlap (IoU) of two boxes of one class, in [0, 1].
+            score_threshold: Least score, in [0, 1].
+            iou_threshold: Greatest overlap (IoU) of two boxes of one class, in [0, 1].
 
         Returns:
             `Detections`, best first.
@@ -124,9 +124,11 @@ class Detector:
         """
         photo = check_photo(photo)
         outputs = self.forward(self.prepare(photo))
-        return self.suppress(self.decode(*outputs, photo.shape, threshold=threshold), overlap)
+        return self.suppress(
+            self.decode(*outputs, photo.shape, score_threshold=score_threshold), iou_threshold
+        )
 
-    def batch(self, photos, *, threshold=0.5, overlap=0.45):
+    def batch(self, photos, *, score_threshold=0.5, iou_threshold=0.45):
         """Find what the model knows in several photos, of any sizes, side by side.
 
         As many photos are looked at at once as there are processors for: a model takes one
@@ -135,8 +137,8 @@ class Detector:
 
         Args:
             photos: A list of photos as a call takes them, or an array [photos, height, width, 3].
-            threshold: As in a call.
-            overlap: As in a call.
+            score_threshold: As in a call.
+            iou_threshold: As in a call.
 
         Returns:
             A list of `Detections`, in the order of the photos; the same as of single calls.
@@ -148,7 +150,9 @@ class Detector:
         photos = [check_photo(photo) for photo in photos]
         workers = max(1, (os.cpu_count() or 1) // self.threads)
         with futures.ThreadPoolExecutor(workers) as pool:
-            look = functools.partial(self, threshold=threshold, overlap=overlap)
+            look = functools.partial(
+                self, score_threshold=score_threshold, iou_threshold=iou_threshold
+            )
             return list(pool.map(look, photos))
 
     def prepare(self, photo):
@@ -172,24 +176,26 @@ class Detector:
         finally:
             self._free.append(interpreter)
 
-    def decode(self, offsets, logits, shape, *, threshold=0.5):
+    def decode(self, offsets, logits, shape, *, score_threshold=0.5):
         """Boxes, scores and classes of all anchors that reach the threshold, in anchor order.
 
         Args:
             offsets: [anchors, 4], as `forward` returns them.
             logits: [anchors, 1 + classes], likewise.
             shape: Shape of the photo; its height and width come first.
-            threshold: Least score, in [0, 1].
+            score_threshold: Least score, in [0, 1].
 
         Returns:
             `Detections`, overlapping ones among them. Boxes without area inside the photo are
             left out.
         """
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"threshold: wanted a number from 0 to 1, got {threshold!r}")
-        rows = self._candidates(logits, threshold)
+        if not 0 <= score_threshold <= 1:
+            raise ValueError(
+                f"score_threshold: wanted a number from 0 to 1, got {score_threshold!r}"
+            )
+        rows = self._candidates(logits, score_threshold)
         scores = _softmax(_real(logits[rows], self._logits))[:, 1:]  # [rows, classes]
-        found, classes = np.nonzero(scores >= threshold)
+        found, classes = np.nonzero(scores >= score_threshold)
         scores, rows = scores[found, classes], rows[found]
 
         # The inverse of anchors.encode:
@@ -211,31 +217,31 @@ class Detector:
             boxes, scores, classes = boxes[inside], scores[inside], classes[inside]
         return Detections(boxes, scores, classes + 1)
 
-    def suppress(self, found, overlap=0.45):
+    def suppress(self, found, iou_threshold=0.45):
         """The best of overlapping `Detections`, each class for itself, best first.
 
         Each takes the scores of the best, and as its box the mean that all of them vote for.
         """
-        boxes, scores, classes = found
+        boxes, scores, class_ids = found
         if len(self.config.classes) == 1:
-            kept, boxes = vote(boxes, scores, overlap=overlap)
+            kept, boxes = vote(boxes, scores, iou_threshold=iou_threshold)
         else:
             # Classes shifted so far apart that no box overlaps one of another class.
-            shift = (classes * (1.0 + boxes.max(initial=0)))[:, None]
-            kept, boxes = vote(boxes + shift, scores, overlap=overlap)
+            shift = (class_ids * (1.0 + boxes.max(initial=0)))[:, None]
+            kept, boxes = vote(boxes + shift, scores, iou_threshold=iou_threshold)
             boxes = boxes - shift[kept]
-        return Detections(boxes.astype(np.float32), scores[kept], classes[kept])
+        return Detections(boxes.astype(np.float32), scores[kept], class_ids[kept])
 
-    def _candidates(self, logits, threshold):
+    def _candidates(self, logits, score_threshold):
         """Anchors of which some class may reach the threshold, told from the raw logits.
 
         A class of score p leads the background by log(p / (1 - p)) or more, and the lead of a
         quantised logit is its scale times a difference of integers. That spares all anchors
         but a few the softmax.
         """
-        if threshold in (0, 1):
+        if score_threshold in (0, 1):
             return np.arange(len(logits))
-        lead = math.log(threshold / (1 - threshold)) - 1e-3  # rounding loses none
+        lead = math.log(score_threshold / (1 - score_threshold)) - 1e-3  # rounding loses none
         scale, _ = self._logits["quantization"]
         if scale:
             logits, lead = logits.astype(np.int16), lead / scale
@@ -289,6 +295,7 @@ def _read_archive(path, model):
         with zipfile.ZipFile(io.BytesIO(model)) as archive:
             about = json.loads(archive.read("model.json"))
             anchors = np.load(io.BytesIO(archive.read("anchors.npy")), allow_pickle=False)
+        about = renamed(about)
         about["config"], about["variances"]  # asked for here, where the error names the file
     except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
@@ -296,20 +303,6 @@ def _read_archive(path, model):
             f"in a ZIP archive at its end ({error})"
         ) from None
     return about, anchors
-
-
-def runtime():
-    """The interpreter module of the LiteRT runtime that is installed.
-
-    Raises:
-        ImportError: If none is; the message says what to install.
-    """
-    for name in _RUNTIMES:
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError:
-            continue
-    raise ImportError("no LiteRT runtime: pip install ai-edge-litert (or tflite-runtime)")
 
 
 def _byte_table(tensor):

@@ -37,12 +37,12 @@ def draw(photo, found, *, names=None):
     line = max(1, round(max(image.size) / 300))
     font = ImageFont.load_default(size=max(10, 5 * line))
     # The best box last, on top of the others.
-    for box, score, kind in reversed(list(zip(*found, strict=True))):
+    for box, score, class_id in reversed(list(zip(*found, strict=True))):
         top, left = (int(edge) for edge in box[:2])
         bottom, right = max(top, round(float(box[2])) - 1), max(left, round(float(box[3])) - 1)
-        colour = _COLOURS[(kind - 1) % len(_COLOURS)]
+        colour = _COLOURS[(class_id - 1) % len(_COLOURS)]
         pen.rectangle((left, top, right, bottom), outline=colour, width=line)
-        label = f"{names[kind - 1]} {score:.2f}" if names else f"{score:.2f}"
+        label = f"{names[class_id - 1]} {score:.2f}" if names else f"{score:.2f}"
         # Above the frame, or in its corner where the photo ends.
         x0, y0, x1, y1 = pen.textbbox((0, 0), label, font=font, anchor="lt")
         x = max(0, min(left, image.width - (x1 - x0)))

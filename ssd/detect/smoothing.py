@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ssd.boxes import iou
 from ssd.detect.detector import Detections
 
 
@@ -47,8 +48,8 @@ class Smoother:
 
     def __call__(self, found):
         """The `Detections` of one frame, smoothed, best first."""
-        overlap = _overlaps(found.boxes, self._last.boxes)
-        overlap[found.classes[:, None] != self._last.classes] = 0
+        overlap = iou(found.boxes, self._last.boxes)
+        overlap[found.class_ids[:, None] != self._last.class_ids] = 0
         boxes, free = found.boxes.copy(), np.ones(len(self._last), bool)
         # The pair that overlaps most first, each box in one pair.
         while overlap.size and overlap.max() > 0:
@@ -63,7 +64,7 @@ class Smoother:
             *(
                 np.concatenate([fresh, last[waiting]]).astype(fresh.dtype)
                 for fresh, last in zip(
-                    (boxes, found.scores, found.classes), self._last, strict=True
+                    (boxes, found.scores, found.class_ids), self._last, strict=True
                 )
             )
         )
@@ -72,12 +73,3 @@ class Smoother:
         self._last = Detections(*(values[order] for values in joined))
         self._missed = missed[order]
         return Detections(*(values.copy() for values in self._last))
-
-
-def _overlaps(a, b):
-    """IoU [n, m] of boxes [n, 4] and [m, 4]; 0 where a box has no area."""
-    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    area_a, area_b = (np.clip(x[:, 2:] - x[:, :2], 0, None).prod(axis=1) for x in (a, b))
-    union = area_a[:, None] + area_b - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)

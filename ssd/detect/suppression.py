@@ -5,8 +5,8 @@ import numpy as np
 _BLOCK = 64  # boxes compared with all others at once; bounds memory where there are thousands
 
 
-def nms(boxes, scores, *, overlap=0.45):
-    """Keep each box that overlaps no better one by more than `overlap`.
+def nms(boxes, scores, *, iou_threshold=0.45):
+    """Keep each box that overlaps no better one by more than `iou_threshold`.
 
     The best box is kept, all that overlap it too much go, and so on with what is left.
     Of equal scores the lower index counts as the better. A box without area overlaps nothing.
@@ -14,13 +14,13 @@ def nms(boxes, scores, *, overlap=0.45):
     Args:
         boxes: [n, 4] `[ymin, xmin, ymax, xmax]`, in any unit.
         scores: [n].
-        overlap: Greatest overlap (IoU), in [0, 1], that two kept boxes may have.
+        iou_threshold: Greatest overlap (IoU), in [0, 1], that two kept boxes may have.
 
     Returns:
         int [kept], the indices of the boxes kept, best first.
 
     Raises:
-        ValueError: If the shapes do not fit each other or `overlap` is outside [0, 1].
+        ValueError: If the shapes do not fit each other or `iou_threshold` is outside [0, 1].
 
     Example:
         >>> boxes = [[0, 0, 10, 10], [0, 0, 10, 9], [0, 20, 10, 30]]
@@ -28,14 +28,14 @@ def nms(boxes, scores, *, overlap=0.45):
         [1, 2]
 
     Source:
-        Liu et al.: SSD: Single Shot MultiBox Detector (2016), 2.2, where `overlap` is 0.45.
+        Liu et al.: SSD: Single Shot MultiBox Detector (2016), 2.2, where `iou_threshold` is 0.45.
     """
-    boxes, order = _best_first(boxes, scores, overlap)
-    kept, _ = _greedy(boxes, overlap)
+    boxes, order = _best_first(boxes, scores, iou_threshold)
+    kept, _ = _greedy(boxes, iou_threshold)
     return order[kept]
 
 
-def vote(boxes, scores, *, overlap=0.45):
+def vote(boxes, scores, *, iou_threshold=0.45):
     """What `nms` keeps, each box moved to the mean of all that show the same thing.
 
     Weights are squared scores. Where two anchors score alike, whichever wins, the mean is
@@ -44,7 +44,7 @@ def vote(boxes, scores, *, overlap=0.45):
     Args:
         boxes: As in `nms`.
         scores: As in `nms`.
-        overlap: As in `nms`: boxes that overlap a kept one by more count for it.
+        iou_threshold: As in `nms`: boxes that overlap a kept one by more count for it.
 
     Returns:
         int [kept], what `nms` returns; and float64 [kept, 4], their boxes.
@@ -61,8 +61,8 @@ def vote(boxes, scores, *, overlap=0.45):
         Gidaris and Komodakis: Object detection via a multi-region and semantic
         segmentation-aware CNN model (2015), 4.
     """
-    boxes, order = _best_first(boxes, scores, overlap)
-    kept, alike = _greedy(boxes, overlap)
+    boxes, order = _best_first(boxes, scores, iou_threshold)
+    kept, alike = _greedy(boxes, iou_threshold)
     weights = np.square(np.asarray(scores)[order])
     moved = boxes[kept]
     for start in range(0, len(kept), _BLOCK):
@@ -74,7 +74,7 @@ def vote(boxes, scores, *, overlap=0.45):
     return order[kept], moved
 
 
-def _best_first(boxes, scores, overlap):
+def _best_first(boxes, scores, iou_threshold):
     """The boxes in order of their scores, and that order; or a ValueError."""
     # In float64, so that integer corners meet the limit exactly.
     boxes, scores = np.asarray(boxes, np.float64), np.asarray(scores)
@@ -84,20 +84,20 @@ def _best_first(boxes, scores, overlap):
             "nms: wanted boxes [n, 4] and scores [n], "
             f"got {list(boxes.shape)} and {list(scores.shape)}"
         )
-    if not 0 <= overlap <= 1:
-        raise ValueError(f"overlap: wanted a number from 0 to 1, got {overlap!r}")
+    if not 0 <= iou_threshold <= 1:
+        raise ValueError(f"iou_threshold: wanted a number from 0 to 1, got {iou_threshold!r}")
     order = np.argsort(-scores, kind="stable")
     return boxes[order], order
 
 
-def _greedy(boxes, overlap):
+def _greedy(boxes, iou_threshold):
     """Which boxes, the best first, are kept; and for each of these which are like it, bool [n]."""
     left = np.ones(len(boxes), bool)
     kept, groups = [], []
     # Row by row would do, but on few boxes NumPy's time is that of its calls.
     for start in range(0, len(boxes), _BLOCK):
         some = start + np.flatnonzero(left[start : start + _BLOCK])
-        for best, alike in zip(some, _alike(boxes, some, overlap), strict=True):
+        for best, alike in zip(some, _alike(boxes, some, iou_threshold), strict=True):
             if left[best]:
                 kept.append(best)
                 groups.append(alike)
@@ -105,7 +105,7 @@ def _greedy(boxes, overlap):
     return kept, groups
 
 
-def _alike(boxes, some, overlap):
+def _alike(boxes, some, iou_threshold):
     """Which of all boxes each of some overlaps by more than the limit: bool [some, n]."""
     ymin, xmin, ymax, xmax = np.ascontiguousarray(boxes.T)
     areas = np.maximum(ymax - ymin, 0) * np.maximum(xmax - xmin, 0)
@@ -113,5 +113,5 @@ def _alike(boxes, some, overlap):
     height = np.minimum(ymax[one], ymax) - np.maximum(ymin[one], ymin)
     width = np.minimum(xmax[one], xmax) - np.maximum(xmin[one], xmin)
     shared = np.maximum(height, 0) * np.maximum(width, 0)
-    # shared / union > overlap, without the division by zero.
-    return shared > overlap * (areas[one] + areas - shared)
+    # shared / union > iou_threshold, without the division by zero.
+    return shared > iou_threshold * (areas[one] + areas - shared)

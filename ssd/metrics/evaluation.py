@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ssd.boxes import covered, iou
 from ssd.detect.detector import Detections
 from ssd.photos.reading import find, read_photo
 
@@ -25,7 +26,7 @@ class Seen(NamedTuple):
         path: The photo file.
         shape: (height, width) of the photo in pixels.
         boxes: The truth, float [n, 4] `[ymin, xmin, ymax, xmax]` in pixels.
-        classes: int [n], 1 for the first class.
+        class_ids: int [n], 1 for the first class.
         ignored: bool [n], which of them are regions to ignore.
         found: What the detector found, `ssd.Detections`.
     """
@@ -33,7 +34,7 @@ class Seen(NamedTuple):
     path: pathlib.Path
     shape: tuple[int, int]
     boxes: np.ndarray
-    classes: np.ndarray
+    class_ids: np.ndarray
     ignored: np.ndarray
     found: Detections
 
@@ -47,8 +48,8 @@ class Evaluation(NamedTuple):
         ap50: Average precision where a hit overlaps its box by 0.5 (IoU) or more: the area
             under the precision envelope, all points.
         ap75: The same at 0.75.
-        recall: Share of the boxes found at no more than `false_alarms` per photo (IoU 0.5).
-        false_alarms: False alarms per photo that `recall` stands for.
+        recall: Share of the boxes found at no more than that many false alarms a photo (IoU 0.5).
+        false_positives_per_image: False alarms per photo that `recall` stands for.
         mean_iou: Mean overlap of the hits with their boxes.
         scores: Each distinct score, highest first [points].
         precision: Precision of what scores as much or more [points].
@@ -62,7 +63,7 @@ class Evaluation(NamedTuple):
     ap50: float
     ap75: float
     recall: float
-    false_alarms: float
+    false_positives_per_image: float
     mean_iou: float
     scores: np.ndarray
     precision: np.ndarray
@@ -73,26 +74,28 @@ class Evaluation(NamedTuple):
         return (
             f"{self.photos} photos, {self.faces} faces: "
             f"AP50 {self.ap50:.3f}, AP75 {self.ap75:.3f}, "
-            f"recall {self.recall:.3f} at {self.false_alarms:g} false alarms a photo, "
+            f"recall {self.recall:.3f} at {self.false_positives_per_image:g} false alarms a photo, "
             f"mean IoU of hits {self.mean_iou:.3f}"
         )
 
 
-def evaluate(detector, photos, truth, *, smallest=0.0, false_alarms=0.1, progress=None):
+def evaluate(
+    detector, photos, truth, *, min_height=0.0, false_positives_per_image=0.1, progress=None
+):
     """Run a detector over a folder of photos and hold what it finds against the truth.
 
-    Classes are held apart: a box of one class never answers for a face of another, and the
+    Classes are held apart: a box of one class never is assigned to a face of another, and the
     figures are over all of them together.
 
     Args:
         detector: Anything called like `ssd.Detector`: photo uint8 [height, width, 3] and
-            `threshold` to (boxes px [n, 4], scores [n], classes [n]).
+            `score_threshold` to (boxes px [n, 4], scores [n], class_ids [n]).
         photos: Folder that the file names in `truth` are relative to.
         truth: COCO detection JSON. `iscrowd` marks regions to ignore: finding something
             there is neither right nor wrong.
-        smallest: Height of a box as a share of the photo's long side under which it is
+        min_height: Height of a box as a share of the photo's long side under which it is
             ignored, in [0, 1]. 0.05 is 16 px at 320.
-        false_alarms: False alarms per photo at which recall is read.
+        false_positives_per_image: False alarms per photo at which recall is read.
         progress: Called with the list of photos, returns an iterable over it (tqdm, say).
 
     Returns:
@@ -102,7 +105,7 @@ def evaluate(detector, photos, truth, *, smallest=0.0, false_alarms=0.1, progres
         ValueError: If the truth is no COCO JSON, or names photos that are not in the folder.
     """
     seen = look(detector, photos, truth, progress=progress)
-    return measure(seen, smallest=smallest, false_alarms=false_alarms)
+    return measure(seen, min_height=min_height, false_positives_per_image=false_positives_per_image)
 
 
 def look(detector, photos, truth, *, progress=None):
@@ -115,28 +118,28 @@ def look(detector, photos, truth, *, progress=None):
         photo = read_photo(path)
         # Labels may be of the photo as it was stored, scaled down.
         boxes = boxes * np.tile(np.divide(photo.shape[:2], shape), 2)
-        found = detector(photo, threshold=_FLOOR)
+        found = detector(photo, score_threshold=_FLOOR)
         seen.append(Seen(path, photo.shape[:2], boxes, classes, ignored, found))
     return seen
 
 
-def measure(seen, *, smallest=0.0, false_alarms=0.1):
+def measure(seen, *, min_height=0.0, false_positives_per_image=0.1):
     """The figures for what was seen: an `Evaluation`.
 
     Args:
         seen: What `look` returned.
-        smallest: As for `evaluate`.
-        false_alarms: As for `evaluate`.
+        min_height: As for `evaluate`.
+        false_positives_per_image: As for `evaluate`.
     """
-    seen = [_without(each, smallest, np.inf) for each in seen]
+    seen = [_without(each, min_height, np.inf) for each in seen]
     faces = sum(int((~each.ignored).sum()) for each in seen)
-    at50 = [judged for each in seen for judged in judge_photo(each, overlap=0.5)]
-    at75 = [judged for each in seen for judged in judge_photo(each, overlap=0.75)]
+    at50 = [judged for each in seen for judged in judge_photo(each, iou_threshold=0.5)]
+    at75 = [judged for each in seen for judged in judge_photo(each, iou_threshold=0.75)]
     scores, precision, recalls, ap50 = precision_recall(at50, faces)
     rows = np.concatenate([np.zeros((0, 3)), *at50])
     wrong = np.sort(rows[rows[:, 1] == 0, 0])
     alarms = len(wrong) - np.searchsorted(wrong, scores)  # at or above each score
-    allowed = np.flatnonzero(alarms <= false_alarms * len(seen))
+    allowed = np.flatnonzero(alarms <= false_positives_per_image * len(seen))
     hits = rows[rows[:, 1] > 0, 1]
     return Evaluation(
         photos=len(seen),
@@ -144,7 +147,7 @@ def measure(seen, *, smallest=0.0, false_alarms=0.1):
         ap50=ap50,
         ap75=precision_recall(at75, faces)[3],
         recall=float(recalls[allowed[-1]]) if len(allowed) else 0.0,
-        false_alarms=false_alarms,
+        false_positives_per_image=false_positives_per_image,
         mean_iou=float(hits.mean()) if len(hits) else 0.0,
         scores=scores,
         precision=precision,
@@ -174,27 +177,27 @@ def by_size(seen):
             boxes = each.found.boxes
             shares = (boxes[:, 2] - boxes[:, 0]) / max(each.shape)
             fits = (shares >= least) & (shares < greatest)
-            for photo in judge_photo(each, overlap=0.5):
+            for photo in judge_photo(each, iou_threshold=0.5):
                 index = photo[:, 2].astype(int)
                 judged.append(photo[(photo[:, 1] > 0) | fits[index]])
         rows.append((least, greatest, faces, precision_recall(judged, faces)[3]))
     return rows
 
 
-def judge_photo(seen, *, overlap):
+def judge_photo(seen, *, iou_threshold):
     """What `judge` says of a photo, class by class: a list of its arrays.
 
     The third column counts through all that was found in the photo.
     """
     result = []
-    for kind in np.union1d(seen.found.classes, seen.classes):
-        mine, yours = np.flatnonzero(seen.found.classes == kind), seen.classes == kind
+    for class_id in np.union1d(seen.found.class_ids, seen.class_ids):
+        mine, yours = np.flatnonzero(seen.found.class_ids == class_id), seen.class_ids == class_id
         judged = judge(
             seen.found.boxes[mine],
             seen.found.scores[mine],
             seen.boxes[yours],
             seen.ignored[yours],
-            overlap=overlap,
+            iou_threshold=iou_threshold,
         )
         judged[:, 2] = mine[judged[:, 2].astype(int)]
         result.append(judged)
@@ -229,8 +232,8 @@ def read_truth(truth, photos):
         rows = {image["id"]: [] for image in coco["images"]}
         for each in coco["annotations"]:
             x, y, width, height = each["bbox"]
-            kind = order[each["category_id"]]
-            box = [y, x, y + height, x + width, kind, each.get("iscrowd", 0)]
+            class_id = order[each["category_id"]]
+            box = [y, x, y + height, x + width, class_id, each.get("iscrowd", 0)]
             rows[each["image_id"]].append(box)
         images = [
             (image["file_name"], (image["height"], image["width"]), rows[image["id"]])
@@ -250,11 +253,11 @@ def read_truth(truth, photos):
     return result
 
 
-def judge(boxes, scores, truth, ignored, *, overlap):
+def judge(boxes, scores, truth, ignored, *, iou_threshold):
     """Right or wrong, for each box found in one photo.
 
     Each box, best score first, takes the free true box that it overlaps most, if it overlaps
-    it by `overlap` or more. Failing that, a box of which a region to ignore covers that share
+    it by `iou_threshold` or more. Failing that, a box of which a region to ignore covers that share
     does not count at all. All others are false alarms. This is COCO's rule for crowds.
 
     Args:
@@ -262,7 +265,7 @@ def judge(boxes, scores, truth, ignored, *, overlap):
         scores: [n].
         truth: [m, 4], in the same unit.
         ignored: bool [m], which of the true boxes are regions to ignore.
-        overlap: Least IoU of a hit, in (0, 1].
+        iou_threshold: Least IoU of a hit, in (0, 1].
 
     Returns:
         float [k, 3] with k <= n, best score first: score, IoU with the face it hit or 0 for a
@@ -270,19 +273,21 @@ def judge(boxes, scores, truth, ignored, *, overlap):
 
     Example:
         >>> found = np.array([[0, 0, 10, 10], [0, 0, 10, 9]])
-        >>> judge(found, np.array([0.9, 0.8]), found[:1], np.array([False]), overlap=0.5).tolist()
+        >>> scores, ignored = np.array([0.9, 0.8]), np.array([False])
+        >>> judge(found, scores, found[:1], ignored, iou_threshold=0.5).tolist()
         [[0.9, 1.0, 0.0], [0.8, 0.0, 1.0]]
     """
-    iou, inside = _overlaps(np.asarray(boxes, float), np.asarray(truth, float))
+    boxes, truth = np.asarray(boxes, float), np.asarray(truth, float)
+    overlap_of, inside = iou(boxes, truth), covered(boxes, truth)
     free = ~ignored
     rows = []
     for index in np.argsort(-scores, kind="stable"):
-        reachable = np.where(free, iou[index], 0.0)
+        reachable = np.where(free, overlap_of[index], 0.0)
         best = int(reachable.argmax()) if len(reachable) else -1
-        if best >= 0 and reachable[best] >= overlap:
+        if best >= 0 and reachable[best] >= iou_threshold:
             free[best] = False
             rows.append((scores[index], reachable[best], index))
-        elif not (ignored & (inside[index] >= overlap)).any():
+        elif not (ignored & (inside[index] >= iou_threshold)).any():
             rows.append((scores[index], 0.0, index))
     return np.array(rows, float).reshape(-1, 3)
 
@@ -312,12 +317,3 @@ def precision_recall(judged, faces):
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     average = float((np.diff(recall, prepend=0.0) * envelope).sum())
     return rows[last, 0], precision, recall, average
-
-
-def _overlaps(a, b):
-    """IoU [n, m] of boxes [n, 4] and [m, 4], and the share of a's own area that b covers."""
-    top, bottom = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
-    shared = np.clip(bottom - top, 0, None).prod(axis=2)
-    area_a, area_b = (np.clip(x[:, 2:] - x[:, :2], 0, None).prod(axis=1) for x in (a, b))
-    union = area_a[:, None] + area_b - shared
-    return shared / np.maximum(union, 1e-9), shared / np.maximum(area_a[:, None], 1e-9)

@@ -9,7 +9,7 @@ _SHOWN = 12  # mistakes of each kind
 _AROUND = 1.0  # what is shown of the photo around a box, in sizes of the box
 
 
-def report(seen, path, *, smallest=0.0, false_alarms=0.1):
+def report(seen, path, *, min_height=0.0, false_positives_per_image=0.1):
     """Draw what was seen into one PNG file.
 
     Above: precision over recall, recall over the number of false alarms (the discrete ROC curve
@@ -20,32 +20,34 @@ def report(seen, path, *, smallest=0.0, false_alarms=0.1):
     Args:
         seen: What `ssd.metrics.evaluation.look` returned.
         path: PNG file to write.
-        smallest: As for `ssd.evaluate`.
-        false_alarms: As for `ssd.evaluate`.
+        min_height: As for `ssd.evaluate`.
+        false_positives_per_image: As for `ssd.evaluate`.
 
     Returns:
         The `Evaluation`.
     """
     from matplotlib.figure import Figure
 
-    result = measure(seen, smallest=smallest, false_alarms=false_alarms)
+    result = measure(
+        seen, min_height=min_height, false_positives_per_image=false_positives_per_image
+    )
     figure = Figure(figsize=(13, 9), layout="constrained")
     figure.suptitle(str(result), x=0.01, ha="left", fontsize=11)
     above, alarms_part, misses_part = figure.subfigures(3, 1, height_ratios=[2, 1, 1])
     _curves(above.subplots(1, 3), result, by_size(seen))
-    alarms, misses = mistakes(seen, smallest=smallest)
+    alarms, misses = mistakes(seen, min_height=min_height)
     _crops(alarms_part, "False alarms, surest first", alarms)
     _crops(misses_part, "Missed, largest first", misses)
     figure.savefig(path, dpi=100)
     return result
 
 
-def mistakes(seen, *, smallest=0.0):
+def mistakes(seen, *, min_height=0.0):
     """False alarms and missed faces, the worst first.
 
     Args:
         seen: What `ssd.metrics.evaluation.look` returned.
-        smallest: As for `ssd.evaluate`.
+        min_height: As for `ssd.evaluate`.
 
     Returns:
         Two lists of (path, box, text): boxes `[ymin, xmin, ymax, xmax]` in pixels. False alarms
@@ -53,12 +55,12 @@ def mistakes(seen, *, smallest=0.0):
     """
     alarms, misses = [], []
     for each in seen:
-        for judged in judge_photo(each, overlap=0.5):
+        for judged in judge_photo(each, iou_threshold=0.5):
             for score, _, index in judged[judged[:, 1] == 0]:
                 alarms.append((score, each.path, each.found.boxes[int(index)]))
         for box in each.boxes[~each.ignored & ~_answered(each)]:
             height = box[2] - box[0]
-            if height >= smallest * max(each.shape):
+            if height >= min_height * max(each.shape):
                 misses.append((height, each.path, box))
     alarms.sort(key=lambda row: -row[0])
     misses.sort(key=lambda row: -row[0])
@@ -71,10 +73,12 @@ def mistakes(seen, *, smallest=0.0):
 def _answered(seen):
     """Which true boxes something found overlaps by half or more, bool [n]."""
     answered = np.zeros(len(seen.boxes), bool)
-    for index, (box, kind) in enumerate(zip(seen.boxes, seen.classes, strict=True)):
-        alone = seen._replace(boxes=box[None], classes=np.array([kind]), ignored=np.array([False]))
+    for index, (box, class_id) in enumerate(zip(seen.boxes, seen.class_ids, strict=True)):
+        alone = seen._replace(
+            boxes=box[None], class_ids=np.array([class_id]), ignored=np.array([False])
+        )
         answered[index] = any(
-            (judged[:, 1] > 0).any() for judged in judge_photo(alone, overlap=0.5)
+            (judged[:, 1] > 0).any() for judged in judge_photo(alone, iou_threshold=0.5)
         )
     return answered
 
@@ -84,9 +88,9 @@ def _curves(axes, result, sizes):
     precision.step(result.recalls, result.precision, where="post")
     precision.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     roc.step(result.alarms, result.recalls, where="post")
-    limit = result.false_alarms * result.photos
+    limit = result.false_positives_per_image * result.photos
     roc.axvline(limit, linestyle=":", color="0.5")
-    roc.annotate(f" {result.false_alarms:g} a photo", (limit, 0.02), color="0.4")
+    roc.annotate(f" {result.false_positives_per_image:g} a photo", (limit, 0.02), color="0.4")
     roc.set(xlabel="false alarms", ylabel="recall", ylim=(0, 1.02))
     names = [f"{round(320 * least)}–{round(320 * greatest)}" for least, greatest, *_ in sizes[:-1]]
     names.append(f"over {round(320 * sizes[-1][0])}")

@@ -273,7 +273,7 @@ def _training(folder, config, detector):
         with Image.open(io.BytesIO(photo.encoded)) as opened:
             pixels = np.asarray(opened.convert("RGB"))
         if detector is None:
-            faces = photo.classes > 0
+            faces = photo.class_ids > 0
             boxes, scores = photo.boxes[faces] * np.tile(pixels.shape[:2], 2), photo.scores[faces]
         else:
             boxes, scores, _ = detector(pixels)

@@ -5,7 +5,7 @@ from keras import layers
 from ssd.nets.layers import NormalizedConvolution, added, channels, convolution
 
 
-def alexnet(images, width):
+def alexnet(images, width_multiplier):
     """The five convolutions of AlexNet, and its first dense layer as a sixth.
 
     What differs from the paper, and why:
@@ -28,7 +28,7 @@ def alexnet(images, width):
 
     Args:
         images: [batch, height, width, 3], values in [0, 1], sides multiples of 32.
-        width: Channels as a share of the original's 96, 256, 384, 384, 256.
+        width_multiplier: Channels as a share of the original's 96, 256, 384, 384, 256.
 
     Returns:
         Feature maps of stride 8, 16 and 32, finest first.
@@ -37,20 +37,20 @@ def alexnet(images, width):
         Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep Convolutional Neural
         Networks (2012), section 3.5.
     """
-    x = convolution(images, channels(96, width), 7, stride=4, name="conv1")
+    x = convolution(images, channels(96, width_multiplier), 7, stride=4, name="conv1")
     detail = x
     x = _pool(x, "pool1")
-    x = convolution(x, channels(256, width), 5, name="conv2")
-    detail = NormalizedConvolution(channels(256, width), 3, stride=2, start=0.0, name="detail")(
-        detail
-    )
+    x = convolution(x, channels(256, width_multiplier), 5, name="conv2")
+    detail = NormalizedConvolution(
+        channels(256, width_multiplier), 3, stride=2, start=0.0, name="detail"
+    )(detail)
     stride_8 = added(x, detail, name="conv2_detail")
     x = _pool(stride_8, "pool2")
-    x = convolution(x, channels(384, width), 3, name="conv3")
-    x = convolution(x, channels(384, width), 3, name="conv4")
-    stride_16 = convolution(x, channels(256, width), 3, name="conv5")
+    x = convolution(x, channels(384, width_multiplier), 3, name="conv3")
+    x = convolution(x, channels(384, width_multiplier), 3, name="conv4")
+    stride_16 = convolution(x, channels(256, width_multiplier), 3, name="conv5")
     x = _pool(stride_16, "pool5")
-    stride_32 = convolution(x, channels(384, width), 3, name="conv6")
+    stride_32 = convolution(x, channels(384, width_multiplier), 3, name="conv6")
     return [stride_8, stride_16, stride_32]
 
 

@@ -30,9 +30,9 @@ def added(x, y, *, name):
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, y]))
 
 
-def channels(count, width):
-    """`count` channels thinned by `width`, rounded up to a multiple of 8 as SIMD kernels like."""
-    return max(8, -int(-count * width // 8) * 8)
+def channels(count, width_multiplier):
+    """`count` channels thinned by `width_multiplier`, a multiple of 8 as SIMD kernels like."""
+    return max(8, -int(-count * width_multiplier // 8) * 8)
 
 
 @keras.saving.register_keras_serializable("ssd")
@@ -41,7 +41,7 @@ class NormalizedConvolution(layers.Layer):
 
     While training, each channel is normalized by the mean and variance of the batch. Otherwise
     by their running averages, and then both are one convolution: the scale goes into the kernel,
-    what is left is a constant. A layer that is `settled` trains in this form, too: that spares
+    what is left is a constant. A layer that is `frozen` trains in this form, too: that spares
     some ten passes over every map forth and back. For a model that has learned already, whose
     averages move no more, so that they need not be taken again.
 
@@ -53,7 +53,7 @@ class NormalizedConvolution(layers.Layer):
             finds a use for it.
 
     Attributes:
-        settled: Whether training leaves the running averages as they are, and uses them.
+        frozen: Whether training leaves the running averages as they are, and uses them.
 
     Call arguments:
         x: Feature map [batch, height, width, channels].
@@ -70,7 +70,7 @@ class NormalizedConvolution(layers.Layer):
     def __init__(self, channels, size, *, stride=1, start=1.0, **kwargs):
         super().__init__(**kwargs)
         self.channels, self.size, self.stride, self.start = channels, size, stride, start
-        self.settled = False
+        self.frozen = False
 
     def build(self, shape):
         """Make the weights; they stay float32 in half precision."""
@@ -90,7 +90,7 @@ class NormalizedConvolution(layers.Layer):
 
     def call(self, x, training=False):
         """The normalized convolution of a map."""
-        if not training or self.settled:
+        if not training or self.frozen:
             scale, shift = self._affine(self.mean, self.variance)
             # A constant of one value per channel is a bias: kernels add it on their way.
             return ops.add(self._convolve(x, self.kernel * scale), ops.cast(shift, x.dtype))

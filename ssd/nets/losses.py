@@ -8,6 +8,7 @@ from keras import ops
 
 import anchors
 from ssd.config import Config
+from ssd.old_names import renamed
 
 
 class LossTerms(NamedTuple):
@@ -17,7 +18,7 @@ class LossTerms(NamedTuple):
         confidence: Cross-entropy of positives and of mined negatives, per positive.
         location: Smooth L1 of the positives' offsets, per positive.
         extra: What the gate charged again, per positive (before its factor).
-        positives: Anchors that answer for a box, per photo.
+        positives: Anchors that are assigned to a box, per photo.
         unmatched: Share of the boxes that no anchor answers for.
     """
 
@@ -43,13 +44,14 @@ class MultiboxLoss(keras.losses.Loss):
         extra: Factor of that charge; 0 leaves it out. 1 doubles the offset loss of a confident
             anchor (where alpha is 1). What it does: docs/extra-offset-loss.md.
         alpha: Factor of the offset loss.
-        per_face: How far each face counts the same, in [0, 1]. At 0 each anchor does, as in the
-            paper; but with the recipe's Config a face of 13 pixels has 2 anchors and one of 30
-            pixels 12. A positive is weighed by the number of its face's anchors to the power of
-            -`per_face`, and all weights by what makes 1 of their mean; at 1, faces are even.
-        larger: Charge only the larger of L_conf and alpha · L_loc instead of their sum.
-        negatives: Background anchors that count per positive: the hardest of each photo.
-        least_negatives: Background anchors that count in a photo without a face.
+        balance_objects: How far each face counts the same, in [0, 1]. At 0 each anchor does, as
+            in the paper; but with the recipe's Config a face of 13 pixels has 2 anchors and one of
+            30 pixels 12. A positive is weighed by the number of its face's anchors to the power of
+            -`balance_objects`, and all weights by what makes 1 of their mean; at 1, faces are even.
+        combine: "sum", or "max" to charge only the larger of L_conf and alpha · L_loc.
+        negatives_per_positive: Background anchors that count per positive, the hardest of
+            each photo.
+        min_negatives_per_image: Background anchors that count in a photo without a face.
         focal: If given, nothing is mined: every anchor that is not ignored counts, weighed by
             (1 - its predicted confidence for its class) to the power of `focal` (2, say), and
             positives by 1/4 against 3/4 for background.
@@ -74,10 +76,10 @@ class MultiboxLoss(keras.losses.Loss):
         gate=0.999,
         extra=1.0,
         alpha=1.0,
-        per_face=0.0,
-        larger=False,
-        negatives=3,
-        least_negatives=8,
+        balance_objects=0.0,
+        combine="sum",
+        negatives_per_positive=3,
+        min_negatives_per_image=8,
         focal=None,
         name="multibox_loss",
     ):
@@ -87,18 +89,22 @@ class MultiboxLoss(keras.losses.Loss):
             "gate": gate,
             "extra": extra,
             "alpha": alpha,
-            "per_face": per_face,
-            "larger": larger,
-            "negatives": negatives,
-            "least_negatives": least_negatives,
+            "balance_objects": balance_objects,
+            "combine": combine,
+            "negatives_per_positive": negatives_per_positive,
+            "min_negatives_per_image": min_negatives_per_image,
             "focal": focal,
         }
         if not 0 < gate <= 1:
             raise ValueError(f"MultiboxLoss gate: wanted a confidence in (0, 1], got {gate}")
-        if per_face > 1:
-            raise ValueError(f"MultiboxLoss per_face: wanted a number in [0, 1], got {per_face}")
+        if combine not in ("sum", "max"):
+            raise ValueError(f'MultiboxLoss combine: wanted "sum" or "max", got {combine!r}')
+        if balance_objects > 1:
+            raise ValueError(
+                f"MultiboxLoss balance_objects: wanted a number in [0, 1], got {balance_objects}"
+            )
         for option, value in self.options.items():
-            if value is not None and value < 0:
+            if option != "combine" and value is not None and value < 0:
                 raise ValueError(f"MultiboxLoss {option}: wanted 0 or more, got {value}")
         self.grid = ops.convert_to_numpy(anchors.grid(config.feature_shapes, config.anchor_shapes))
 
@@ -108,7 +114,7 @@ class MultiboxLoss(keras.losses.Loss):
 
     def total(self, terms):
         """The loss that these terms add up to."""
-        join = ops.maximum if self.options["larger"] else ops.add
+        join = ops.maximum if self.options["combine"] == "max" else ops.add
         both = join(terms.confidence, self.options["alpha"] * terms.location)
         return both + self.options["extra"] * terms.extra
 
@@ -122,8 +128,8 @@ class MultiboxLoss(keras.losses.Loss):
         match = anchors.match(
             self.grid,
             boxes,
-            positive=self.config.positive,
-            negative=self.config.negative,
+            positive_iou=self.config.positive_iou,
+            negative_iou=self.config.negative_iou,
             ignore=classes < 0,
         )
         positive = ops.cast(match.positive, "float32")  # [batch, anchors]
@@ -142,8 +148,8 @@ class MultiboxLoss(keras.losses.Loss):
                 cross_entropy,
                 negative,
                 ops.maximum(
-                    self.options["negatives"] * ops.sum(positive, axis=-1),
-                    self.options["least_negatives"],
+                    self.options["negatives_per_positive"] * ops.sum(positive, axis=-1),
+                    self.options["min_negatives_per_image"],
                 ),
             )
             charged = weight + ops.cast(mined, "float32")
@@ -170,10 +176,10 @@ class MultiboxLoss(keras.losses.Loss):
 
     def _face_weights(self, match, answers):
         """What each positive counts for, [batch, anchors]; on average over the positives, 1."""
-        if not self.options["per_face"]:
+        if not self.options["balance_objects"]:
             return 1.0
         count = ops.cast(ops.take_along_axis(answers, match.box, axis=1), "float32")
-        weights = ops.power(ops.maximum(count, 1.0), -self.options["per_face"])
+        weights = ops.power(ops.maximum(count, 1.0), -self.options["balance_objects"])
         positive = ops.cast(match.positive, "float32")
         total = ops.sum(positive * weights)
         return weights * ops.sum(positive) / ops.maximum(total, 1e-6)
@@ -185,8 +191,8 @@ class MultiboxLoss(keras.losses.Loss):
     @classmethod
     def from_config(cls, config):
         """The loss that `get_config` described."""
-        options = {word: value for word, value in config.items() if word != "config"}
-        return cls(Config.from_dict(config["config"]), **options)
+        options = renamed(config)
+        return cls(Config.from_dict(options.pop("config")), **options)
 
 
 def smooth_l1(x):
@@ -264,7 +270,7 @@ def _number(marks):
 
 
 def _answers(match, shape):
-    """How many anchors answer for each box, int32 [batch, boxes]."""
+    """How many anchors are assigned to each box, int32 [batch, boxes]."""
     batch, boxes = shape
     row = ops.arange(batch, dtype="int32")[:, None] * boxes + ops.cast(match.box, "int32")
     answers = ops.segment_sum(

@@ -12,7 +12,8 @@ from ssd.config import Config
 from ssd.nets import backbones
 from ssd.nets.layers import NormalizedConvolution, added, channels, convolution
 from ssd.nets.losses import LossTerms, MultiboxLoss
-from ssd.nets.photometric import Light
+from ssd.nets.photometric import PhotometricAugmentation
+from ssd.old_names import renamed
 
 # A fresh model calls an anchor background with this confidence. It mostly is, and starting
 # at one half would let the first steps be about nothing else (Lin et al., Focal Loss, 3.3).
@@ -35,13 +36,13 @@ class SSD(keras.Model):
 
     Attributes:
         config: As given.
-        training: How the model was trained: a dictionary that JSON can hold, which `ssd.train`
+        provenance: How the model was trained: a dictionary that JSON can hold, which `ssd.train`
             fills and every file the model is saved to keeps, `.tflite` files as well. Empty for
             a fresh model.
 
     Example:
         >>> import ssd
-        >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width=0.1))
+        >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width_multiplier=0.1))
         >>> tuple(model.output_shape)
         (None, 304, 6)
 
@@ -55,7 +56,7 @@ class SSD(keras.Model):
         images = keras.Input((*config.image_size, 3), name="images")
         super().__init__(inputs=images, outputs=_network(images, config), **kwargs)
         self.config = config
-        self.training = {}
+        self.provenance = {}
         self.term_means = {name: keras.metrics.Mean(name=name) for name in LossTerms._fields}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
@@ -67,7 +68,7 @@ class SSD(keras.Model):
             mean.update_state(getattr(terms, name))
         return _per_replica(y, self.loss.total(terms) + sum(self.losses))
 
-    def settle(self):
+    def freeze_normalization(self):
         """From here on, train with the normalization that the model has learned so far.
 
         A step is quicker then, for the normalization is part of the convolutions. For a model
@@ -76,7 +77,7 @@ class SSD(keras.Model):
         """
         for layer in self.layers:
             if isinstance(layer, NormalizedConvolution):
-                layer.settled = True
+                layer.frozen = True
 
     def get_config(self):
         """Config and training as plain values, from which `from_config` builds the model again."""
@@ -84,14 +85,15 @@ class SSD(keras.Model):
             "config": dataclasses.asdict(self.config),
             "name": self.name,
             # By way of JSON, because Keras wraps the dictionaries that a model holds.
-            "training": json.loads(json.dumps(self.training)),
+            "provenance": json.loads(json.dumps(self.provenance)),
         }
 
     @classmethod
     def from_config(cls, config):
         """The untrained model that `get_config` described."""
+        config = renamed(config)
         model = cls(Config.from_dict(config["config"]), name=config["name"])
-        model.training = config.get("training", {})
+        model.provenance = config.get("provenance", {})
         return model
 
 
@@ -135,11 +137,13 @@ def load(path):
 def _network(images, config):
     # Light changes while training only. Scaling is in the model, too: photos travel as bytes, and
     # no caller can forget it.
-    x = Light(name="light")(images)
+    x = PhotometricAugmentation(name="light")(images)
     x = layers.Rescaling(1 / 255, name="scale")(x)
-    maps = getattr(backbones, config.backbone)(x, config.width)
-    maps = _context(maps, channels(256, config.width), channels(128, config.width))
-    maps[0] = _block(maps[0], channels(192, config.width), name="fine")
+    maps = getattr(backbones, config.backbone)(x, config.width_multiplier)
+    maps = _context(
+        maps, channels(256, config.width_multiplier), channels(128, config.width_multiplier)
+    )
+    maps[0] = _block(maps[0], channels(192, config.width_multiplier), name="fine")
     heads = [
         _head(x, level, len(sizes), config)
         for level, (x, sizes) in enumerate(zip(maps, config.anchor_sizes, strict=True))

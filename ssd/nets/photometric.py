@@ -3,7 +3,7 @@
 Each change is a pure function of images, float [batch, height, width, 3] with values in
 [0, 255], and of numbers drawn for each photo, [batch]. None moves a pixel's content, so boxes
 stay right; what is black stays black (but for a blur's edge), so that padding does.
-`Light` draws the numbers.
+`PhotometricAugmentation` draws the numbers.
 """
 
 import math
@@ -175,7 +175,7 @@ def _lit(images):
 
 
 @keras.saving.register_keras_serializable("ssd")
-class Light(keras.layers.Layer):
+class PhotometricAugmentation(keras.layers.Layer):
     """Draws other light, blur and noise for half of a batch; serving passes through it.
 
     Args:

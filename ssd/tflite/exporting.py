@@ -16,6 +16,7 @@ import numpy as np
 
 import anchors
 from anchors.coding import VARIANCES
+from ssd import atomic
 from ssd.nets.model import SSD
 from ssd.tflite.metadata import describe
 from ssd.tflite.ranges import fit_ranges
@@ -36,11 +37,11 @@ _OUTPUTS = {
     "logits": "For each anchor, logits of background and the classes; their softmax is the scores.",
 }
 _FILES = {
-    "model.json": "Config, variances, preprocessing and training.",
+    "model.json": "Config, variances, preprocessing and provenance.",
     "anchors.npy": "float32 [anchors, 4], ymin xmin ymax xmax on the unit square of the input.",
     "labels.txt": "Names of the classes, background first, one to a line.",
 }
-# What int8 outputs reach. An anchor that is to answer for a face is asked for offsets of less than
+# What int8 outputs reach. An anchor that is assigned to a face is asked for offsets of less than
 # 5 (at an overlap of 0.4, a centre 4.3 away or a size 4.6), and a score of 1 / (1 + exp(-16)) is 1.
 _LIMITS = {"offsets": 5.0, "logits": 8.0}
 # More photos than this move int8 ranges no more.
@@ -83,10 +84,9 @@ def export(model, path, *, precision="int8", calibration=None):
     else:
         flatbuffer = _convert_elsewhere(model, precision, images)
 
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(flatbuffer)
-    _append_archive(partial, model, precision)
-    os.replace(partial, path)
+    with atomic.whole(path) as temporary:
+        temporary.write_bytes(flatbuffer)
+        _append_archive(temporary, model, precision)
     return path
 
 
@@ -215,7 +215,7 @@ def _append_archive(path, model, precision):
         "variances": list(VARIANCES),
         "preprocessing": _PREPROCESSING,
         "version": _version(),
-        "training": model.training,
+        "provenance": model.provenance,
     }
     rows = io.BytesIO()
     np.save(rows, keras.ops.convert_to_numpy(grid).astype(np.float32))

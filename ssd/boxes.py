@@ -1,0 +1,90 @@
+"""Boxes in NumPy: areas and overlaps. A box is `[ymin, xmin, ymax, xmax]` (`anchors/boxes.py`)."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def area(boxes: ArrayLike) -> np.ndarray:
+    """Areas of boxes; 0 where the corners are the wrong way round.
+
+    Args:
+        boxes: [..., 4] `[ymin, xmin, ymax, xmax]` in any unit.
+
+    Returns:
+        float [...], in that unit squared.
+
+    Example:
+        >>> area([[0, 0, 2, 3], [5, 5, 4, 6]])
+        array([6., 0.])
+    """
+    boxes = np.asarray(boxes, _float(boxes))
+    return np.clip(boxes[..., 2:] - boxes[..., :2], 0, None).prod(axis=-1)
+
+
+def shared_area(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+    """Areas that the boxes of one list share with those of another.
+
+    Args:
+        a: [m, 4] `[ymin, xmin, ymax, xmax]` in any unit.
+        b: [n, 4] in the same unit.
+
+    Returns:
+        float [m, n].
+
+    Example:
+        >>> shared_area([[0, 0, 2, 2]], [[1, 1, 3, 3], [5, 5, 6, 6]])
+        array([[1., 0.]])
+    """
+    a, b = _rows(a), _rows(b)
+    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
+    return np.clip(high - low, 0, None).prod(axis=-1)
+
+
+def iou(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+    """Intersection over union of the boxes of two lists.
+
+    Args:
+        a: [m, 4] `[ymin, xmin, ymax, xmax]` in any unit.
+        b: [n, 4] in the same unit.
+
+    Returns:
+        float [m, n], in [0, 1]; 0 where a box has no area.
+
+    Example:
+        >>> iou([[0, 0, 2, 2]], [[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]]).round(2)
+        array([[1.  , 0.33, 0.  ]])
+    """
+    a, b = _rows(a), _rows(b)
+    shared = shared_area(a, b)
+    union = area(a)[:, None] + area(b) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
+
+
+def covered(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+    """The share of each box of one list that each box of another covers.
+
+    Args:
+        a: [m, 4] `[ymin, xmin, ymax, xmax]` in any unit.
+        b: [n, 4] in the same unit.
+
+    Returns:
+        float [m, n], in [0, 1]; 0 where a box of `a` has no area.
+
+    Example:
+        >>> covered([[0, 0, 2, 2]], [[0, 0, 9, 1]])
+        array([[0.5]])
+    """
+    a, b = _rows(a), _rows(b)
+    shared = shared_area(a, b)
+    own = np.broadcast_to(area(a)[:, None], shared.shape)
+    return np.divide(shared, own, out=np.zeros_like(shared), where=own > 0)
+
+
+def _rows(boxes: ArrayLike) -> np.ndarray:
+    """As an array [n, 4] of floats; an empty list has no boxes."""
+    return np.asarray(boxes, _float(boxes)).reshape(-1, 4)
+
+
+def _float(boxes: ArrayLike) -> type:
+    """float32 stays what it is; all else becomes float64."""
+    return np.float32 if getattr(boxes, "dtype", None) == np.float32 else np.float64

@@ -1,0 +1,71 @@
+"""`dataset.json`: what a folder of labels is and where it comes from."""
+
+import json
+import pathlib
+
+from ssd import atomic
+
+SCHEMA = 1
+
+
+def write(folder, about):
+    """Writes `dataset.json`: what the labels of a folder are and where they come from.
+
+    Args:
+        folder: A folder of labels.
+        about: A dictionary that JSON can hold, such as `classes`, `teacher`, `thresholds`,
+            `source` and `counts`. The schema version is added.
+    """
+    text = json.dumps({"schema": SCHEMA, **about}, indent=2) + "\n"
+    atomic.write_text(pathlib.Path(folder) / "dataset.json", text)
+
+
+def read(folder):
+    """What `write` wrote, without the schema version.
+
+    Raises:
+        ValueError: If the folder holds no `dataset.json`, or one that this version cannot read.
+    """
+    path = pathlib.Path(folder) / "dataset.json"
+    try:
+        about = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{folder}: wanted a folder of labels, found no dataset.json") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: wanted JSON, got something else ({error})") from None
+    if not isinstance(about, dict) or about.pop("schema", None) != SCHEMA:
+        raise ValueError(f"{path}: wanted a dataset.json of schema {SCHEMA}, got another")
+    return about
+
+
+def claim(folder, about):
+    """Makes sure that a folder is free for a dataset, or holds an earlier run of the same one.
+
+    Args:
+        folder: Where labels are to be written; need not exist.
+        about: What decides the labels, as `write` takes it.
+
+    Returns:
+        What the earlier run wrote to `dataset.json`, or None if the folder is free.
+
+    Raises:
+        ValueError: If the folder holds other labels, or is a file; the message names the first
+            difference.
+    """
+    folder = pathlib.Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: wanted a folder for the labels, it is a file")
+    if not (folder / "dataset.json").exists():
+        if any(folder.glob("shard-*.tfrecord")):
+            raise ValueError(
+                f"{folder}: wanted a new folder, it holds shards without a dataset.json"
+            )
+        return None
+    earlier = read(folder)
+    for field, value in about.items():
+        if earlier.get(field) != value:
+            raise ValueError(
+                f"{folder} holds another dataset: its {field} is {earlier.get(field)!r}, "
+                f"wanted {value!r}; name another folder"
+            )
+    return earlier
