@@ -27,7 +27,7 @@ from recipe import ALPHA, BALANCE_OBJECTS, BATCHES, CONFIG, RATES, SMALLEST
 import ssd
 from ssd import atomic
 from ssd.boxes import iou
-from ssd.metrics.evaluation import Seen, measure, read_truth
+from ssd.metrics.evaluation import PhotoResult, evaluate_results, read_truth
 
 LOSSES = {
     "extra 0": {"extra": 0.0},
@@ -114,14 +114,16 @@ def look(detector, photos, truth):
         A dictionary with the words of `FIGURES`, the `best` IoU that any box of a face has on
         average, and the number of `faces` that had a box at all.
     """
-    seen, chosen, best = [], [], []
+    results, chosen, best = [], [], []
     for path, shape, boxes, classes, ignored in read_truth(truth, photos):
         photo = ssd.read_photo(path)
         boxes = boxes * np.tile(np.divide(photo.shape[:2], shape), 2)
         raw = detector.decode(
             *detector.forward(detector.prepare(photo)), photo.shape, score_threshold=FLOOR
         )
-        seen.append(Seen(path, photo.shape[:2], boxes, classes, ignored, detector.suppress(raw)))
+        results.append(
+            PhotoResult(path, photo.shape[:2], boxes, classes, ignored, detector.suppress(raw))
+        )
         large = boxes[:, 2] - boxes[:, 0] >= SMALLEST * max(photo.shape[:2])
         if not len(raw.boxes) or not len(boxes):
             continue
@@ -133,7 +135,7 @@ def look(detector, photos, truth):
                 chosen.append(table[own[raw.scores[own].argmax()], index])
                 best.append(table[own, index].max())
     chosen, best = np.array(chosen), np.array(best)
-    measured = measure(seen, min_height=SMALLEST)
+    measured = evaluate_results(results, min_height=SMALLEST)
     return {
         "iou": float(chosen.mean()) if len(chosen) else 0.0,
         "best": float(best.mean()) if len(best) else 0.0,

@@ -1,6 +1,7 @@
 """`python -m ssd`: the road from labels to boxes, without writing code."""
 
 import argparse
+import contextlib
 import pathlib
 import sys
 
@@ -57,25 +58,34 @@ def _train(options):
 
 def _evaluate(options):
     from ssd.detect.detector import Detector
-    from ssd.metrics.evaluation import look, measure
+    from ssd.metrics.evaluation import evaluate_results, run_detector
 
     detector = Detector(options.model, threads=options.threads)
-    seen = look(detector, options.photos, options.truth, progress=_bar)
-    print(measure(seen, min_height=options.min_height))
+    with _bar() as progress:
+        results = run_detector(detector, options.photos, options.truth, progress=progress)
+    print(evaluate_results(results, min_height=options.min_height))
     if options.report:
-        from ssd.metrics.report import report
+        from ssd.metrics.report import draw_report
 
-        report(seen, options.report, min_height=options.min_height)
+        draw_report(results, options.report, min_height=options.min_height)
         print(f"report: {options.report}")
 
 
-def _bar(photos):
-    """A progress bar over photos; none where nobody looks, or on a board without tqdm."""
+@contextlib.contextmanager
+def _bar():
+    """A `progress(done, total)` that draws a bar; None where nobody looks, or without tqdm."""
     try:
         from tqdm import tqdm
     except ImportError:
-        return photos
-    return tqdm(photos, unit="photo", disable=not sys.stderr.isatty())
+        yield None
+        return
+    with tqdm(unit="photo", disable=not sys.stderr.isatty()) as bar:
+
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
 
 
 def _export(options):

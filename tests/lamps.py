@@ -20,7 +20,7 @@ CELL = 8
 
 
 def config(classes=("lamp",)):
-    return Config(image_size=(64, 96), class_ids=classes)
+    return Config(image_size=(64, 96), classes=classes)
 
 
 def cells():

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from ssd.detect.detector import Detections
-from ssd.metrics.evaluation import by_size, evaluate, judge, look, precision_recall, read_truth
+from ssd.metrics.evaluation import (
+    evaluate,
+    evaluate_sizes,
+    judge,
+    precision_recall,
+    read_truth,
+    run_detector,
+)
 
 NONE_IGNORED = np.array([False])
 
@@ -137,7 +144,7 @@ def test_figures_agree_with_pycocotools(scene):
     assert result.recalls[-1] == pytest.approx(theirs.eval["recall"][0, 0, 0, -1], abs=1e-6)
     # FDDB's curve: hits over false alarms, at each score.
     hits = result.recalls * result.faces
-    np.testing.assert_allclose(result.precision, hits / (hits + result.alarms))
+    np.testing.assert_allclose(result.precision, hits / (hits + result.false_positives))
 
 
 def test_recall_is_read_where_the_false_alarms_allow_it(scene):
@@ -164,7 +171,7 @@ def test_small_faces_can_be_left_out(scene):
 
 def test_by_size_agrees_with_pycocotools(scene):
     detector, photos, truth, answers = scene
-    rows = by_size(look(detector, photos, truth))
+    rows = evaluate_sizes(run_detector(detector, photos, truth))
     assert sum(faces for _, _, faces, _ in rows) == evaluate(detector, photos, truth).faces
     # Their ranges are areas. With square faces in them a range of heights is one of areas.
     squares = json.loads(truth.read_text())
@@ -178,9 +185,9 @@ def test_by_size_agrees_with_pycocotools(scene):
         answers[index] = Detections(boxes, answer.scores, answer.class_ids)
     low, high = 0.2 * 120, 0.4 * 120
     theirs = coco_evaluation(truth, answers, area=(low**2, high**2 - 1e-3))
-    ours = by_size(look(lambda photo, *, score_threshold: answers[photo[0, 0, 0]], photos, truth))[
-        3
-    ]
+    ours = evaluate_sizes(
+        run_detector(lambda photo, *, score_threshold: answers[photo[0, 0, 0]], photos, truth)
+    )[3]
     assert ours[:2] == (0.2, 0.4)
     assert ours[3] == pytest.approx(theirs.eval["precision"][0, :, 0, 0, -1].mean(), abs=2e-3)
     assert ours[2] > 10

@@ -19,7 +19,7 @@ _FLOOR = 0.02
 _SIZES = (0.0, 0.05, 0.1, 0.2, 0.4, np.inf)
 
 
-class Seen(NamedTuple):
+class PhotoResult(NamedTuple):
     """One labelled photo, and what a detector found in it.
 
     Attributes:
@@ -48,13 +48,14 @@ class Evaluation(NamedTuple):
         ap50: Average precision where a hit overlaps its box by 0.5 (IoU) or more: the area
             under the precision envelope, all points.
         ap75: The same at 0.75.
-        recall: Share of the boxes found at no more than that many false alarms a photo (IoU 0.5).
-        false_positives_per_image: False alarms per photo that `recall` stands for.
+        recall: Share of the boxes found at no more than that many false
+            positives a photo (IoU 0.5).
+        false_positives_per_image: False positives per photo that `recall` stands for.
         mean_iou: Mean overlap of the hits with their boxes.
         scores: Each distinct score, highest first [points].
         precision: Precision of what scores as much or more [points].
         recalls: Recall of the same [points].
-        alarms: Number of false alarms among the same [points]; recall over this is the
+        false_positives: Number of false positives among the same [points]; recall over this is the
             discrete ROC curve of FDDB.
     """
 
@@ -68,13 +69,14 @@ class Evaluation(NamedTuple):
     scores: np.ndarray
     precision: np.ndarray
     recalls: np.ndarray
-    alarms: np.ndarray
+    false_positives: np.ndarray
 
     def __str__(self):
         return (
             f"{self.photos} photos, {self.faces} faces: "
             f"AP50 {self.ap50:.3f}, AP75 {self.ap75:.3f}, "
-            f"recall {self.recall:.3f} at {self.false_positives_per_image:g} false alarms a photo, "
+            f"recall {self.recall:.3f} at {self.false_positives_per_image:g} false positives "
+            f"a photo, "
             f"mean IoU of hits {self.mean_iou:.3f}"
         )
 
@@ -95,8 +97,8 @@ def evaluate(
             there is neither right nor wrong.
         min_height: Height of a box as a share of the photo's long side under which it is
             ignored, in [0, 1]. 0.05 is 16 px at 320.
-        false_positives_per_image: False alarms per photo at which recall is read.
-        progress: Called with the list of photos, returns an iterable over it (tqdm, say).
+        false_positives_per_image: False positives per photo at which recall is read.
+        progress: Called after each photo as `progress(done, total)`.
 
     Returns:
         An `Evaluation`.
@@ -104,45 +106,49 @@ def evaluate(
     Raises:
         ValueError: If the truth is no COCO JSON, or names photos that are not in the folder.
     """
-    seen = look(detector, photos, truth, progress=progress)
-    return measure(seen, min_height=min_height, false_positives_per_image=false_positives_per_image)
+    results = run_detector(detector, photos, truth, progress=progress)
+    return evaluate_results(
+        results, min_height=min_height, false_positives_per_image=false_positives_per_image
+    )
 
 
-def look(detector, photos, truth, *, progress=None):
-    """What a detector finds in each photo of a truth file: a list of `Seen`.
+def run_detector(detector, photos, truth, *, progress=None):
+    """What a detector finds in each photo of a truth file: a list of `PhotoResult`.
 
     Args and errors are those of `evaluate`.
     """
-    labelled, seen = read_truth(truth, photos), []
-    for path, shape, boxes, classes, ignored in progress(labelled) if progress else labelled:
+    labelled, results = read_truth(truth, photos), []
+    for done, (path, shape, boxes, classes, ignored) in enumerate(labelled, 1):
         photo = read_photo(path)
         # Labels may be of the photo as it was stored, scaled down.
         boxes = boxes * np.tile(np.divide(photo.shape[:2], shape), 2)
         found = detector(photo, score_threshold=_FLOOR)
-        seen.append(Seen(path, photo.shape[:2], boxes, classes, ignored, found))
-    return seen
+        results.append(PhotoResult(path, photo.shape[:2], boxes, classes, ignored, found))
+        if progress:
+            progress(done, len(labelled))
+    return results
 
 
-def measure(seen, *, min_height=0.0, false_positives_per_image=0.1):
-    """The figures for what was seen: an `Evaluation`.
+def evaluate_results(results, *, min_height=0.0, false_positives_per_image=0.1):
+    """The figures for what a detector found: an `Evaluation`.
 
     Args:
-        seen: What `look` returned.
+        results: What `run_detector` returned.
         min_height: As for `evaluate`.
         false_positives_per_image: As for `evaluate`.
     """
-    seen = [_without(each, min_height, np.inf) for each in seen]
-    faces = sum(int((~each.ignored).sum()) for each in seen)
-    at50 = [judged for each in seen for judged in judge_photo(each, iou_threshold=0.5)]
-    at75 = [judged for each in seen for judged in judge_photo(each, iou_threshold=0.75)]
+    results = [_without(each, min_height, np.inf) for each in results]
+    faces = sum(int((~each.ignored).sum()) for each in results)
+    at50 = [judged for each in results for judged in judge_photo(each, iou_threshold=0.5)]
+    at75 = [judged for each in results for judged in judge_photo(each, iou_threshold=0.75)]
     scores, precision, recalls, ap50 = precision_recall(at50, faces)
     rows = np.concatenate([np.zeros((0, 3)), *at50])
     wrong = np.sort(rows[rows[:, 1] == 0, 0])
-    alarms = len(wrong) - np.searchsorted(wrong, scores)  # at or above each score
-    allowed = np.flatnonzero(alarms <= false_positives_per_image * len(seen))
+    false_positives = len(wrong) - np.searchsorted(wrong, scores)  # at or above each score
+    allowed = np.flatnonzero(false_positives <= false_positives_per_image * len(results))
     hits = rows[rows[:, 1] > 0, 1]
     return Evaluation(
-        photos=len(seen),
+        photos=len(results),
         faces=faces,
         ap50=ap50,
         ap75=precision_recall(at75, faces)[3],
@@ -152,18 +158,18 @@ def measure(seen, *, min_height=0.0, false_positives_per_image=0.1):
         scores=scores,
         precision=precision,
         recalls=recalls,
-        alarms=alarms,
+        false_positives=false_positives,
     )
 
 
-def by_size(seen):
+def evaluate_sizes(results):
     """Average precision at IoU 0.5 for faces of one size at a time.
 
     As COCO does for its areas: faces of other sizes are regions to ignore, and so are false
-    alarms of other sizes.
+    false positives of other sizes.
 
     Args:
-        seen: What `look` returned.
+        results: What `run_detector` returned.
 
     Returns:
         A list of (least, greatest, faces, average precision); sizes are heights as shares of
@@ -172,7 +178,7 @@ def by_size(seen):
     rows = []
     for least, greatest in itertools.pairwise(_SIZES):
         judged, faces = [], 0
-        for each in (_without(each, least, greatest) for each in seen):
+        for each in (_without(each, least, greatest) for each in results):
             faces += int((~each.ignored).sum())
             boxes = each.found.boxes
             shares = (boxes[:, 2] - boxes[:, 0]) / max(each.shape)
@@ -184,30 +190,33 @@ def by_size(seen):
     return rows
 
 
-def judge_photo(seen, *, iou_threshold):
+def judge_photo(photo, *, iou_threshold):
     """What `judge` says of a photo, class by class: a list of its arrays.
 
     The third column counts through all that was found in the photo.
     """
-    result = []
-    for class_id in np.union1d(seen.found.class_ids, seen.class_ids):
-        mine, yours = np.flatnonzero(seen.found.class_ids == class_id), seen.class_ids == class_id
+    judged_of_classes = []
+    for class_id in np.union1d(photo.found.class_ids, photo.class_ids):
+        mine, yours = (
+            np.flatnonzero(photo.found.class_ids == class_id),
+            photo.class_ids == class_id,
+        )
         judged = judge(
-            seen.found.boxes[mine],
-            seen.found.scores[mine],
-            seen.boxes[yours],
-            seen.ignored[yours],
+            photo.found.boxes[mine],
+            photo.found.scores[mine],
+            photo.boxes[yours],
+            photo.ignored[yours],
             iou_threshold=iou_threshold,
         )
         judged[:, 2] = mine[judged[:, 2].astype(int)]
-        result.append(judged)
-    return result
+        judged_of_classes.append(judged)
+    return judged_of_classes
 
 
-def _without(seen, least, greatest):
+def _without(photo, least, greatest):
     """The photo with faces outside a range of sizes turned into regions to ignore."""
-    shares = (seen.boxes[:, 2] - seen.boxes[:, 0]) / max(seen.shape)
-    return seen._replace(ignored=seen.ignored | (shares < least) | (shares >= greatest))
+    shares = (photo.boxes[:, 2] - photo.boxes[:, 0]) / max(photo.shape)
+    return photo._replace(ignored=photo.ignored | (shares < least) | (shares >= greatest))
 
 
 def read_truth(truth, photos):
@@ -258,7 +267,7 @@ def judge(boxes, scores, truth, ignored, *, iou_threshold):
 
     Each box, best score first, takes the free true box that it overlaps most, if it overlaps
     it by `iou_threshold` or more. Failing that, a box of which a region to ignore covers that share
-    does not count at all. All others are false alarms. This is COCO's rule for crowds.
+    does not count at all. All others are false positives. This is COCO's rule for crowds.
 
     Args:
         boxes: Found, [n, 4] `[ymin, xmin, ymax, xmax]`.
@@ -269,7 +278,7 @@ def judge(boxes, scores, truth, ignored, *, iou_threshold):
 
     Returns:
         float [k, 3] with k <= n, best score first: score, IoU with the face it hit or 0 for a
-        false alarm, and index among what was found.
+        false positive, and index among what was found.
 
     Example:
         >>> found = np.array([[0, 0, 10, 10], [0, 0, 10, 9]])

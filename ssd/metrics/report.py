@@ -2,23 +2,23 @@
 
 import numpy as np
 
-from ssd.metrics.evaluation import by_size, judge_photo, measure
+from ssd.metrics.evaluation import evaluate_results, evaluate_sizes, judge_photo
 from ssd.photos.reading import read_photo
 
 _SHOWN = 12  # mistakes of each kind
 _AROUND = 1.0  # what is shown of the photo around a box, in sizes of the box
 
 
-def report(seen, path, *, min_height=0.0, false_positives_per_image=0.1):
-    """Draw what was seen into one PNG file.
+def draw_report(results, path, *, min_height=0.0, false_positives_per_image=0.1):
+    """Draw what a detector found, and what not, into one PNG file.
 
-    Above: precision over recall, recall over the number of false alarms (the discrete ROC curve
-    of FDDB), and average precision by size of face. Below: the surest false alarms and the
+    Above: precision over recall, recall over the number of false positives (the discrete ROC curve
+    of FDDB), and average precision by size of face. Below: the surest false positives and the
     largest faces missed, each with what is around it. A face counts as missed if nothing at
-    any score answers for it.
+    any score overlaps it enough.
 
     Args:
-        seen: What `ssd.metrics.evaluation.look` returned.
+        results: What `ssd.metrics.evaluation.run_detector` returned.
         path: PNG file to write.
         min_height: As for `ssd.evaluate`.
         false_positives_per_image: As for `ssd.evaluate`.
@@ -28,33 +28,33 @@ def report(seen, path, *, min_height=0.0, false_positives_per_image=0.1):
     """
     from matplotlib.figure import Figure
 
-    result = measure(
-        seen, min_height=min_height, false_positives_per_image=false_positives_per_image
+    result = evaluate_results(
+        results, min_height=min_height, false_positives_per_image=false_positives_per_image
     )
     figure = Figure(figsize=(13, 9), layout="constrained")
     figure.suptitle(str(result), x=0.01, ha="left", fontsize=11)
     above, alarms_part, misses_part = figure.subfigures(3, 1, height_ratios=[2, 1, 1])
-    _curves(above.subplots(1, 3), result, by_size(seen))
-    alarms, misses = mistakes(seen, min_height=min_height)
-    _crops(alarms_part, "False alarms, surest first", alarms)
+    _curves(above.subplots(1, 3), result, evaluate_sizes(results))
+    alarms, misses = find_mistakes(results, min_height=min_height)
+    _crops(alarms_part, "False positives, surest first", alarms)
     _crops(misses_part, "Missed, largest first", misses)
     figure.savefig(path, dpi=100)
     return result
 
 
-def mistakes(seen, *, min_height=0.0):
-    """False alarms and missed faces, the worst first.
+def find_mistakes(results, *, min_height=0.0):
+    """False positives and missed faces, the worst first.
 
     Args:
-        seen: What `ssd.metrics.evaluation.look` returned.
+        results: What `ssd.metrics.evaluation.run_detector` returned.
         min_height: As for `ssd.evaluate`.
 
     Returns:
-        Two lists of (path, box, text): boxes `[ymin, xmin, ymax, xmax]` in pixels. False alarms
+        Two lists of (path, box, text): boxes `[ymin, xmin, ymax, xmax]` in pixels. False positives
         come by falling score, missed faces by falling height.
     """
     alarms, misses = [], []
-    for each in seen:
+    for each in results:
         for judged in judge_photo(each, iou_threshold=0.5):
             for score, _, index in judged[judged[:, 1] == 0]:
                 alarms.append((score, each.path, each.found.boxes[int(index)]))
@@ -70,11 +70,11 @@ def mistakes(seen, *, min_height=0.0):
     )
 
 
-def _answered(seen):
+def _answered(results):
     """Which true boxes something found overlaps by half or more, bool [n]."""
-    answered = np.zeros(len(seen.boxes), bool)
-    for index, (box, class_id) in enumerate(zip(seen.boxes, seen.class_ids, strict=True)):
-        alone = seen._replace(
+    answered = np.zeros(len(results.boxes), bool)
+    for index, (box, class_id) in enumerate(zip(results.boxes, results.class_ids, strict=True)):
+        alone = results._replace(
             boxes=box[None], class_ids=np.array([class_id]), ignored=np.array([False])
         )
         answered[index] = any(
@@ -87,11 +87,11 @@ def _curves(axes, result, sizes):
     precision, roc, bars = axes
     precision.step(result.recalls, result.precision, where="post")
     precision.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
-    roc.step(result.alarms, result.recalls, where="post")
+    roc.step(result.false_positives, result.recalls, where="post")
     limit = result.false_positives_per_image * result.photos
     roc.axvline(limit, linestyle=":", color="0.5")
     roc.annotate(f" {result.false_positives_per_image:g} a photo", (limit, 0.02), color="0.4")
-    roc.set(xlabel="false alarms", ylabel="recall", ylim=(0, 1.02))
+    roc.set(xlabel="false positives", ylabel="recall", ylim=(0, 1.02))
     names = [f"{round(320 * least)}–{round(320 * greatest)}" for least, greatest, *_ in sizes[:-1]]
     names.append(f"over {round(320 * sizes[-1][0])}")
     drawn = bars.bar(names, [average for *_, average in sizes])
