@@ -54,6 +54,9 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["ssd", "ssd.*", "anchors", "distill", "benchmarks"]),
     package_data={"distill": ["page/*"], "ssd": ["models/*"]},
+    entry_points={
+        "console_scripts": ["ssd = ssd.__main__:main", "distill = distill.__main__:main"]
+    },
     install_requires=DETECT + list(where(TRAIN, PC)),
     extras_require={
         "train": TRAIN,

@@ -1,66 +1,179 @@
-"""`python -m distill PHOTOS OUT`: a folder of photos in, labels to train on out."""
+"""`distill PHOTOS OUT`, or `python -m distill`: a folder of photos in, labels to train on out."""
 
 import argparse
-import datetime
+import dataclasses
 import functools
-import os
+import pathlib
 import sys
 import time
+from collections.abc import Sequence
 
-from ssd.quiet import import_tensorflow
+from distill.options import LOOKS, Options
+from ssd import __version__
+from ssd.arguments import Parser, existing_file, existing_folder, number, program, whole_number
+from ssd.quiet import import_tensorflow, missing_package, quietly
 
-SECONDS_A_LINE = 10
+ABOUT = """Labels the faces on every photo of a folder with a teacher (MTCNN). Stopped in any way,
+the same command goes on where it was."""
+DEFAULT = {field.name: field.default for field in dataclasses.fields(Options)}
 
 
-def main(arguments=None):
-    """Runs the command line; returns its exit status."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: The words after `distill`; by default those of the process.
+
+    Returns:
+        The exit status: 0 when all is done, 1 when it is not, 2 when the arguments make no sense,
+        130 when it was stopped from the keyboard.
+
+    Example:
+        >>> main(["--version"])
+        ssd-faces ...
+        0
+    """
+    parser = _parser()
+    try:
+        options = parser.parse_args(arguments)
+        _check(parser, options)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        (_review if options.review else _label)(options)
+    except ImportError as error:
+        print(f"{parser.prog}: {missing_package(error)}", file=sys.stderr)
+        return 1
+    except (ValueError, OSError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _label(options: argparse.Namespace) -> None:
+    with quietly():
+        chosen = Options(**{field: getattr(options, field) for field in DEFAULT})
     import_tensorflow()
-    from distill import engine, marks, review
-    from distill.labeling import Options, label
+    from distill import engine, review
+    from distill.labeling import label
+    from distill.reporting import Reporter, summary
 
-    default = Options()
-    parser = argparse.ArgumentParser(
-        prog="python -m distill",
-        usage="%(prog)s [options] PHOTOS OUT\n       %(prog)s --review OUT [--marks FILE]",
-        description="Labels the faces on every photo of a folder with a teacher (MTCNN). "
-        "Stopped in any way, the same command goes on where it was.",
-    )
-    parser.add_argument(
-        "photos", metavar="PHOTOS", nargs="?", help="folder of photos, searched recursively"
-    )
-    parser.add_argument(
-        "out", metavar="OUT", nargs="?", help="folder for the labels, new or of the same run"
-    )
-    parser.add_argument(
-        "--review", metavar="OUT", help="label nothing; write OUT/review.html, to check labels on"
-    )
-    parser.add_argument(
-        "--marks", metavar="FILE", help="with --review: first take in marks that the page saved"
-    )
+    work = engine.local
+    if options.engine == "ray":
+        work = functools.partial(engine.cluster, address=options.address or "local")
+    start = time.monotonic()
+    with Reporter() as report:
+        counts = label(options.photos, options.out, chosen, engine=work, progress=report)
+    page = review.write(options.out)
+    print(summary(options.out, counts, time.monotonic() - start))
+    print(f"to check labels on: {page}")
 
-    def option(flag, kind, meta, text):
-        field = flag[2:].replace("-", "_")
-        value = getattr(default, field)
-        parser.add_argument(
-            flag, type=kind, metavar=meta, default=value, help=f"{text} (default {value})"
+
+def _review(options: argparse.Namespace) -> None:
+    import_tensorflow()
+    from distill import marks, review
+
+    if options.marks:
+        counts = marks.apply(options.review, options.marks)
+        print(
+            f"{counts['dropped_boxes']:,} boxes are dropped, "
+            f"{counts['ignored_photos']:,} photos ignored"
         )
+    print(f"to check labels on: {review.write(options.review)}")
 
-    option("--teacher", str, "MODULE:FUNCTION", "who says where faces are")
-    option("--label", float, "SCORE", "least score of a face to learn")
-    option("--ignore", float, "SCORE", "least score of a region neither face nor background")
-    option("--min-face", int, "PX", "side of the smallest face, in pixels of the stored photo")
-    option("--max-side", int, "PX", "longest side of a stored photo; larger ones are scaled down")
-    option("--max-pixels", int, "N", "photos of more pixels are refused")
-    option("--shard-photos", int, "N", "photos to a shard")
+
+def _check(parser: Parser, options: argparse.Namespace) -> None:
+    """What no argument can say by itself."""
+    labels = options.photos is not None and options.out is not None
+    if (
+        labels == bool(options.review)
+        or (options.review and options.photos)
+        or (options.marks and not options.review)
+    ):
+        parser.error("wanted PHOTOS and OUT, or --review OUT with or without --marks FILE")
+    if options.address and options.engine != "ray":
+        parser.error("--address: wanted --engine ray with it")
+
+
+def _parser() -> Parser:
+    name = program("distill")
+    parser = Parser(
+        prog=name,
+        usage=f"{name} [options] PHOTOS OUT\n       {name} --review OUT [--marks FILE]",
+        description=ABOUT,
+    )
+    parser.add_argument("--version", action="version", version=f"ssd-faces {__version__}")
+    parser.add_argument(
+        "photos",
+        metavar="PHOTOS",
+        nargs="?",
+        type=existing_folder("a folder of photos"),
+        help="folder of photos, searched recursively",
+    )
+    parser.add_argument(
+        "out",
+        metavar="OUT",
+        nargs="?",
+        type=pathlib.Path,
+        help="folder for the labels, new or of the same run",
+    )
+    parser.add_argument(
+        "--review",
+        metavar="OUT",
+        type=existing_folder("a folder of labels"),
+        help="label nothing; write OUT/review.html, to check labels on",
+    )
+    parser.add_argument(
+        "--marks",
+        metavar="FILE",
+        type=existing_file("a file of marks"),
+        help="with --review: first take in marks that the page saved",
+    )
+    _add_options(parser)
+    _add_engines(parser)
+    return parser
+
+
+def _add_options(parser: Parser) -> None:
+    """The fields of `Options`, each with its default."""
+    for flag, parse, metavar, text in (
+        ("--teacher", str, "MODULE:FUNCTION", "who says where faces are"),
+        ("--label", number(0, 1), "SCORE", "least score of a face to learn"),
+        (
+            *("--ignore", number(0, 1), "SCORE"),
+            "least score of a region neither face nor background",
+        ),
+        (
+            *("--min-face", whole_number(12), "PX"),
+            "side of the smallest face, in pixels of the stored photo",
+        ),
+        (
+            *("--max-side", whole_number(12), "PX"),
+            "longest side of a stored photo; larger ones are scaled down",
+        ),
+        ("--max-pixels", whole_number(), "N", "photos of more pixels are refused"),
+        ("--shard-photos", whole_number(), "N", "photos to a shard"),
+    ):
+        default = DEFAULT[flag[2:].replace("-", "_")]
+        parser.add_argument(
+            flag, type=parse, metavar=metavar, default=default, help=f"{text} (default {default})"
+        )
     parser.add_argument(
         "--second-opinion",
         nargs="?",
+        choices=[name for name in LOOKS if name],
         const="mirror",
-        default=default.second_opinion,
+        default=DEFAULT["second_opinion"],
         metavar="LOOK",
         help="look again at the mirrored photo (mirror), at a smaller one (scale) or both; "
         "faces that one look misses become regions to ignore (mirror if no LOOK is named)",
     )
+
+
+def _add_engines(parser: Parser) -> None:
     parser.add_argument(
         "--engine",
         choices=("local", "ray"),
@@ -71,105 +184,6 @@ def main(arguments=None):
         "--address",
         metavar="HOST:PORT",
         help="with --engine ray: a running cluster to join; without it, one is started here",
-    )
-    parsed = vars(parser.parse_args(arguments))
-    source, out = parsed.pop("photos"), parsed.pop("out")
-    reviewed, marked = parsed.pop("review"), parsed.pop("marks")
-    if (reviewed is None) == (out is None) or (reviewed and source) or (marked and not reviewed):
-        parser.error("wanted PHOTOS and OUT, or --review OUT with or without --marks FILE")
-    chosen, address = parsed.pop("engine"), parsed.pop("address")
-    if address and chosen != "ray":
-        parser.error("--address: wanted --engine ray with it")
-    work = engine.local
-    if chosen == "ray":
-        work = functools.partial(engine.cluster, address=address or "local")
-    try:
-        if reviewed:
-            if marked:
-                counts = marks.apply(reviewed, marked)
-                print(
-                    f"{counts['dropped_boxes']:,} boxes are dropped, "
-                    f"{counts['ignored_photos']:,} photos ignored"
-                )
-            print(f"to check labels on: {review.write(reviewed)}")
-            return 0
-        start = time.monotonic()
-        with _Progress() as progress:
-            counts = label(source, out, Options(**parsed), engine=work, progress=progress)
-        page = review.write(out)
-        _summary(out, counts, time.monotonic() - start)
-        print(f"to check labels on: {page}")
-    except (ValueError, OSError) as error:
-        print(f"distill: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("distill: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
-
-
-class _Progress:
-    """A bar on a terminal, a plain line now and then elsewhere."""
-
-    def __enter__(self):
-        self.bar = self.start = None
-        return self
-
-    def __call__(self, state):
-        if self.start is None:
-            self.start = self.last = time.monotonic()
-        if sys.stderr.isatty():
-            self._draw(state)
-            return
-        now = time.monotonic()
-        if now - self.last > SECONDS_A_LINE or state.done == state.total:
-            self.last = now
-            print(progress_line(state, now - self.start), file=sys.stderr, flush=True)
-
-    def _draw(self, state):
-        from tqdm import tqdm
-
-        if self.bar is None:
-            self.bar = tqdm(total=state.total, initial=state.done, unit=" photos", smoothing=0.1)
-        self.bar.set_postfix_str(f"{state.faces:,} faces", refresh=False)
-        self.bar.update(state.done - self.bar.n)
-
-    def __exit__(self, *_):
-        if self.bar is not None:
-            self.bar.close()
-
-
-def progress_line(state, seconds):
-    """How far a run is, in words.
-
-    Args:
-        state: A `distill.labeling.Progress`.
-        seconds: How long the run has taken so far.
-
-    Example:
-        >>> from distill.labeling import Progress
-        >>> progress_line(Progress(done=600, fresh=500, total=2600, faces=432), 100)
-        '600 of 2,600 photos, 432 faces, 5.0 photos/s, 0:06:40 left'
-    """
-    rate = state.fresh / seconds if seconds else 0
-    left = datetime.timedelta(seconds=round((state.total - state.done) / rate)) if rate else "?"
-    return (
-        f"{state.done:,} of {state.total:,} photos, {state.faces:,} faces, "
-        f"{rate:.1f} photos/s, {left} left"
-    )
-
-
-def _summary(out, counts, seconds):
-    def some(number, what):
-        return f"{counts[number]:,} {what}"
-
-    one_sided = f" ({some('one_sided', 'seen by one look only')})" if counts["one_sided"] else ""
-    listed = f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] else ""
-    print(
-        f"{some('labelled', 'photos labelled')}, {some('faces', 'faces')}, "
-        f"{some('ignored', 'regions to ignore')}{one_sided}, "
-        f"{some('errors', 'photos not readable')}{listed}, "
-        f"{some('other_files', 'other files')}, {seconds:.0f} s"
     )
 
 

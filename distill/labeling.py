@@ -8,7 +8,6 @@ with the shards that are missing, and the labels are those of a run that nothing
 import contextlib
 import csv
 import dataclasses
-import importlib
 import io
 import json
 import os
@@ -18,73 +17,14 @@ from typing import NamedTuple
 from distill import marks
 from distill.engine import local
 from distill.lock import lock
-from distill.shard import LOOKS
+from distill.options import Options as Options
 from ssd import atomic
 from ssd.data import manifest, records
-from ssd.photos import reading
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
     *(".avif", ".heic", ".heif", ".jp2", ".pbm", ".pgm", ".ppm", ".pnm", ".tga"),
 )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
-    """What decides the labels of a folder: runs that share an OUT must share these.
-
-    Args:
-        teacher: `module:function` that takes a list of photos, uint8 [height, width, 3], and
-            the keywords `min_face` (pixels) and `floor` (least score), and gives for each photo
-            boxes `[ymin, xmin, ymax, xmax]` in pixels and scores.
-        label: Least score of a face to learn.
-        ignore: Least score of a region to ignore; less sure ones are background.
-        min_face: Side of the smallest face to look for, in pixels of the stored photo.
-        max_side: Longest side of a stored photo in pixels; larger ones are scaled down.
-        max_pixels: Larger photos are refused.
-        shard_photos: Photos to a shard.
-        second_opinion: How the teacher looks again, "mirror", "scale" or "both": faces that all
-            looks see are labels, the others regions to ignore. "" for one look.
-
-    Raises:
-        ValueError: If a value is outside its range; the message says what was wanted.
-    """
-
-    teacher: str = "distill.teacher:mtcnn"
-    label: float = 0.95
-    ignore: float = 0.6
-    min_face: int = 20
-    max_side: int = 640
-    max_pixels: int = reading.MAX_PIXELS
-    shard_photos: int = 256
-    second_opinion: str = ""
-
-    def __post_init__(self):
-        def check(field, holds, wanted):
-            if not holds:
-                raise ValueError(f"{field}: wanted {wanted}, got {getattr(self, field)!r}")
-
-        check("label", 0 < self.label <= 1, "a score in (0, 1]")
-        check("ignore", 0 < self.ignore <= self.label, f"a score in (0, {self.label}]")
-        check("min_face", self.min_face >= 12, "12 pixels or more")
-        check("max_side", self.max_side >= 12, "12 pixels or more")
-        check("max_pixels", self.max_pixels >= 1, "a positive number of pixels")
-        check("shard_photos", self.shard_photos >= 1, "a positive number of photos")
-        check("second_opinion", self.second_opinion in LOOKS, "mirror, scale, both or nothing")
-        self.load_teacher()
-
-    def load_teacher(self):
-        """The teacher as a function."""
-        module, _, name = self.teacher.partition(":")
-        try:
-            function = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ValueError(
-                f"teacher: wanted package.module:function, got {self.teacher!r} ({error})"
-            ) from None
-        if not callable(function):
-            raise ValueError(f"teacher: wanted a function, {self.teacher} is none")
-        return function
 
 
 class Progress(NamedTuple):

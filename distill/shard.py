@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 from distill.agreement import merge
+from distill.options import LOOKS
 from ssd.data import records
 from ssd.photos import reading
 
-LOOKS = {"": (), "mirror": ("mirror",), "scale": ("scale",), "both": ("mirror", "scale")}
 SMALLER = 0.75  # scale of the other look: between two levels of the teacher's own pyramid
 BATCH_PHOTOS = 32
 BATCH_PIXELS = 32_000_000  # bounds memory where photos are large

@@ -6,6 +6,8 @@ imageio and a LiteRT runtime `ssd.Detector` works and TensorFlow is never import
 
 import importlib
 
+__version__ = "0.1.0"
+
 _HOME = {
     "CaptureLog": "detect.capture",
     "Config": "config",

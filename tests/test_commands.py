@@ -25,10 +25,10 @@ def command(*arguments):
     return status, out.getvalue().splitlines(), err.getvalue().splitlines()
 
 
-def refused(*arguments):
+def refused(*arguments, status=1):
     """The one line on stderr with which a command ends that did nothing."""
-    status, _, err = command(*arguments)
-    assert status == 1
+    came, _, err = command(*arguments)
+    assert came == status
     assert len(err) == 1, err
     return err[0]
 
@@ -128,7 +128,7 @@ def test_models_that_are_none_are_refused(road, tmp_path):
 def test_export_refuses_what_it_cannot_do(road, tmp_path):
     model, out = road / "run" / "model.keras", tmp_path / "out.tflite"
     assert "--calibration" in refused("export", model, out)
-    assert "got 'int4'" in refused("export", model, out, "--precision", "int4")
+    assert "'int4'" in refused("export", model, out, "--precision", "int4", status=2)
     assert not out.exists()
 
 
@@ -138,8 +138,8 @@ def test_train_refuses_what_it_cannot_do(road, disc_labels, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "empty" in refused("train", tmp_path / "empty", out)
     config = tmp_path / "config.json"
-    config.write_text('{"widht": 0.5}')
-    assert "unknown word 'widht'; did you mean 'width'?" in refused(
+    config.write_text('{"image_sise": 64}')
+    assert "'image_sise'; did you mean 'image_size'?" in refused(
         "train", disc_labels, out, "--config", config
     )
     assert "no_config.json" in refused(
@@ -168,7 +168,7 @@ def test_labels_go_out_as_coco_and_come_in_again(disc_labels, road, tmp_path):
 
 def test_import_refuses_what_it_cannot_read(road, tmp_path):
     out = tmp_path / "labels"
-    assert "got 'pascal'" in refused("import", "pascal", road / "truth.json", road, out)
+    assert "'pascal'" in refused("import", "pascal", road / "truth.json", road, out, status=2)
     assert "nowhere" in refused("import", "coco", road / "truth.json", tmp_path / "nowhere", out)
     assert "wrong.json" in refused("import", "coco", tmp_path / "wrong.json", road, out)
     assert "nowhere" in refused("coco", tmp_path / "nowhere", tmp_path / "out.json")
@@ -184,19 +184,10 @@ def test_evaluate_refuses_a_truth_that_is_none(road):
     )
 
 
-@pytest.mark.parametrize("name", ["", "train", "evaluate", "export", "detect", "import", "coco"])
-def test_help_is_there(name):
-    arguments = [name, "--help"] if name else ["--help"]
-    done = subprocess.run(
-        [sys.executable, "-m", "ssd", *arguments], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0
-    assert "usage: python -m ssd" in done.stdout
-
-
 def test_an_error_is_the_only_line_even_where_tensorflow_is_loaded(tmp_path):
-    command = [sys.executable, "-m", "ssd", "train", tmp_path / "nowhere", tmp_path / "run"]
+    (tmp_path / "empty").mkdir()
+    command = [sys.executable, "-m", "ssd", "train", tmp_path / "empty", tmp_path / "run"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert "nowhere: wanted a folder of labels" in done.stderr
+    assert "empty: wanted a folder of labels" in done.stderr

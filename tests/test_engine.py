@@ -114,8 +114,7 @@ def test_a_machine_that_does_not_see_the_photos_says_so(tmp_path):
 def test_the_command_asks_for_what_it_needs(tmp_path, capsys, monkeypatch):
     arguments = [str(make_photos(tmp_path / "photos", 1)), str(tmp_path / "out")]
     arguments += ["--teacher", STAND_IN]
-    with pytest.raises(SystemExit):
-        main([*arguments, "--address", "head:6379"])
+    assert main([*arguments, "--address", "head:6379"]) == 2
     assert "--address: wanted --engine ray with it" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main([*arguments, "--engine", "ray"]) == 1

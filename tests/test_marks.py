@@ -147,7 +147,7 @@ BOX = [0, 0, 0.5, 0.5]
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        (None, "No such file"),
+        (None, "no such file"),
         (b"\xff\xfe", "no text"),
         (b"photo,box", "no JSON"),
         (b"[]", '{"marks": [...]}'),

@@ -1,0 +1,102 @@
+"""What a run says to whoever waits for it."""
+
+import datetime
+import os
+import sys
+import time
+from typing import Any
+
+SECONDS_BETWEEN_LINES = 10
+
+
+class Reporter:
+    """A bar on a terminal, a plain line now and then elsewhere.
+
+    Called with each `distill.labeling.Progress`; a context manager, so that the bar ends with
+    the run.
+
+    Example:
+        >>> with Reporter() as report:
+        ...     pass
+    """
+
+    def __enter__(self) -> "Reporter":
+        self.bar = self.start = None
+        self.last = 0.0
+        return self
+
+    def __call__(self, state: Any) -> None:
+        if self.start is None:
+            self.start = self.last = time.monotonic()
+        if sys.stderr.isatty():
+            self._draw(state)
+            return
+        now = time.monotonic()
+        if now - self.last > SECONDS_BETWEEN_LINES or state.done == state.total:
+            self.last = now
+            print(progress_line(state, now - self.start), file=sys.stderr, flush=True)
+
+    def _draw(self, state: Any) -> None:
+        from tqdm import tqdm
+
+        if self.bar is None:
+            self.bar = tqdm(total=state.total, initial=state.done, unit=" photos", smoothing=0.1)
+        self.bar.set_postfix_str(f"{state.faces:,} faces", refresh=False)
+        self.bar.update(state.done - self.bar.n)
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def progress_line(state: Any, seconds: float) -> str:
+    """How far a run is, in words.
+
+    Args:
+        state: A `distill.labeling.Progress`.
+        seconds: How long the run has taken so far.
+
+    Returns:
+        One line.
+
+    Example:
+        >>> from distill.labeling import Progress
+        >>> progress_line(Progress(done=600, fresh=500, total=2600, faces=432), 100)
+        '600 of 2,600 photos, 432 faces, 5.0 photos/s, 0:06:40 left'
+    """
+    rate = state.fresh / seconds if seconds else 0
+    left = datetime.timedelta(seconds=round((state.total - state.done) / rate)) if rate else "?"
+    return (
+        f"{state.done:,} of {state.total:,} photos, {state.faces:,} faces, "
+        f"{rate:.1f} photos/s, {left} left"
+    )
+
+
+def summary(out: str | os.PathLike, counts: dict[str, int], seconds: float) -> str:
+    """What became of all photos, in one line.
+
+    Args:
+        out: The folder of labels.
+        counts: What `distill.labeling.label` returned.
+        seconds: How long it took.
+
+    Returns:
+        One line.
+
+    Example:
+        >>> counts = dict(labelled=9, faces=7, ignored=3, one_sided=0, errors=0, other_files=2)
+        >>> summary("labels", counts, 1.3)
+        '9 photos labelled, 7 faces, 3 regions to ignore, 0 photos not readable, 2 other files, 1 s'
+    """
+
+    def some(number: str, what: str) -> str:
+        return f"{counts[number]:,} {what}"
+
+    one_sided = f" ({some('one_sided', 'seen by one look only')})" if counts["one_sided"] else ""
+    listed = f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] else ""
+    return (
+        f"{some('labelled', 'photos labelled')}, {some('faces', 'faces')}, "
+        f"{some('ignored', 'regions to ignore')}{one_sided}, "
+        f"{some('errors', 'photos not readable')}{listed}, "
+        f"{some('other_files', 'other files')}, {seconds:.0f} s"
+    )

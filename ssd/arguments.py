@@ -1,0 +1,279 @@
+"""Command lines that refuse at once, in one line, and say which word was meant.
+
+The standard library alone: a command imports what is heavy when its arguments are right.
+"""
+
+import argparse
+import difflib
+import math
+import pathlib
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
+
+_NUMBER = re.compile(r"-\.?\d")
+
+
+class Parser(argparse.ArgumentParser):
+    """An `argparse.ArgumentParser` that says in one line what is wrong with the arguments.
+
+    An option has to be written out: a shortened one would stop working, or mean another, on the
+    day on which a second option of that beginning joins it.
+
+    The exit status is 2 for arguments that make no sense, and 1 for a file or folder that is not
+    there.
+
+    Args:
+        options: As for `argparse.ArgumentParser`.
+
+    Example:
+        >>> parser = Parser(prog="count")
+        >>> _ = parser.add_argument("--epochs", type=whole_number())
+        >>> parser.parse_args(["--epochs", "3"]).epochs
+        3
+        >>> import contextlib
+        >>> with contextlib.redirect_stderr(sys.stdout), contextlib.suppress(SystemExit):
+        ...     parser.parse_args(["--epoch", "3"])
+        count: unknown option --epoch; did you mean --epochs?
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+        self._commands: dict[str, argparse.ArgumentParser] | None = None
+
+    def add_subparsers(self, **options: Any) -> Any:
+        """As in `argparse`; a command that is missing or misspelt is refused as options are.
+
+        Args:
+            options: As for `argparse.ArgumentParser.add_subparsers`.
+
+        Returns:
+            What `argparse` returns: its `add_parser` adds a command.
+        """
+        made = super().add_subparsers(**options)
+        self._commands = made.choices
+        return made
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As in `argparse`, but nothing unknown is let pass.
+
+        Args:
+            args: The arguments; by default those of the process.
+            namespace: Where to put what they say.
+
+        Returns:
+            The namespace, and an empty list.
+
+        Raises:
+            SystemExit: If an argument is wrong, after one line on standard error.
+        """
+        args = sys.argv[1:] if args is None else list(args)
+        self._refuse_unknown(args)
+        try:
+            namespace, surplus = super().parse_known_args(args, namespace)
+        except OSError as error:  # of `existing_file` and its like
+            self.exit(1, f"{self.prog}: {error}\n")
+        if surplus:
+            self.error(f"one argument too many: {surplus[0]!r}")
+        return namespace, []
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with one line.
+
+        Args:
+            message: What is wrong.
+
+        Raises:
+            SystemExit: Always, with status 2.
+        """
+        self.exit(2, f"{self.prog}: {message.removeprefix('argument ')}\n")
+
+    def _refuse_unknown(self, args: list[str]) -> None:
+        """Name what was meant by the first option or command that there is not.
+
+        `argparse` would first complain of what is missing, and name nothing.
+        """
+        options = [name for action in self._actions for name in action.option_strings]
+        for word in args:
+            if word == "--":
+                return
+            if not word.startswith("-") or word == "-" or _NUMBER.match(word):
+                if self._commands is None:
+                    continue
+                if word not in self._commands:
+                    self._refuse("command", word, self._commands)
+                return
+            name = word.partition("=")[0]
+            if name not in options:
+                self._refuse("option", name, options)
+            if name in ("--help", "-h", "--version"):
+                return
+        if self._commands is not None:
+            self.error(f"wanted a command: {', '.join(self._commands)}")
+
+    def _refuse(self, what: str, word: str, known: Iterable[str]) -> NoReturn:
+        near = _nearest(word, known)
+        hint = f"did you mean {near}?" if near else f"{self.prog} --help lists what there is"
+        self.error(f"unknown {what} {word}; {hint}")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is most like another; the dashes before an option say nothing."""
+    bare = {name.lstrip("-"): name for name in known}
+    near = difflib.get_close_matches(word.lstrip("-"), bare, n=1)
+    return bare[near[0]] if near else None
+
+
+def program(package: str) -> str:
+    """What the user called: the script of that name, or the package by way of Python.
+
+    Args:
+        package: Name of the package, and of its script.
+
+    Returns:
+        The beginning of the command line that is running.
+
+    Example:
+        >>> program("ssd")
+        'ssd'
+    """
+    called = pathlib.Path(sys.argv[0]).parts[-2:]
+    return f"python -m {package}" if called == (package, "__main__.py") else package
+
+
+def existing_file(what: str = "a file") -> Callable[[str], pathlib.Path]:
+    """A type of argument: the path of a file that is there.
+
+    Args:
+        what: What the file is to be, as the error says it.
+
+    Returns:
+        A function that turns an argument into a path. It raises FileNotFoundError where there is
+        nothing of that name, and IsADirectoryError where there is a folder.
+
+    Example:
+        >>> existing_file("a page of Python")(__file__).suffix
+        '.py'
+    """
+
+    def parse(text: str) -> pathlib.Path:
+        path = pathlib.Path(text)
+        if path.is_dir():
+            raise IsADirectoryError(f"{text}: wanted {what}, this is a folder")
+        if not path.exists():
+            raise FileNotFoundError(f"{text}: wanted {what}, there is no such file")
+        return path
+
+    return parse
+
+
+def existing_folder(what: str = "a folder") -> Callable[[str], pathlib.Path]:
+    """A type of argument: the path of a folder that is there.
+
+    Args:
+        what: What the folder is to be, as the error says it.
+
+    Returns:
+        A function that turns an argument into a path. It raises FileNotFoundError where there is
+        nothing of that name, and NotADirectoryError where there is a file.
+
+    Example:
+        >>> existing_folder("a folder of photos")("/").as_posix()
+        '/'
+    """
+
+    def parse(text: str) -> pathlib.Path:
+        path = pathlib.Path(text)
+        if not path.exists():
+            raise FileNotFoundError(f"{text}: wanted {what}, there is no such folder")
+        if not path.is_dir():
+            raise NotADirectoryError(f"{text}: wanted {what}, this is a file")
+        return path
+
+    return parse
+
+
+def new_file(text: str) -> pathlib.Path:
+    """An argument that names a file to write, in a folder that is there.
+
+    Args:
+        text: The argument.
+
+    Returns:
+        The path.
+
+    Raises:
+        FileNotFoundError: If there is no folder to write it into.
+        IsADirectoryError: If it is a folder itself.
+
+    Example:
+        >>> new_file("/face.tflite").name
+        'face.tflite'
+    """
+    path = pathlib.Path(text)
+    if path.is_dir():
+        raise IsADirectoryError(f"{text}: wanted a file to write, this is a folder")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{text}: wanted a file in a folder that exists")
+    return path
+
+
+def whole_number(least: int = 1) -> Callable[[str], int]:
+    """A type of argument: whole numbers from `least`.
+
+    Args:
+        least: The smallest that makes sense.
+
+    Returns:
+        A function that turns an argument into an int.
+
+    Example:
+        >>> whole_number()("12")
+        12
+    """
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < least:
+            raise argparse.ArgumentTypeError(
+                f"wanted a whole number of {least} or more, got {text!r}"
+            )
+        return value
+
+    return parse
+
+
+def number(least: float = 0.0, most: float = math.inf) -> Callable[[str], float]:
+    """A type of argument: numbers from `least` to `most`.
+
+    Args:
+        least: The smallest that makes sense.
+        most: The largest.
+
+    Returns:
+        A function that turns an argument into a float.
+
+    Example:
+        >>> number(0, 1)("0.5")
+        0.5
+    """
+    wanted = f"a number from {least:g} to {most:g}"
+    if most == math.inf:
+        wanted = f"a number of {least:g} or more"
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (least <= value <= most and math.isfinite(value)):
+            raise argparse.ArgumentTypeError(f"wanted {wanted}, got {text!r}")
+        return value
+
+    return parse

@@ -1,0 +1,68 @@
+"""`ssd import`: from labels drawn by people to labels to train on."""
+
+import argparse
+import pathlib
+import sys
+from typing import Any
+
+from ssd.arguments import existing_folder, whole_number
+from ssd.quiet import import_tensorflow
+
+ABOUT = "Turn labels drawn by people into labels to train on."
+
+
+def add(commands: Any) -> argparse.ArgumentParser:
+    """Add the command.
+
+    Args:
+        commands: What `Parser.add_subparsers` returned.
+
+    Returns:
+        The command's own parser.
+    """
+    made = commands.add_parser("import", help=ABOUT, description=ABOUT)
+    made.add_argument("format", choices=("coco", "voc", "yolo", "wider"), help="how they are kept")
+    made.add_argument(
+        "annotations", type=pathlib.Path, help="JSON or text file, or folder (voc, yolo)"
+    )
+    made.add_argument(
+        "photos",
+        type=existing_folder("a folder of photos"),
+        help="folder that the file names are in",
+    )
+    made.add_argument(
+        "out", type=pathlib.Path, help="folder for the labels, new or of the same run"
+    )
+    made.add_argument("--classes", default="face", help="names, separated by commas (face)")
+    made.add_argument(
+        "--max-side", type=whole_number(12), default=640, help="photos are scaled down to it (640)"
+    )
+    return made
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what was asked for.
+
+    Args:
+        options: What `add`'s parser made of the command line.
+
+    Raises:
+        ValueError: If the annotations cannot be read, or OUT holds something else.
+    """
+    import_tensorflow()
+    from ssd.data.importing import import_labels
+
+    counts, problems = import_labels(
+        options.format,
+        options.annotations,
+        options.photos,
+        options.out,
+        class_names=options.classes.split(","),
+        max_side=options.max_side,
+    )
+    for file, reason in problems:
+        print(f"{options.prog}: {file}: {reason}", file=sys.stderr)
+    print(
+        f"{counts['labelled']} photos of {counts['photos']} taken over, {counts['boxes']} boxes, "
+        f"{counts['ignored']} regions to ignore"
+    )
