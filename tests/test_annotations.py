@@ -135,7 +135,7 @@ def test_two_photos_of_one_id_are_left_out_and_others_stay(read):
     images = [A, {**A, "file_name": "b.jpg"}, {**A, "id": 2, "file_name": "c.jpg"}]
     truth = read([ONE, {**ONE, "image_id": 2}], images)
     assert [photo.filename for photo in truth.photos] == ["c.jpg"]
-    assert [complaint.name for complaint in truth.complaints] == ["b.jpg", "a.jpg"]
+    assert [complaint.name for complaint in truth.complaints] == ["a.jpg", "b.jpg"]
     assert {complaint.became for complaint in truth.complaints} == {"left out"}
     # Three of one id, and one listed twice with the same name.
     assert read([ONE], [*images, {**A, "file_name": "d.jpg"}]).photos[0].filename == "c.jpg"
@@ -154,7 +154,7 @@ def test_images_and_categories_without_names(read):
     assert [photo.filename for photo in truth.photos] == ["a.jpg"]
     assert truth.photos[0].names == ["face", None]
     assert truth.class_names == ["face"]
-    assert len(truth.complaints) == 4 + 3 + 1
+    assert len(truth.complaints) == 4 + 3 + 2
 
 
 @pytest.mark.parametrize(
@@ -224,8 +224,8 @@ def test_no_photo_gets_the_boxes_of_another(tmp_path):
     assert [complaint.reason for complaint in complaints] == [
         "a name that several photos have",
         "no such photo",
-        "two names that lead to one photo",
-        "named twice, with different sizes",
+        *["names that lead to one photo"] * 2,
+        *["named twice, with different sizes"] * 2,
     ]
     with pytest.raises(FileNotFoundError, match="no such folder"):
         find_photos(photos, tmp_path / "nowhere")

@@ -29,6 +29,9 @@ import numpy as np
 from ssd.photos.finding import AmbiguousName, PhotoFinder, same_name
 
 UNPLACED = "a box whose place cannot be told"
+POLYGON = "no box, bounds of the polygon"
+ORDERED = "corners out of order"
+MARKED = "marked as a region to ignore"
 
 
 class Complaint(NamedTuple):
@@ -40,12 +43,14 @@ class Complaint(NamedTuple):
             or "unplaced" (a box that is somewhere on its photo).
         reason: Why, in the same few words each time, to count by.
         detail: Which one, and what it was.
+        boxes: How many boxes it concerns.
     """
 
     name: str
     became: str
     reason: str
     detail: str = ""
+    boxes: int = 1
 
     def __str__(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
@@ -136,7 +141,7 @@ class AnnotatedPhoto:
             complain(Complaint(self.filename, "unplaced", UNPLACED, where))
             return
         if ymin > ymax or xmin > xmax:
-            note = note or "corners out of order"
+            note = note or ORDERED
             ymin, ymax, xmin, xmax = (
                 min(ymin, ymax),
                 max(ymin, ymax),
@@ -244,9 +249,17 @@ note='corners out of order')])
     photos = _images(content["images"], path, complaints)
     for position, row in enumerate(content["annotations"]):
         _annotate(row, position, photos, categories, path, complaints)
-    names = list(dict.fromkeys(name for name in categories.values() if name))
+    for key, (photo, *others) in photos.items():
+        reason = "an image id that two photos have"
+        for each, boxes in [(photo, len(photo.labels) + photo.unplaced), *((o, 0) for o in others)]:
+            if others:
+                complaint = Complaint(each.filename, "left out", reason, f"id {key}", boxes)
+                complaints.append(complaint)
     return Annotations(
-        pathlib.Path(path), names, [photo for photo in photos.values() if photo], complaints
+        pathlib.Path(path),
+        list(dict.fromkeys(name for name in categories.values() if name)),
+        [named[0] for named in photos.values() if len(named) == 1],
+        complaints,
     )
 
 
@@ -284,22 +297,26 @@ def find_photos(
         try:
             found.setdefault(finder.find(*names), []).append(photo)
         except FileNotFoundError:
-            complaints.append(Complaint(photo.filename, "left out", "no such photo"))
+            complaints.append(_left_out(photo, "no such photo"))
         except AmbiguousName as error:
-            reason = "a name that several photos have"
-            complaints.append(Complaint(photo.filename, "left out", reason, str(error)))
+            complaints.append(_left_out(photo, "a name that several photos have", str(error)))
     kept = []
     for path, named in found.items():
         if len({same_name(photo.filename) for photo in named}) > 1:
             detail = ", ".join(photo.filename for photo in named)
-            reason = "two names that lead to one photo"
-            complaints.append(Complaint(path, "left out", reason, detail))
+            reason = "names that lead to one photo"
         elif len({(photo.size, photo.unit) for photo in named}) > 1:
-            reason = "named twice, with different sizes"
-            complaints.append(Complaint(path, "left out", reason))
+            reason, detail = "named twice, with different sizes", ""
         else:
             kept.append((path, _merged(named, complaints.append)))
+            continue
+        complaints += [_left_out(photo, reason, detail) for photo in named]
     return kept, complaints
+
+
+def _left_out(photo: AnnotatedPhoto, reason: str, detail: str = "") -> Complaint:
+    boxes = len(photo.labels) + photo.unplaced
+    return Complaint(photo.filename, "left out", reason, detail, boxes)
 
 
 def _merged(named: list[AnnotatedPhoto], complain: Callable[[Complaint], None]) -> AnnotatedPhoto:
@@ -307,7 +324,7 @@ def _merged(named: list[AnnotatedPhoto], complain: Callable[[Complaint], None]) 
     first, *others = named
     if not others:
         return first
-    complain(Complaint(first.filename, "repaired", "named twice", "its boxes are put together"))
+    complain(Complaint(first.filename, "repaired", "named twice", "its boxes joined", 0))
     labels = {label[:3]: label for photo in reversed(named) for label in photo.labels}
     return dataclasses.replace(
         first, labels=[*labels.values()], unplaced=sum(photo.unplaced for photo in named)
@@ -431,46 +448,44 @@ def _categories(rows: list, path, complaints: list[Complaint]) -> dict[str, str 
     return names
 
 
-def _images(rows: list, path, complaints: list[Complaint]) -> dict[str, AnnotatedPhoto | None]:
-    """{id: photo}; None for an id that two photos have, or a photo without a name."""
-    photos: dict[str, AnnotatedPhoto | None] = {}
+def _images(rows: list, path, complaints: list[Complaint]) -> dict[str, list[AnnotatedPhoto]]:
+    """{id: photos}; one photo to an id, in a good file."""
+    photos: dict[str, list[AnnotatedPhoto]] = {}
     for position, row in enumerate(rows):
         key, name = _key(_field(row, "id")), _field(row, "file_name")
         if key is None or not isinstance(name, str) or not name.strip():
             reason = "an image without id or file_name"
-            complaints.append(Complaint(str(path), "left out", reason, f"image {position}"))
-            if key is not None:
-                photos.setdefault(key, None)
+            complaints.append(Complaint(str(path), "left out", reason, f"image {position}", 0))
             continue
-        photo = AnnotatedPhoto(name, read_size(_field(row, "height"), _field(row, "width")))
-        other = photos.setdefault(key, photo)
-        if other is not photo and (other is None or other.filename != name):
-            reason = "an image id that two photos have"
-            for each in (photo, other):
-                if each:
-                    complaints.append(Complaint(each.filename, "left out", reason, f"id {key}"))
-            photos[key] = None
+        named = photos.setdefault(key, [])
+        if name not in [photo.filename for photo in named]:
+            size = read_size(_field(row, "height"), _field(row, "width"))
+            named.append(AnnotatedPhoto(name, size))
     return photos
 
 
 def _annotate(row, position: int, photos, categories, path, complaints: list[Complaint]) -> None:
     """Puts one annotation on its photo."""
     key, where = _key(_field(row, "image_id")), f"annotation {position}"
-    photo = photos.get(key)
-    if photo is None:
-        if key not in photos:  # otherwise its photo is left out, with a line of its own
-            reason = "an annotation of an image that is not listed"
-            complaints.append(Complaint(str(path), "dropped", reason, where))
+    if key not in photos:
+        reason = "an annotation of an image that is not listed"
+        complaints.append(Complaint(str(path), "dropped", reason, where))
         return
+    photo, *others = photos[key]
     box, note = _bounds(row)
-    crowd = number(_field(row, "iscrowd") or 0) != 0 or _field(row, "iscrowd") is True
+    crowd = _field(row, "iscrowd") is True or number(_field(row, "iscrowd") or 0) != 0
     name = categories.get(_key(_field(row, "category_id")))
     if crowd:
-        note = "marked as a region to ignore"
+        note = MARKED
     elif name is None:
         note = "a class that is not listed"
         where += f", category_id {_field(row, 'category_id')!r}"[:60]
-    photo.add(box, name, complaints.append, ignored=crowd, note=note, where=where)
+    complain = _say_nothing if others else complaints.append  # they are left out as a whole
+    photo.add(box, name, complain, ignored=crowd, note=note, where=where)
+
+
+def _say_nothing(complaint: Complaint) -> None:
+    pass
 
 
 def _bounds(row) -> tuple[list[float], str]:
@@ -483,7 +498,7 @@ def _bounds(row) -> tuple[list[float], str]:
     points = _numbers(_field(row, "segmentation"))
     if len(points) >= 6 and len(points) % 2 == 0 and not math.isnan(sum(points)):
         xs, ys = points[::2], points[1::2]
-        return [min(ys), min(xs), max(ys), max(xs)], "no box, bounds of the polygon"
+        return [min(ys), min(xs), max(ys), max(xs)], POLYGON
     if sides:
         x, y, width, height = sides
         return [y, x, y + height, x + width], ""
