@@ -4,6 +4,7 @@
 # make test-ray            labelling on two Ray machines (240 MB more in the environment)
 # make test-arm64          the detector on Debian arm64 under qemu-user (root, debootstrap, binfmt)
 # make lint                ruff
+# make docs                the documentation site, into build/docs
 # make clean               forget the demo and the environment
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Two files of tests at a time: most of their time is Python tracing graphs on one core.
 PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-slow test-ray test-arm64 lint clean
+.PHONY: demo test test-slow test-ray test-arm64 lint docs clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/demo.py $(OUT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(EPOCHS),--epochs $(EPOCHS))
@@ -38,6 +39,10 @@ test-arm64: $(VENV)/ready
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Strict: a link, an anchor or a public name that is not there is an error.
+docs: $(VENV)/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) demo

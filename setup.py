@@ -69,6 +69,8 @@ setup(
             "gpiozero",
             "hypothesis",
             "jax",
+            "mkdocs-material",
+            "mkdocstrings[python]",
             "packaging",
             "pycocotools",
             "pytest",

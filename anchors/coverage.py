@@ -11,7 +11,7 @@ class Coverage(NamedTuple):
 
     Printed, it is a small table.
 
-    Args:
+    Attributes:
         boxes: Real boxes: not padding, not regions to ignore.
         matched: Those of them that at least one anchor answers for.
         anchors: Anchors of each level, all photos together; a list, as the next two.

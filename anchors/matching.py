@@ -36,7 +36,7 @@ PART = 32
 class Match(NamedTuple):
     """What `match` says of every anchor; each field is [..., anchors].
 
-    Args:
+    Attributes:
         box: int32, the row of the box this anchor answers for. Always in range; 0 where no box
             overlaps the anchor.
         positive: bool, whether the anchor should find that box.

@@ -4,7 +4,6 @@ import ast
 import doctest
 import importlib
 import pathlib
-import re
 
 import pytest
 
@@ -55,38 +54,3 @@ def test_docstring_examples_are_really_tried():
 
     test = doctest.DocTestFinder().find(wrong, globs={})[0]
     assert doctest.DocTestRunner(verbose=False).run(test, out=lambda text: None).failed == 1
-
-
-def python_blocks():
-    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        if path.exists():
-            for index, code in enumerate(
-                re.findall(r"```python\n(.*?)```", path.read_text(), re.S)
-            ):
-                yield pytest.param(code, id=f"{path.name}-{index}")
-
-
-@pytest.mark.parametrize("code", [*python_blocks()])
-def test_code_in_the_documentation_runs(code, disc_labels, tmp_path, monkeypatch):
-    """Blocks find a folder `labels/`, a photo `photo.jpg`, and train for one pass."""
-    import matplotlib.cbook
-
-    import ssd
-
-    (tmp_path / "labels").symlink_to(disc_labels)
-    (tmp_path / "photo.jpg").symlink_to(
-        matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    )
-    monkeypatch.chdir(tmp_path)
-    fit = ssd.SSD.fit
-    monkeypatch.setattr(
-        ssd.SSD, "fit", lambda self, data, **options: fit(self, data, **options | {"epochs": 1})
-    )
-    exec(compile(code, "documentation", "exec"), {"__name__": "documentation"})
-
-
-def test_readme_speaks_of_files_that_exist():
-    text = (ROOT / "README.md").read_text()
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
-        if not target.startswith("http"):
-            assert (ROOT / target).exists(), target
