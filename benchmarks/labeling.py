@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from ssd.boxes import iou
+from distill.agreement import pairs
 from ssd.photos import reading
 from ssd.quiet import import_tensorflow
 
@@ -47,7 +47,7 @@ def agreement(sought, found, *, least=SURE, iou_threshold=TIGHT):
     for (boxes, scores), (others, _) in zip(sought, found, strict=True):
         boxes = np.asarray(boxes)[np.asarray(scores) >= least]
         total += len(boxes)
-        hits += int(np.sum(iou(boxes, others).max(axis=1, initial=0) >= iou_threshold))
+        hits += len(pairs(boxes, others, iou_threshold=iou_threshold))
     return hits, total
 
 
@@ -274,9 +274,9 @@ def _account(results):
 def _names(folder):
     if not os.path.isdir(folder):
         raise ValueError(f"{folder}: wanted a folder of photos, there is no such folder")
-    from distill.labeling import find_photos
+    from distill.photo_files import find_photos
 
-    names, _ = find_photos(folder)
+    names = find_photos(folder).names
     if not names:
         raise ValueError(f"{folder}: wanted a folder of photos, found none")
     return names
@@ -287,7 +287,8 @@ def _load(folder, limit):
     # Spread over the folder, whose first photos may all be of one kind.
     step = max(1, len(names) // limit) if limit else 1
     names = names[::step][:limit]
-    return [reading.read(os.path.join(folder, name), max_side=640).pixels for name in names]
+    paths = (os.path.join(folder, name) for name in names)
+    return [reading.read_and_encode(path, max_side=640).pixels for path in paths]
 
 
 def _plot(path, results):

@@ -104,7 +104,7 @@ def _deal(ray, crew, shards):
         while waiting and crew.idle:
             worker, index = crew.idle.pop(), waiting.popleft()
             names = shards[index]
-            stream = worker.actor.label.remote(names, _sees_any(crew.source, names))
+            stream = worker.actor.label.remote(names)
             jobs[stream] = _Job(worker, index, [])
         streams = [*jobs, *crew.starting]
         ready, _ = ray.wait(streams, num_returns=1, timeout=PATIENCE) if streams else ([], [])
@@ -222,9 +222,9 @@ class _Labeller:
             )
         self.teacher = self.options.load_teacher()
 
-    def label(self, names, there):
-        """The parts of a shard; `there`: whether the photos are there at all."""
-        if there and not _sees_any(self.source, names):
+    def label(self, names):
+        """The parts of a shard, all of whose photos the machine that found them sees."""
+        if names and not _sees_any(self.source, names):
             raise ValueError(f"{self.source}: {platform.node()} sees none of {names[0]!r} and more")
         yield from label_shard(self.source, names, self.teacher, self.options)
 

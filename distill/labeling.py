@@ -10,7 +10,6 @@ import csv
 import dataclasses
 import io
 import json
-import os
 import pathlib
 from typing import NamedTuple
 
@@ -18,13 +17,10 @@ from distill import marks
 from distill.engine import local
 from distill.lock import lock
 from distill.options import Options as Options
+from distill.photo_files import find_photos
+from distill.shard import read_photo
 from ssd import atomic
 from ssd.data import manifest, records
-
-SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
-    *(".avif", ".heic", ".heif", ".jp2", ".pbm", ".pgm", ".ppm", ".pnm", ".tga"),
-)
 
 
 class Progress(NamedTuple):
@@ -55,113 +51,117 @@ def label(source, out, options, *, engine=local, progress=lambda state: None):
 
     Returns:
         The counts, as `dataset.json` holds them: `photos` (files found), `labelled`, `errors`,
-        `faces`, `ignored`
-        (regions; `one_sided` of them are sure faces that not every look sees) and `other_files`.
+        `faces`, `ignored` (regions; `one_sided` of them are sure faces that not every look sees),
+        `repaired` (photos whose file had to be encoded anew to be decoded again),
+        `closed_folders` (that may not be read) and `other_files`.
 
     Raises:
-        ValueError: If `source` is missing or holds no photo, or `out` holds something else.
+        FileNotFoundError: If there is no folder `source`.
+        ValueError: If `source` holds no photo, or `out` something else.
+        OSError: If photos cannot be read for a reason that may pass, or `out` not be written to.
     """
     source, out = pathlib.Path(source), pathlib.Path(out)
     if not source.is_dir():
-        raise ValueError(f"{source}: wanted a folder of photos, there is no such folder")
+        raise FileNotFoundError(f"{source}: wanted a folder of photos, there is no such folder")
     about = {
         "classes": ["face"],
         "source": str(source.resolve()),
         **dataclasses.asdict(options),
     }
     earlier = manifest.claim(out, about)
-    names, other_files = find_photos(source, leave_out=out)
-    if not names and earlier is None:
+    found = find_photos(source, leave_out=out)
+    if not found.names and not found.refused:
         raise ValueError(
-            f"{source}: wanted a folder of photos, found none among {other_files} files"
+            f"{source}: wanted a folder of photos, found none among {found.other_files} files"
         )
     with lock(out / "progress"):
-        for stale in [*out.glob(".*.part"), *(out / "progress").glob(".*.part")]:
-            stale.unlink()  # of a run that was killed; the lock says that none is writing
+        for path in [*atomic.stale(out), *atomic.stale(out / "progress")]:
+            path.unlink()  # of a run that was killed; the lock says that none is writing
         marks.finish(out)
-        plan = _plan(out, names, options.shard_photos)
+        shards = _read_plan(out)
+        done = {i for i in range(len(shards)) if records.shard_path(out, i).exists()}
+        reports = {index: _read_report(out, index) for index in sorted(done)}
+        again = _readable_now(source, found, shards, reports, options)
+        shards = _extend_plan(out, shards, found, again, options.shard_photos)
         if earlier is None:
             manifest.write(out, {**about, "complete": False})
-        done = {i for i in range(len(plan)) if records.shard_path(out, i).exists()}
-        reports = {index: _read_report(out, index) for index in sorted(done)}
-        todo = {index: names for index, names in enumerate(plan) if index not in done}
-        count = _Count(plan, reports)
+        todo, missing = _split_off_missing(shards, done, found)
+        count = _Count(shards, reports, missing)
         progress(count.state())
         with contextlib.closing(engine(source, todo, options)) as work:
             for index, parts, whole in work:
                 if whole:
-                    reports[index] = _report(parts)
+                    reports[index] = _report(parts, missing[index])
                     _write_report(out, index, reports[index])
                     shard = (photo for part in parts for photo in part.labelled)
                     records.write_shard(records.shard_path(out, index), shard)
                 count.take(index, parts)
                 progress(count.state())
-        return _finish(out, about, plan, reports, other_files)
+        return _finish(out, about, shards, reports, found)
 
 
-def find_photos(folder, *, leave_out=None):
-    """The names of all photos under a folder, sorted, as paths inside it.
-
-    A file is taken for a photo by the suffix of its name or, failing that, by its first bytes.
-    Names that start with a dot are passed over. Links are followed; each folder is visited once.
-
-    Args:
-        folder: Where to look.
-        leave_out: A folder to pass over.
-
-    Returns:
-        (names with `/`, number of files that are no photos).
-    """
-    names, other = [], 0
-    seen = set()
-    left_out = os.path.realpath(leave_out) if leave_out else None
-    for path, folders, files in os.walk(folder, followlinks=True):
-        status = os.stat(path)
-        if (status.st_dev, status.st_ino) in seen or os.path.realpath(path) == left_out:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in files:
-            full = os.path.join(path, name)
-            if not name.startswith(".") and _looks_like_photo(full):
-                names.append(os.path.relpath(full, folder).replace(os.sep, "/"))
-            else:
-                other += 1
-    return sorted(names), other
-
-
-def _looks_like_photo(path):
-    if os.path.splitext(path)[1].lower() in SUFFIXES:
-        return True
-    try:
-        with open(path, "rb") as file:
-            start = file.read(16)
-    except OSError:
-        return False
-    return start.startswith(
-        (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
-    ) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
-
-
-def _plan(out, names, shard_photos):
-    """The photos of each shard. Photos new since an earlier run go into shards of their own."""
+def _read_plan(out):
+    """The photos of each shard."""
     path = out / "progress" / "plan.jsonl"
-    plan = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    known = {name for shard in plan for name in shard}
-    new = [name for name in names if name not in known]
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _extend_plan(out, shards, found, again, shard_photos):
+    """The shards, and more of them: for photos new since an earlier run, or readable only now."""
+    known = {name for shard in shards for name in shard}.difference(again)
+    new = [name for name in sorted([*found.names, *found.refused]) if name not in known]
     if new:
-        plan += [new[start : start + shard_photos] for start in range(0, len(new), shard_photos)]
-        atomic.write_text(path, "".join(json.dumps(shard) + "\n" for shard in plan))
-    return plan
+        more = [new[start : start + shard_photos] for start in range(0, len(new), shard_photos)]
+        shards = [*shards, *more]
+        text = "".join(json.dumps(shard) + "\n" for shard in shards)
+        atomic.write_text(out / "progress" / "plan.jsonl", text)
+    return shards
+
+
+def _errors(shards, reports):
+    """[name, reason] of the photos that were refused, and not taken again since."""
+    last = {name: index for index, shard in enumerate(shards) for name in shard}
+    return [
+        [name, reason]
+        for index in sorted(reports)
+        for name, reason in reports[index]["errors"]
+        if last[name] == index
+    ]
+
+
+def _readable_now(source, found, shards, reports, options):
+    """Photos that an earlier run refused and this one need not: copied to the end since, say."""
+    there = set(found.names)
+    return [
+        name
+        for name, _ in _errors(shards, reports)
+        if name in there and not isinstance(read_photo(source, name, options), str)
+    ]
+
+
+def _split_off_missing(shards, done, found):
+    """What is left to label, {shard: names}, and what of it is not there, {shard: errors}."""
+    there = set(found.names)
+    todo, missing = {}, {}
+    for index, names in enumerate(shards):
+        if index not in done:
+            todo[index] = [name for name in names if name in there]
+            missing[index] = [
+                [name, found.refused.get(name, "no longer there")]
+                for name in names
+                if name not in there
+            ]
+    return todo, missing
 
 
 class _Count:
     """Counts photos and faces as shards grow, whole or not, and begin anew."""
 
-    def __init__(self, plan, reports):
-        self.total = sum(map(len, plan))
-        self.before = sum(report["photos"] for report in reports.values())
+    def __init__(self, shards, reports, missing):
+        self.total = len({name for shard in shards for name in shard})
+        again = sum(map(len, shards)) - self.total
+        dealt_with = sum(report["photos"] for report in reports.values()) - again
+        self.before = dealt_with + sum(map(len, missing.values()))
         self.fresh = 0
         self.faces = sum(report["faces"] for report in reports.values())
         self.counted = {}  # shard -> its photos and faces counted so far
@@ -177,15 +177,16 @@ class _Count:
         return Progress(self.before + self.fresh, self.fresh, self.total, self.faces)
 
 
-def _report(parts):
+def _report(parts, missing):
     labelled = sum(len(part.labelled) for part in parts)
-    errors = [error for part in parts for error in part.errors]
+    errors = sorted([*missing, *(error for part in parts for error in part.errors)])
     return {
         "photos": labelled + len(errors),
         "labelled": labelled,
         "faces": sum(part.faces for part in parts),
         "ignored": sum(part.ignored for part in parts),
         "one_sided": sum(part.one_sided for part in parts),
+        "repaired": sum(part.repaired for part in parts),
         "errors": errors,
     }
 
@@ -202,25 +203,28 @@ def _read_report(out, index):
     return json.loads(_report_path(out, index).read_text())
 
 
-def _finish(out, about, plan, reports, other_files):
+def _finish(out, about, shards, reports, found):
     def total(field):
-        return sum(report[field] for report in reports.values())
+        return sum(report.get(field, 0) for report in reports.values())
 
-    errors = [error for index in sorted(reports) for error in reports[index]["errors"]]
+    errors = _errors(shards, reports)
     counts = {
-        "photos": sum(map(len, plan)),
+        "photos": len({name for shard in shards for name in shard}),
         "labelled": total("labelled"),
         "errors": len(errors),
         "faces": total("faces"),
         "ignored": total("ignored"),
         "one_sided": total("one_sided"),
-        **{field: sum(r.get(field, 0) for r in reports.values()) for field in marks.COUNTED},
-        "other_files": other_files,
+        "repaired": total("repaired"),
+        **{field: total(field) for field in marks.COUNTED},
+        "closed_folders": len(found.closed_folders),
+        "other_files": found.other_files,
     }
     if counts["labelled"] + counts["errors"] != counts["photos"]:
         raise RuntimeError(f"{out}: photos are unaccounted for: {counts}")
+    closed = ([f"{folder}/", reason] for folder, reason in found.closed_folders.items())
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([["photo", "reason"], *errors])
+    csv.writer(text).writerows([["photo", "reason"], *errors, *closed])
     atomic.write_text(out / "errors.csv", text.getvalue())
     manifest.write(out, {**about, "complete": True, "counts": counts})
     return counts

@@ -58,8 +58,8 @@ def write(out):
     folder = out / "review"
     index = Index(about, marks.marked(out))
     with lock(folder), futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for stale in folder.glob(".*.part"):
-            stale.unlink()  # of a run that was killed; the lock says that none is writing
+        for path in atomic.stale(folder):
+            path.unlink()  # of a run that was killed; the lock says that none is writing
         for shard in tqdm(shards, "review page", unit=" shards", leave=False, disable=None):
             _write_thumbnails(folder, shard, index, pool)
         _write_script(folder / "index.js", "index", index.content())

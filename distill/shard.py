@@ -1,5 +1,8 @@
 """The photos of one shard: read, looked at, and put down as they are to be stored."""
 
+import collections
+import functools
+import itertools
 import os
 from concurrent import futures
 from typing import NamedTuple
@@ -10,6 +13,7 @@ from PIL import Image
 from distill.agreement import merge
 from distill.options import LOOKS
 from ssd.data import records
+from ssd.data.jpeg import is_decodable
 from ssd.photos import reading
 
 SMALLER = 0.75  # scale of the other look: between two levels of the teacher's own pyramid
@@ -26,11 +30,13 @@ class Part(NamedTuple):
         labelled: `LabelledPhoto`s, in the order of the photos.
         errors: A list of [name, reason] of the photos that could not be read.
         one_sided: Number of sure faces that not every look sees.
+        repaired: Number of photos whose JPEG file had to be encoded anew to be decoded again.
     """
 
     labelled: list
     errors: list
     one_sided: int
+    repaired: int = 0
 
     @property
     def photos(self):
@@ -55,15 +61,19 @@ def label_shard(source, names, teacher, options):
 
     Args:
         source: Folder the names are in.
-        names: Names of the photos.
+        names: Names of the photos, all of which were there when the run began.
         teacher: A function; see `distill.labeling.Options`.
         options: `distill.labeling.Options`.
 
     Yields:
         `Part`s, in the order of the names.
+
+    Raises:
+        OSError: If a photo cannot be read for a reason that is not its own (`read_photo`).
     """
     shrink = shrinkage(options.min_face)
-    for batch, errors in _batches(source, names, options, shrink):
+    read = functools.partial(read_photo, source, options=options, shrink=shrink)
+    for batch, errors in _in_batches(_read_ahead(names, read)):
         labelled, one_sided = [], 0
         looks = _look([photo.pixels for _, photo in batch], teacher, options, shrink)
         for (name, photo), seen in zip(batch, looks, strict=True):
@@ -72,7 +82,8 @@ def label_shard(source, names, teacher, options):
             one_sided += int(np.sum(~agreed & sure))
             classes = np.where(agreed & sure, 1, records.IGNORE)
             labelled.append(_to_labelled(name, photo, boxes * shrink, classes, scores))
-        yield Part(labelled, errors, one_sided)
+        repaired = sum(photo.repaired for _, photo in batch)
+        yield Part(labelled, errors, one_sided, repaired)
 
 
 def shrinkage(min_face):
@@ -150,41 +161,79 @@ def _to_labelled(name, photo, boxes, classes, scores):
     )
 
 
-def _batches(source, names, options, shrink):
-    """Lists of (name, Photo) and of [name, reason], the photos read ahead by threads."""
-
-    def read(name):
-        try:
-            return reading.read(
-                os.path.join(source, name),
-                max_side=options.max_side,
-                max_pixels=options.max_pixels,
-                shrink=shrink,
-            )
-        except ValueError as error:
-            return str(error)
-
+def _in_batches(photos):
+    """Lists of (name, Photo) and of [name, reason] that are few enough to look at together."""
     batch, errors, pixels = [], [], 0
-    with futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        ahead = []
-        waiting = iter(names)
-        try:
-            while True:
-                while len(ahead) < BATCH_PHOTOS and (name := next(waiting, None)) is not None:
-                    ahead.append((name, pool.submit(read, name)))
-                if not ahead:
-                    break
-                name, pending = ahead.pop(0)
-                photo = pending.result()
-                if isinstance(photo, str):
-                    errors.append([name, photo])
-                else:
-                    batch.append((name, photo))
-                    pixels += photo.pixels.size // 3
-                if len(batch) + len(errors) == BATCH_PHOTOS or pixels >= BATCH_PIXELS:
-                    yield batch, errors
-                    batch, errors, pixels = [], [], 0
-        finally:  # stopped on the way: what is read ahead is wanted no more
-            pool.shutdown(cancel_futures=True)
+    for name, photo in photos:
+        if isinstance(photo, str):
+            errors.append([name, photo])
+        else:
+            batch.append((name, photo))
+            pixels += photo.pixels.size // 3
+        if len(batch) + len(errors) == BATCH_PHOTOS or pixels >= BATCH_PIXELS:
+            yield batch, errors
+            batch, errors, pixels = [], [], 0
     if batch or errors:
         yield batch, errors
+
+
+def _read_ahead(names, read):
+    """(name, what `read` says of it) in order, read by threads before it is asked for."""
+    waiting = iter(names)
+    with futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+
+        def begin(number):
+            return [(name, pool.submit(read, name)) for name in itertools.islice(waiting, number)]
+
+        ahead = collections.deque(begin(BATCH_PHOTOS))
+        try:
+            while ahead:
+                name, pending = ahead.popleft()
+                ahead += begin(1)
+                yield name, pending.result()
+        finally:  # stopped on the way: what is read ahead is wanted no more
+            pool.shutdown(cancel_futures=True)
+
+
+def read_photo(source, name, options, *, shrink=1):
+    """A photo of the folder, or why it can never be one.
+
+    Args:
+        source: Folder of photos.
+        name: Of the photo, inside it.
+        options: `distill.labeling.Options`.
+        shrink: How many times smaller than stored its pixels are to be.
+
+    Returns:
+        A `ssd.photos.reading.Photo`, or a str: what is wrong with the photo itself.
+
+    Raises:
+        OSError: If something else is wrong, which may pass: the folder is gone, a disk fails,
+            memory or file handles are short. Nothing is known of the photo then.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from distill.labeling import Options
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pathlib.Path(folder, "a.jpg").write_text("no photo") and None
+        ...     read_photo(folder, "a.jpg", Options())
+        'no photo that can be read'
+    """
+    path = os.path.join(source, name)
+    try:
+        return reading.read_and_encode(
+            path,
+            max_side=options.max_side,
+            max_pixels=options.max_pixels,
+            shrink=shrink,
+            may_keep=is_decodable,
+        )
+    except ValueError as error:
+        return str(error)
+    except MemoryError:
+        reason = "not enough memory to decode it (--max-pixels refuses large photos)"
+    except OSError as error:
+        if isinstance(error, PermissionError) and os.access(os.path.dirname(path), os.X_OK):
+            return error.strerror
+        reason = error.strerror or str(error)
+    raise OSError(f"{path}: {reason}; nothing is lost, the same command goes on from here")

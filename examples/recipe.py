@@ -33,7 +33,8 @@ import keras
 
 import ssd
 from distill.combining import combine
-from distill.labeling import Options, find_photos, label
+from distill.labeling import Options, label
+from distill.photo_files import find_photos
 from ssd.data import manifest
 from ssd.data.importing import import_labels
 from ssd.photos.reading import find
@@ -177,7 +178,7 @@ def without_labels(photos, human, folder):
     """A folder of links to the photos that a COCO file does not name."""
     images = json.loads(human.read_text())["images"]
     named = {find(photos, image["file_name"]) for image in images}
-    for name in find_photos(photos, leave_out=folder.parent)[0]:
+    for name in find_photos(photos, leave_out=folder.parent).names:
         link = folder / name
         if photos / name in named:
             continue

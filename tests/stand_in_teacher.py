@@ -43,3 +43,11 @@ def left_handed(photos, *, min_face, floor):
         left = [0, 0, 0.2 * height, 0.2 * width]
         found.append((np.float32([middle, left]), np.float32([0.99, 0.98])))
     return found
+
+
+def destructive(photos, *, min_face, floor):
+    """The same, and the folder that AWAY names goes away meanwhile."""
+    folder = pathlib.Path(os.environ["AWAY"])
+    if folder.exists():
+        folder.rename(folder.with_name("away"))
+    return look(photos, min_face=min_face, floor=floor)

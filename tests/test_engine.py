@@ -41,7 +41,7 @@ class Script:
         label = types.SimpleNamespace(remote=self.begin)
         self.worker = engine._Worker(types.SimpleNamespace(label=label), "here")
 
-    def begin(self, names, there):
+    def begin(self, names):
         return iter(self.calls.pop(0))
 
     def hire(self, wanted):
@@ -104,11 +104,12 @@ def test_a_machine_that_does_not_see_the_photos_says_so(tmp_path):
         engine._Labeller(str(tmp_path / "nowhere"), options()).prepare()
     worker = engine._Labeller(str(tmp_path / "photos"), options())
     worker.prepare()
-    assert [part.photos for part in worker.label(["0000.jpg", "gone.jpg"], True)] == [2]
+    assert [part.photos for part in worker.label(["0000.jpg"])] == [1]
     with pytest.raises(ValueError, match=r"sees none of 'gone\.jpg'"):
-        list(worker.label(["gone.jpg"], True))
-    (part,) = worker.label(["gone.jpg"], False)
-    assert part.errors == [["gone.jpg", "No such file or directory"]]
+        list(worker.label(["gone.jpg"]))
+    with pytest.raises(OSError, match=r"gone\.jpg: No such file or directory; nothing is lost"):
+        list(worker.label(["0000.jpg", "gone.jpg"]))
+    assert list(worker.label([])) == []
 
 
 def test_the_command_asks_for_what_it_needs(tmp_path, capsys, monkeypatch):

@@ -1,6 +1,7 @@
 """A folder of photos in, labels out: every photo accounted for, nothing lost, nothing twice."""
 
 import csv
+import errno
 import io
 import os
 import pathlib
@@ -13,6 +14,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from distill import labeling
@@ -167,10 +169,10 @@ def test_every_awkward_file_is_accounted_for(tmp_path):
 def test_sixteen_bits_and_transparency_keep_their_look(tmp_path):
     gray = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
     Image.fromarray(gray).save(tmp_path / "16.png")
-    pixels = reading.read(tmp_path / "16.png").pixels
+    pixels = reading.read_and_encode(tmp_path / "16.png").pixels
     np.testing.assert_allclose(pixels[..., 0], gray / 257, atol=1)
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert reading.read(tmp_path / "clear.png").pixels.min() == 255
+    assert reading.read_and_encode(tmp_path / "clear.png").pixels.min() == 255
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
@@ -185,7 +187,7 @@ def test_a_large_smallest_face_lets_the_photo_be_decoded_smaller(tmp_path, suffi
     assert after.encoded == before.encoded
     assert (after.height, after.width) == (301, 453)
     np.testing.assert_allclose(after.boxes, before.boxes, atol=0.01)
-    photo = reading.read(folder / f"odd.{suffix}", shrink=4)
+    photo = reading.read_and_encode(folder / f"odd.{suffix}", shrink=4)
     assert photo.pixels.shape == (76, 114, 3)
     assert photo.size == photo.full_size == (301, 453)
     with Image.open(io.BytesIO(photo.encoded)) as stored:
@@ -399,3 +401,138 @@ def test_bad_input_is_one_line_and_harms_nothing(what, tmp_path, capsys):
     assert error.count("\n") == 1
     assert files_of(out) == before
     assert not (tmp_path / "new").exists()
+
+
+def reasons_of(out):
+    text = (out / "errors.csv").read_text(encoding="utf-8", errors="surrogateescape")
+    return dict([*csv.reader(io.StringIO(text, newline=""))][1:])
+
+
+def test_photos_that_go_away_on_the_way_are_not_written_off(tmp_path):
+    folder, away, out = make_photos(tmp_path / "photos", 40), tmp_path / "away", tmp_path / "out"
+
+    def move_away(state):
+        if state.done == 8 and folder.exists():
+            folder.rename(away)
+
+    with pytest.raises(OSError, match=r"No such file or directory; nothing is lost, the same"):
+        labeling.label(folder, out, options(), progress=move_away)
+    assert 1 <= len(records.shards(out)) < 5
+    assert not manifest.read(out)["complete"]
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        labeling.label(folder, out, options())
+    folder.mkdir()  # as where a disk is not mounted
+    with pytest.raises(ValueError, match="found none"):
+        labeling.label(folder, out, options())
+    folder.rmdir()
+    away.rename(folder)
+    counts = labeling.label(folder, out, options())
+    assert (counts["labelled"], counts["errors"]) == (40, 0)
+    assert reasons_of(out) == {}
+    labeling.label(folder, tmp_path / "undisturbed", options())
+    assert files_of(out) == files_of(tmp_path / "undisturbed")
+
+
+def test_the_command_says_in_one_line_that_photos_went_away(tmp_path, capsys, monkeypatch):
+    folder, out = make_photos(tmp_path / "photos", 9), tmp_path / "out"
+    monkeypatch.setenv("AWAY", str(folder))
+    arguments = [str(folder), str(out), "--teacher", "stand_in_teacher:destructive"]
+    assert main([*arguments, "--shard-photos", "3"]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("distill")]
+    assert len(said) == 1
+    assert "nothing is lost, the same command goes on from here" in said[0]
+
+
+@pytest.mark.parametrize("trouble", [OSError(errno.EIO, "Input/output error"), MemoryError()])
+def test_trouble_of_the_machine_stops_the_run_and_writes_nothing_off(
+    tmp_path, monkeypatch, trouble
+):
+    folder, out = make_photos(tmp_path / "photos", 20), tmp_path / "out"
+    read = reading.read_and_encode
+
+    def failing(path, **how):
+        if path.endswith("0013.jpg"):
+            raise trouble
+        return read(path, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "read_and_encode", failing)
+        with pytest.raises(OSError, match=r"0013\.jpg: (Input/output error|not enough memory)"):
+            labeling.label(folder, out, options())
+    assert not (out / "errors.csv").exists()
+    assert labeling.label(folder, out, options())["labelled"] == 20
+
+
+def test_a_photo_refused_is_looked_at_again(tmp_path):
+    folder, out = make_photos(tmp_path / "photos", 10), tmp_path / "out"
+    whole = (folder / "0003.jpg").read_bytes()
+    (folder / "0003.jpg").write_bytes(whole[:300])  # as while it is being copied
+    (folder / "0005.jpg").rename(tmp_path / "0005.jpg")
+    (folder / "0005.jpg").symlink_to("elsewhere.jpg")
+    (folder / "broken.jpg").write_bytes(b"broken")
+    counts = labeling.label(folder, out, options())
+    assert (counts["photos"], counts["labelled"], counts["errors"]) == (11, 8, 3)
+    before = files_of(out)
+    labeling.label(folder, out, options())
+    assert files_of(out) == before
+    (folder / "0003.jpg").write_bytes(whole)
+    (folder / "0005.jpg").unlink()
+    (tmp_path / "0005.jpg").rename(folder / "0005.jpg")
+    states = []
+    counts = labeling.label(folder, out, options(), progress=states.append)
+    assert (counts["photos"], counts["labelled"], counts["errors"]) == (11, 10, 1)
+    assert list(reasons_of(out)) == ["broken.jpg"]
+    assert (states[0].done, states[-1].done, states[-1].total) == (9, 11, 11)
+    names = [photo.filename for photo in records.read(out)]
+    assert sorted(names) == [f"{i:04d}.jpg" for i in range(10)]
+    after = files_of(out)
+    labeling.label(folder, out, options())
+    assert files_of(out) == after
+
+
+def test_a_photo_deleted_between_two_runs_is_no_longer_there(tmp_path):
+    folder, out = make_photos(tmp_path / "photos", 20), tmp_path / "out"
+
+    def stop(state):
+        if state.done == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        labeling.label(folder, out, options(), progress=stop)
+    for i in range(8, 20):  # a whole shard and half of one
+        (folder / f"{i:04d}.jpg").unlink()
+    counts = labeling.label(folder, out, options())
+    assert (counts["photos"], counts["labelled"], counts["errors"]) == (20, 8, 12)
+    assert set(reasons_of(out).values()) == {"no longer there"}
+    make_photos(folder, 20)
+    assert labeling.label(folder, out, options())["labelled"] == 20
+
+
+def test_photos_that_training_could_not_decode_are_repaired_and_counted(tmp_path, capsys):
+    folder, out = make_photos(tmp_path / "photos", 4), tmp_path / "out"
+    whole = (folder / "0001.jpg").read_bytes()
+    (folder / "0001.jpg").write_bytes(whole[:-2])
+    (folder / "0002.jpg").write_bytes(whole[:-2] + bytes(500))
+    assert main([str(folder), str(out), "--teacher", STAND_IN]) == 0
+    assert "4 photos labelled (2 repaired)" in capsys.readouterr().out
+    assert manifest.read(out)["counts"]["repaired"] == 2
+    for photo in records.read(out):
+        tf.io.decode_jpeg(photo.encoded)
+
+
+def test_folders_that_may_not_be_read_are_reported(tmp_path, capsys, monkeypatch):
+    folder, out = make_photos(tmp_path / "photos", 2), tmp_path / "out"
+    make_photos(folder / "private", 2)
+    listdir = os.listdir
+
+    def closed(path):  # whoever runs this may be root, to whom no folder is closed
+        if str(path).endswith("private"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", closed)
+    assert main([str(folder), str(out), "--teacher", STAND_IN]) == 0
+    assert "1 folders closed (see" in capsys.readouterr().out
+    assert reasons_of(out) == {"private/": "Permission denied"}
+    counts = manifest.read(out)["counts"]
+    assert (counts["photos"], counts["closed_folders"]) == (2, 1)

@@ -48,7 +48,7 @@ def test_sixteen_bits_become_eight(tmp_path):
 
 
 def test_what_is_no_photo(photo, tmp_path):
-    with pytest.raises(ValueError, match=r"a\.jpg: wanted a photo \(No such file"):
+    with pytest.raises(FileNotFoundError, match=r"a\.jpg: wanted a photo \(No such file"):
         read_photo(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").write_text("hello")
     with pytest.raises(ValueError, match=r"a\.jpg: wanted a photo \(no photo that can be read\)"):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks import labeling as benchmark
 from distill import agreement, teacher
-from distill.labeling import find_photos
+from distill.photo_files import find_photos
 from ssd.boxes import iou
 from ssd.photos import reading
 
@@ -128,9 +128,10 @@ def test_real_photos_agree():
     folder = os.environ.get("SSD_PHOTOS")
     if not folder:
         pytest.skip("SSD_PHOTOS names no folder of photos")
-    names, _ = find_photos(folder)
+    names = find_photos(folder).names
     names = names[:: max(1, len(names) // 60)]
-    photos = [reading.read(os.path.join(folder, name), max_side=640).pixels for name in names]
+    paths = (os.path.join(folder, name) for name in names)
+    photos = [reading.read_and_encode(path, max_side=640).pixels for path in paths]
     ours, theirs = teacher.mtcnn(photos, floor=0.8), teacher.package(photos, floor=0.8)
     for sought, found in ((theirs, ours), (ours, theirs)):
         hits, total = benchmark.agreement(sought, found)

@@ -17,6 +17,7 @@ import numpy as np
 
 from ssd import atomic
 from ssd.data import manifest, records
+from ssd.data.jpeg import is_decodable
 from ssd.photos import reading
 
 FORMATS = ("coco", "voc", "yolo", "wider")
@@ -342,9 +343,9 @@ def _to_labelled(annotation, folder, class_names, max_side, complain):
     """The photo with its boxes on the unit square; None if it cannot be used."""
     try:
         path = reading.find(folder, annotation.filename)
-        photo = reading.read(path, max_side=max_side)
-    except ValueError as error:
-        complain(annotation.filename, str(error))
+        photo = reading.read_and_encode(path, max_side=max_side, may_keep=is_decodable)
+    except (ValueError, FileNotFoundError, PermissionError) as error:
+        complain(annotation.filename, getattr(error, "strerror", None) or str(error))
         return None
     height, width = photo.full_size
     if annotation.size and tuple(annotation.size) != photo.full_size:

@@ -1,4 +1,4 @@
-"""What a camera's or a messenger's compression does to a photo."""
+"""JPEG files: which can be decoded, and what compression does to a photo."""
 
 import tensorflow as tf
 
@@ -27,3 +27,24 @@ def recompress(image, quality):
         return tf.image.adjust_jpeg_quality(image, quality)
 
     return tf.ensure_shape(tf.cond(quality > 0, damaged, lambda: image), image.shape)
+
+
+def is_decodable(encoded: bytes) -> bool:
+    """Whether training can decode a JPEG file: TensorFlow wants more of one than Pillow does.
+
+    Args:
+        encoded: The file.
+
+    Returns:
+        bool.
+
+    Example:
+        >>> black = tf.io.encode_jpeg(tf.zeros([16, 16, 3], tf.uint8)).numpy()
+        >>> is_decodable(black), is_decodable(black[:-2])
+        (True, False)
+    """
+    try:
+        tf.io.decode_jpeg(encoded, channels=3, ratio=8)  # reads all, computes an eighth of a side
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True

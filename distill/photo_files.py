@@ -1,0 +1,119 @@
+"""Which files of a folder are photos, and which of them can be opened at all."""
+
+import os
+import stat
+from typing import NamedTuple
+
+from ssd.photos.finding import PHOTO_SUFFIXES
+
+_FIRST_BYTES = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+
+
+class PhotoFiles(NamedTuple):
+    """What a folder holds.
+
+    Args:
+        names: Photos, sorted: paths inside the folder, with `/`.
+        refused: {name: reason} of what is named like a photo and cannot be opened: broken links,
+            pipes, devices.
+        closed_folders: {path inside the folder: reason} of folders that may not be read.
+        other_files: How many files are no photos.
+
+    Example:
+        >>> PhotoFiles(["a.jpg"], {}, {}, 2).other_files
+        2
+    """
+
+    names: list[str]
+    refused: dict[str, str]
+    closed_folders: dict[str, str]
+    other_files: int
+
+
+def find_photos(
+    folder: str | os.PathLike, *, leave_out: str | os.PathLike | None = None
+) -> PhotoFiles:
+    """All photos under a folder.
+
+    A file is taken for a photo by the suffix of its name or, failing that, by its first bytes.
+    Names that start with a dot are passed over. Links are followed; each folder is visited once.
+    Nothing is opened that could wait for ever, or is more than it seems.
+
+    Args:
+        folder: Where to look.
+        leave_out: A folder to pass over.
+
+    Returns:
+        `PhotoFiles`.
+
+    Raises:
+        OSError: If a folder or file cannot be read for a reason that may pass.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("a.jpg", "notes.txt"):
+        ...         pathlib.Path(folder, name).touch()
+        ...     find_photos(folder)
+        PhotoFiles(names=['a.jpg'], refused={}, closed_folders={}, other_files=1)
+    """
+    names, refused, closed, other = [], {}, {}, 0
+    visited = {_identity(os.stat(leave_out))} if leave_out and os.path.exists(leave_out) else set()
+    folders = [os.fspath(folder)]
+    while folders:
+        path = folders.pop()
+        try:
+            identity, entries = _identity(os.stat(path)), os.listdir(path)
+        except PermissionError as error:
+            if path == os.fspath(folder):
+                raise
+            closed[_inside(folder, path)] = error.strerror
+            continue
+        if identity in visited:
+            continue
+        visited.add(identity)
+        for name in entries:
+            full = os.path.join(path, name)
+            mode, reason = _mode(full)
+            if name.startswith("."):
+                other += not stat.S_ISDIR(mode)
+            elif stat.S_ISDIR(mode):
+                folders.append(full)
+            elif not _is_photo(full, mode):
+                other += 1
+            elif stat.S_ISREG(mode):
+                names.append(_inside(folder, full))
+            else:
+                refused[_inside(folder, full)] = reason or "not a regular file"
+    return PhotoFiles(sorted(names), dict(sorted(refused.items())), closed, other)
+
+
+def _identity(status):
+    return status.st_dev, status.st_ino
+
+
+def _inside(folder, path):
+    return os.path.relpath(path, folder).replace(os.sep, "/")
+
+
+def _mode(path):
+    """(What kind of file it is; why that is unknown, if it is). Links are followed."""
+    try:
+        return os.stat(path).st_mode, ""
+    except OSError as error:
+        if os.path.islink(path) or isinstance(error, PermissionError | FileNotFoundError):
+            return 0, error.strerror
+        raise
+
+
+def _is_photo(path, mode):
+    if os.path.splitext(path)[1].lower() in PHOTO_SUFFIXES:
+        return True
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+        return False
+    try:
+        with open(path, "rb") as file:
+            start = file.read(16)
+    except PermissionError:
+        return False
+    return start.startswith(_FIRST_BYTES) or (start[:4] == b"RIFF" and start[8:12] == b"WEBP")
