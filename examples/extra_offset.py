@@ -27,7 +27,9 @@ from recipe import ALPHA, BALANCE_OBJECTS, BATCHES, CONFIG, RATES, SMALLEST
 import ssd
 from ssd import atomic
 from ssd.boxes import iou
-from ssd.metrics.evaluation import PhotoResult, evaluate_results, read_truth
+from ssd.metrics.evaluation import evaluate_run
+from ssd.metrics.judging import wanted_faces
+from ssd.metrics.results import run_detector
 
 LOSSES = {
     "extra 0": {"extra": 0.0},
@@ -114,28 +116,27 @@ def look(detector, photos, truth):
         A dictionary with the words of `FIGURES`, the `best` IoU that any box of a face has on
         average, and the number of `faces` that had a box at all.
     """
-    results, chosen, best = [], [], []
-    for path, shape, boxes, classes, ignored in read_truth(truth, photos):
-        photo = ssd.read_photo(path)
-        boxes = boxes * np.tile(np.divide(photo.shape[:2], shape), 2)
-        raw = detector.decode(
-            *detector.forward(detector.prepare(photo)), photo.shape, score_threshold=FLOOR
-        )
-        results.append(
-            PhotoResult(path, photo.shape[:2], boxes, classes, ignored, detector.suppress(raw))
-        )
-        large = boxes[:, 2] - boxes[:, 0] >= SMALLEST * max(photo.shape[:2])
+    raws, chosen, best = [], [], []
+
+    def keep_raw(photo, score_threshold):
+        outputs = detector.forward(detector.prepare(photo))
+        raws.append(detector.decode(*outputs, photo.shape, score_threshold=score_threshold))
+        return detector.suppress(raws[-1])
+
+    run = run_detector(keep_raw, photos, truth, score_floor=FLOOR)
+    for raw, result in zip(raws, run.results, strict=True):
+        boxes = result.boxes
         if not len(raw.boxes) or not len(boxes):
             continue
         table = iou(raw.boxes, boxes)  # [raw, boxes]
         whose = table.argmax(axis=1)
-        for index in np.flatnonzero(large & ~ignored):
+        for index in np.flatnonzero(wanted_faces(result, (SMALLEST, np.inf))):
             own = np.flatnonzero((whose == index) & (table[:, index] >= OF_FACE))
             if len(own):
                 chosen.append(table[own[raw.scores[own].argmax()], index])
                 best.append(table[own, index].max())
     chosen, best = np.array(chosen), np.array(best)
-    measured = evaluate_results(results, min_height=SMALLEST)
+    measured = evaluate_run(run, min_height=SMALLEST)
     return {
         "iou": float(chosen.mean()) if len(chosen) else 0.0,
         "best": float(best.mean()) if len(best) else 0.0,

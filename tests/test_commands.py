@@ -179,7 +179,7 @@ def test_evaluate_refuses_a_truth_that_is_none(road):
     assert "wanted a COCO JSON file" in refused(
         "evaluate", road / "int8.tflite", road, road / "nowhere.json"
     )
-    assert "wanted COCO detection JSON" in refused(
+    assert "wanted COCO JSON with images" in refused(
         "evaluate", road / "int8.tflite", road, road / "0.png"
     )
 

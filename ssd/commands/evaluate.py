@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ssd.arguments import existing_file, existing_folder, new_file, number, whole_number
@@ -30,6 +30,33 @@ def add(commands: Any) -> argparse.ArgumentParser:
         default=0.0,
         help="ignore faces whose height is less than this share of the photo's long side (0)",
     )
+    made.add_argument(
+        "--false-positives",
+        type=number(0),
+        default=0.1,
+        help="false positives per photo at which precision and recall are read (0.1)",
+    )
+    made.add_argument(
+        "--score-threshold",
+        type=number(0, 1),
+        help="read precision and recall at this score instead",
+    )
+    made.add_argument(
+        "--at-precision", type=number(0, 1), help="also say the recall at this precision"
+    )
+    made.add_argument(
+        "--rule",
+        choices=("coco", "scorer"),
+        default="coco",
+        help="what is ignored: COCO's rule, or that of a scorer for which ignored faces take in "
+        "what lies half inside (coco)",
+    )
+    made.add_argument(
+        "--score-floor", type=number(0, 1), default=0.001, help="least score judged (0.001)"
+    )
+    made.add_argument(
+        "--max-detections", type=whole_number(), default=300, help="boxes judged per photo (300)"
+    )
     made.add_argument("--report", type=new_file, help="PNG file for curves and mistakes")
     made.add_argument(
         "--threads", type=whole_number(), default=1, help="threads of the runtime (1)"
@@ -47,17 +74,38 @@ def run(options: argparse.Namespace) -> None:
         ValueError: If the model, the truth or a photo is none.
     """
     from ssd.detect.detector import Detector
-    from ssd.metrics.evaluation import evaluate_results, run_detector
+    from ssd.metrics.evaluation import evaluate
 
     detector = Detector(options.model, threads=options.threads)
     with _bar() as progress:
-        results = run_detector(detector, options.photos, options.truth, progress=progress)
-    print(evaluate_results(results, min_height=options.min_height))
+        result = evaluate(
+            detector,
+            options.photos,
+            options.truth,
+            min_height=options.min_height,
+            false_positives_per_image=options.false_positives,
+            score_threshold=options.score_threshold,
+            at_precision=options.at_precision,
+            rule=options.rule,
+            score_floor=options.score_floor,
+            max_detections=options.max_detections,
+            progress=progress,
+        )
+    for line in _first(result.run.problems):
+        print(f"{options.prog}: {line}", file=sys.stderr)
+    print(result)
     if options.report:
         from ssd.metrics.report import draw_report
 
-        draw_report(results, options.report, min_height=options.min_height)
+        draw_report(result, options.report)
         print(f"report: {options.report}")
+
+
+def _first(lines: Sequence[str], most: int = 10) -> Iterator[str]:
+    """As many lines as a person reads, and how many there are besides."""
+    yield from lines[:most]
+    if len(lines) > most:
+        yield f"and {len(lines) - most} more lines of this kind"
 
 
 @contextlib.contextmanager

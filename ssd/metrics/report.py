@@ -1,109 +1,130 @@
 """An evaluation as a picture: curves, sizes, and the mistakes that weigh most."""
 
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from ssd.metrics.evaluation import evaluate_results, evaluate_sizes, judge_photo
+from ssd.metrics.evaluation import Evaluation
+from ssd.metrics.figures import SizeFigures
+from ssd.metrics.judging import judge_results, wanted_faces
+from ssd.metrics.summary import name_sizes, show
 from ssd.photos.reading import read_photo
 
 _SHOWN = 12  # mistakes of each kind
 _AROUND = 1.0  # what is shown of the photo around a box, in sizes of the box
+_ORANGE = "#e69f00"
 
 
-def draw_report(results, path, *, min_height=0.0, false_positives_per_image=0.1):
-    """Draw what a detector found, and what not, into one PNG file.
+class Mistake(NamedTuple):
+    """A false positive, or a face that was missed.
 
-    Above: precision over recall, recall over the number of false positives (the discrete ROC curve
-    of FDDB), and average precision by size of face. Below: the surest false positives and the
-    largest faces missed, each with what is around it. A face counts as missed if nothing at
-    any score overlaps it enough.
+    Attributes:
+        path: The photo.
+        box: `[ymin, xmin, ymax, xmax]` in its pixels.
+        text: The score of a false positive, or the height of a face.
+    """
+
+    path: pathlib.Path
+    box: np.ndarray
+    text: str
+
+
+def draw_report(evaluation: Evaluation, path: str | pathlib.Path) -> None:
+    """Draw an evaluation into one PNG file.
+
+    Above: precision over recall, recall over the number of false positives (the discrete ROC
+    curve of FDDB), and average precision by size of face; dots stand at the score threshold.
+    Below: the surest false positives and the largest faces missed at that threshold, each with
+    what is around it.
 
     Args:
-        results: What `ssd.metrics.evaluation.run_detector` returned.
+        evaluation: What `ssd.evaluate` returned.
         path: PNG file to write.
-        min_height: As for `ssd.evaluate`.
-        false_positives_per_image: As for `ssd.evaluate`.
 
-    Returns:
-        The `Evaluation`.
+    Raises:
+        ImportError: If matplotlib is missing.
+
+    Example:
+        >>> import os, tempfile
+        >>> from ssd.metrics.evaluation import evaluate_run
+        >>> from ssd.metrics.results import DetectorRun
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     draw_report(evaluate_run(DetectorRun([])), f"{folder}/report.png")
+        ...     os.listdir(folder)
+        ['report.png']
     """
     from matplotlib.figure import Figure
 
-    result = evaluate_results(
-        results, min_height=min_height, false_positives_per_image=false_positives_per_image
-    )
     figure = Figure(figsize=(13, 9), layout="constrained")
-    figure.suptitle(str(result), x=0.01, ha="left", fontsize=11)
-    above, alarms_part, misses_part = figure.subfigures(3, 1, height_ratios=[2, 1, 1])
-    _curves(above.subplots(1, 3), result, evaluate_sizes(results))
-    alarms, misses = find_mistakes(results, min_height=min_height)
-    _crops(alarms_part, "False positives, surest first", alarms)
-    _crops(misses_part, "Missed, largest first", misses)
+    figure.suptitle(_title(evaluation), x=0.01, ha="left", fontsize=11)
+    parts: Any = figure.subfigures(3, 1, height_ratios=[2, 1, 1])
+    above, wrong_part, missed_part = parts
+    _draw_curves(above.subplots(1, 3), evaluation)
+    wrong, missed = find_mistakes(evaluation)
+    at = f"at a score of {evaluation.score_threshold:.2f} or more"
+    draw_crops(wrong_part, f"False positives {at}, surest first ({len(wrong)} in all)", wrong)
+    draw_crops(
+        missed_part,
+        f"Faces that nothing {at} hits, largest first ({len(missed)} of {evaluation.faces})",
+        missed,
+    )
     figure.savefig(path, dpi=100)
-    return result
 
 
-def find_mistakes(results, *, min_height=0.0):
-    """False positives and missed faces, the worst first.
+def find_mistakes(evaluation: Evaluation) -> tuple[list[Mistake], list[Mistake]]:
+    """False positives and missed faces at the score threshold, the worst first.
 
     Args:
-        results: What `ssd.metrics.evaluation.run_detector` returned.
-        min_height: As for `ssd.evaluate`.
+        evaluation: What `ssd.evaluate` returned.
 
     Returns:
-        Two lists of (path, box, text): boxes `[ymin, xmin, ymax, xmax]` in pixels. False positives
-        come by falling score, missed faces by falling height.
+        (false positives by falling score, missed faces by falling height).
+
+    Example:
+        >>> from ssd.metrics.evaluation import evaluate_run
+        >>> from ssd.metrics.results import DetectorRun
+        >>> find_mistakes(evaluate_run(DetectorRun([])))
+        ([], [])
     """
-    alarms, misses = [], []
-    for each in results:
-        for judged in judge_photo(each, iou_threshold=0.5):
-            for score, _, index in judged[judged[:, 1] == 0]:
-                alarms.append((score, each.path, each.found.boxes[int(index)]))
-        for box in each.boxes[~each.ignored & ~_answered(each)]:
-            height = box[2] - box[0]
-            if height >= min_height * max(each.shape):
-                misses.append((height, each.path, box))
-    alarms.sort(key=lambda row: -row[0])
-    misses.sort(key=lambda row: -row[0])
+    run, heights = evaluation.run, (evaluation.options["min_height"], np.inf)
+    judged = judge_results(
+        run.results, len(run.class_names), heights=heights, rule=evaluation.options["rule"]
+    )
+    judged = judged.of_rows(judged.scores >= evaluation.score_threshold)
+    wrong, missed = [], []
+    for row in np.flatnonzero(judged.hits < 0):
+        result = run.results[judged.photos[row]]
+        wrong.append((judged.scores[row], result, result.found.boxes[judged.indices[row]]))
+    for place, result in enumerate(run.results):
+        left = wanted_faces(result, heights)
+        hits = judged.hits[judged.photos == place]
+        left[hits[hits >= 0]] = False
+        missed += [(box[2] - box[0], result, box) for box in result.boxes[left]]
+    wrong.sort(key=lambda row: -row[0])
+    missed.sort(key=lambda row: -row[0])
     return (
-        [(path, box, f"{score:.2f}") for score, path, box in alarms],
-        [(path, box, f"{height:.0f} px") for height, path, box in misses],
+        [Mistake(result.path, box, f"{score:.2f}") for score, result, box in wrong],
+        [Mistake(result.path, box, f"{height:.0f} px") for height, result, box in missed],
     )
 
 
-def _answered(results):
-    """Which true boxes something found overlaps by half or more, bool [n]."""
-    answered = np.zeros(len(results.boxes), bool)
-    for index, (box, class_id) in enumerate(zip(results.boxes, results.class_ids, strict=True)):
-        alone = results._replace(
-            boxes=box[None], class_ids=np.array([class_id]), ignored=np.array([False])
-        )
-        answered[index] = any(
-            (judged[:, 1] > 0).any() for judged in judge_photo(alone, iou_threshold=0.5)
-        )
-    return answered
+def draw_crops(part: Any, title: str, rows: Sequence[Mistake], shown: int = _SHOWN) -> None:
+    """Draw boxes with what is around them side by side, the first ones of a list.
 
+    Args:
+        part: A matplotlib figure, or a part of one.
+        title: What they are.
+        rows: The boxes.
+        shown: How many there is room for.
 
-def _curves(axes, result, sizes):
-    precision, roc, bars = axes
-    precision.step(result.recalls, result.precision, where="post")
-    precision.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
-    roc.step(result.false_positives, result.recalls, where="post")
-    limit = result.false_positives_per_image * result.photos
-    roc.axvline(limit, linestyle=":", color="0.5")
-    roc.annotate(f" {result.false_positives_per_image:g} a photo", (limit, 0.02), color="0.4")
-    roc.set(xlabel="false positives", ylabel="recall", ylim=(0, 1.02))
-    names = [f"{round(320 * least)}–{round(320 * greatest)}" for least, greatest, *_ in sizes[:-1]]
-    names.append(f"over {round(320 * sizes[-1][0])}")
-    drawn = bars.bar(names, [average for *_, average in sizes])
-    bars.bar_label(drawn, [f"{faces} faces" for _, _, faces, _ in sizes], fontsize=8)
-    bars.set(xlabel="height in px, long side at 320", ylabel="AP50", ylim=(0, 1.08))
-    for each in axes:
-        each.spines[["top", "right"]].set_visible(False)
-
-
-def _crops(part, title, rows):
-    part.suptitle(f"{title} ({len(rows)} in all)", x=0.01, ha="left", fontsize=10)
-    axes = part.subplots(1, _SHOWN)
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> draw_crops(Figure(), "none", [])
+    """
+    part.suptitle(title, x=0.01, ha="left", fontsize=10)
+    axes = np.atleast_1d(part.subplots(1, shown))
     for each in axes:
         each.set_axis_off()
     for each, (path, box, text) in zip(axes, rows, strict=False):
@@ -113,5 +134,41 @@ def _crops(part, title, rows):
         top, left = max(0, int(ymin - reach)), max(0, int(xmin - reach))
         each.imshow(photo[top : int(ymax + reach) + 1, left : int(xmax + reach) + 1])
         edges_x = np.array([xmin, xmax, xmax, xmin, xmin]) - left
-        each.plot(edges_x, np.array([ymin, ymin, ymax, ymax, ymin]) - top, color="#e69f00")
+        each.plot(edges_x, np.array([ymin, ymin, ymax, ymax, ymin]) - top, color=_ORANGE)
         each.set_title(text, fontsize=8)
+
+
+def _title(evaluation: Evaluation) -> str:
+    model = pathlib.Path(evaluation.run.inputs.get("model", {}).get("file", "")).name
+    return (
+        f"{model}  {evaluation.photos} photos, {evaluation.faces} faces\n"
+        f"AP50 {show(evaluation.ap50)}   AP75 {show(evaluation.ap75)}   "
+        f"recall {evaluation.recall:.3f}, precision {evaluation.precision:.3f} and "
+        f"{evaluation.false_positives:.2g} false positives a photo "
+        f"at a score of {evaluation.score_threshold:.2f} or more\n"
+        f"{evaluation.edges}"
+    ).strip()
+
+
+def _draw_curves(axes: Sequence[Any], evaluation: Evaluation) -> None:
+    precision, roc, bars = axes
+    points = evaluation.curve
+    at = evaluation.recall, evaluation.precision
+    precision.step(points.recall, points.precision, where="post")
+    precision.plot(*at, "o", color=_ORANGE)
+    precision.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    photos = max(evaluation.photos, 1)
+    roc.step(points.false_positives / photos, points.recall, where="post")
+    roc.plot(evaluation.false_positives, evaluation.recall, "o", color=_ORANGE)
+    roc.set(xlabel="false positives a photo", ylabel="recall", ylim=(0, 1.02))
+    roc.set(xlim=(0, max(1.0, 2 * evaluation.false_positives)))
+    _draw_sizes(bars, evaluation.sizes)
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_sizes(axes: Any, sizes: Sequence[SizeFigures]) -> None:
+    averages = [0.0 if np.isnan(size.ap50) else size.ap50 for size in sizes]
+    drawn = axes.bar(name_sizes(sizes), averages)
+    axes.bar_label(drawn, [f"{size.faces} faces" for size in sizes], fontsize=8)
+    axes.set(xlabel="height in px, were the long side 320", ylabel="AP50", ylim=(0, 1.08))

@@ -84,6 +84,8 @@ class AnnotatedPhoto:
         labels: What was drawn in it.
         unplaced: How many boxes it has besides, whose place cannot be told.
         otherwise: Another way to read the name, tried where the first finds no file.
+        key: Its id in the annotations, empty if they have none.
+        source: Where the annotations say that it is from, or None.
     """
 
     filename: str
@@ -92,6 +94,8 @@ class AnnotatedPhoto:
     labels: list[Label] = dataclasses.field(default_factory=list)
     unplaced: int = 0
     otherwise: str | None = None
+    key: str = ""
+    source: str | None = None
     _said: set = dataclasses.field(default_factory=set, init=False, repr=False, compare=False)
 
     @property
@@ -207,7 +211,7 @@ class Annotations(NamedTuple):
 
     Attributes:
         source: The file, or folder.
-        class_names: Names of its classes, in its order, each once.
+        class_names: Names of its classes, each once: a COCO file's in the order of their ids.
         photos: `AnnotatedPhoto`s, in its order.
         complaints: What it does wrong.
     """
@@ -257,7 +261,11 @@ note='corners out of order')])
                 complaints.append(complaint)
     return Annotations(
         pathlib.Path(path),
-        list(dict.fromkeys(name for name in categories.values() if name)),
+        list(
+            dict.fromkeys(
+                filter(None, (categories[key] for key in sorted(categories, key=id_order)))
+            )
+        ),
         [named[0] for named in photos.values() if len(named) == 1],
         complaints,
     )
@@ -429,6 +437,16 @@ def _key(value: object) -> str | None:
     return None if math.isnan(whole) else f"{whole:.0f}" if whole.is_integer() else str(whole)
 
 
+def id_order(key: str) -> tuple[bool, int, str]:
+    """What to sort ids by: those that are numbers come first, by their value.
+
+    Example:
+        >>> sorted(["b", "10", "9"], key=id_order)
+        ['9', '10', 'b']
+    """
+    return (not key.isdecimal(), int(key) if key.isdecimal() else 0, key)
+
+
 def _field(row: object, field: str) -> object:
     return row.get(field) if isinstance(row, dict) else None
 
@@ -460,7 +478,9 @@ def _images(rows: list, path, complaints: list[Complaint]) -> dict[str, list[Ann
         named = photos.setdefault(key, [])
         if name not in [photo.filename for photo in named]:
             size = read_size(_field(row, "height"), _field(row, "width"))
-            named.append(AnnotatedPhoto(name, size))
+            source = _field(row, "source")
+            source = source if isinstance(source, str) else None
+            named.append(AnnotatedPhoto(name, size, key=key, source=source))
     return photos
 
 

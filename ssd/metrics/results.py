@@ -1,0 +1,272 @@
+"""What a detector finds in labelled photos, beside what people say is there."""
+
+import dataclasses
+import hashlib
+import pathlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ssd.detect.detector import Detections, Detector
+from ssd.photos.annotations import AnnotatedPhoto, Annotations, find_photos, id_order, read_coco
+from ssd.photos.reading import read_photo
+
+SCORE_FLOOR = 0.001
+MAX_DETECTIONS = 300
+_CANDIDATES = 4  # for each of them, before suppression
+
+
+class PhotoResult(NamedTuple):
+    """One labelled photo, and what a detector found in it.
+
+    Attributes:
+        path: The photo file.
+        shape: (height, width) of the photo in pixels.
+        boxes: The truth, float [n, 4] `[ymin, xmin, ymax, xmax]` in pixels.
+        class_ids: int [n], 1 for the first class.
+        ignored: bool [n], which of them are regions to ignore.
+        found: What the detector found, `ssd.Detections`, best first.
+        name: The photo's name in the truth.
+        source: Where the truth says it is from, or None.
+    """
+
+    path: pathlib.Path
+    shape: tuple[int, int]
+    boxes: np.ndarray
+    class_ids: np.ndarray
+    ignored: np.ndarray
+    found: Detections
+    name: str = ""
+    source: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DetectorRun:
+    """What a detector found in the photos of a truth.
+
+    Attributes:
+        results: A `PhotoResult` for each photo, in the order of the truth's ids.
+        class_names: Names of the classes; the first is class 1.
+        problems: One line for each thing that is not as it should be and cost something.
+        inputs: What was run on what: plain values, as an evaluation's JSON has them.
+    """
+
+    results: Sequence[PhotoResult]
+    class_names: tuple[str, ...] = ("face",)
+    problems: tuple[str, ...] = ()
+    inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def run_detector(
+    detector: Callable[..., Detections],
+    photos: str | pathlib.Path,
+    truth: str | pathlib.Path,
+    *,
+    score_floor: float = SCORE_FLOOR,
+    max_detections: int = MAX_DETECTIONS,
+    progress: Callable[[int, int], object] | None = None,
+) -> DetectorRun:
+    """Run a detector over the photos of a truth.
+
+    Categories of the truth are the detector's classes of the same name, whatever the case.
+
+    Args:
+        detector: As for `ssd.evaluate`.
+        photos: As for `ssd.evaluate`.
+        truth: As for `ssd.evaluate`.
+        score_floor: Least score of what is kept, in [0, 1].
+        max_detections: Greatest number of boxes kept of a photo, the best ones.
+        progress: Called after each photo as `progress(done, total)`.
+
+    Returns:
+        A `DetectorRun`. A photo that is missing or cannot be read is left out and named in
+        its problems, as is a category that the detector does not know.
+
+    Raises:
+        FileNotFoundError: If there is no such truth or folder.
+        ValueError: If the truth is no COCO JSON, none of its categories is a class of the
+            detector's, or none of its photos can be read; or an option is out of range.
+
+    Example:
+        >>> from ssd.metrics.results import run_detector
+        >>> run_detector(None, "photos", "nowhere.json")
+        Traceback (most recent call last):
+        FileNotFoundError: nowhere.json: wanted a text file, there is none
+    """
+    if not 0 <= score_floor <= 1:
+        raise ValueError(f"score_floor: wanted a number from 0 to 1, got {score_floor!r}")
+    if max_detections < 1:
+        raise ValueError(f"max_detections: wanted a positive integer, got {max_detections!r}")
+    annotations = read_coco(truth)
+    labelled, left_out = find_photos(annotations.photos, photos)
+    labelled.sort(key=lambda named: id_order(named[1].key))
+    class_names, class_of, problems = pair_classes(annotations, detector)
+    complaints = [*annotations.complaints, *left_out]
+    results = []
+    for done, (name, photo) in enumerate(labelled, 1):
+        path = pathlib.Path(photos, name)
+        try:
+            pixels = read_photo(path)
+            truth_of_it = photo.fitted(pixels.shape[:2], complaints.append)
+        except ValueError as error:
+            problems.append(f"{error}" if name in str(error) else f"{name}: {error}")
+        else:
+            found = _detect(detector, pixels, score_floor, max_detections)
+            kept = _best(found, [*class_of.values()], max_detections)
+            results.append(_beside(path, truth_of_it, kept, class_of))
+        if progress:
+            progress(done, len(labelled))
+    problems += [f"{each.name}: {each}" for each in complaints]
+    if not results:
+        reason = f" (the first of {len(problems)} reasons: {problems[0]})" if problems else ""
+        raise ValueError(f"{truth}: wanted photos that are in {photos}, could use none{reason}")
+    inputs = {
+        "model": {**describe_model(detector), "classes": list(class_names)},
+        "truth": {"file": str(truth), "sha256": file_digest(truth)},
+        "photos": str(photos),
+        "score_floor": score_floor,
+        "max_detections": max_detections,
+    }
+    return DetectorRun(results, class_names, tuple(problems), inputs)
+
+
+def pair_classes(
+    annotations: Annotations, detector: object
+) -> tuple[tuple[str, ...], dict[str, int], list[str]]:
+    """The classes of a detector by the names that a truth has for them, whatever the case.
+
+    Args:
+        annotations: The truth.
+        detector: An `ssd.Detector`, or something that does not say what its classes are: those
+            are then the categories of the truth, in the order of their ids.
+
+    Returns:
+        (names of the detector's classes, class ids by the truth's names, lines about names that
+        only one of both has).
+
+    Raises:
+        ValueError: If none of the truth's categories is a class of the detector's.
+
+    Example:
+        >>> truth = Annotations(pathlib.Path("truth.json"), ["Car", "Face"], [], [])
+        >>> pair_classes(truth, None)
+        (('Car', 'Face'), {'Car': 1, 'Face': 2}, [])
+    """
+    config, path = getattr(detector, "config", None), annotations.source
+    categories = annotations.class_names
+    class_names = tuple(categories if config is None else config.classes)
+    known = {_folded(name): place for place, name in enumerate(class_names, 1)}
+    class_of = {name: known[_folded(name)] for name in categories if _folded(name) in known}
+    if not class_of:
+        raise ValueError(
+            f"{path}: wanted a category that the model has ({', '.join(class_names)}), "
+            f"got {', '.join(categories) or 'none'}"
+        )
+    boxes = Counter(name for photo in annotations.photos for name in photo.names)
+    problems = [
+        f"{path}: category {name!r} is none of the model's classes ({', '.join(class_names)}); "
+        f"its boxes ({boxes[name]}) are left out"
+        for name in categories
+        if name not in class_of
+    ]
+    problems += [
+        f"{path}: has no category {name!r}; what the model finds of it is left out"
+        for place, name in enumerate(class_names, 1)
+        if place not in class_of.values()
+    ]
+    return class_names, class_of, problems
+
+
+def describe_model(detector: object) -> dict[str, Any]:
+    """What tells one model from another: its file's name and digest, as far as it has a file.
+
+    Args:
+        detector: An `ssd.Detector`, or any other function.
+
+    Returns:
+        Plain values.
+
+    Example:
+        >>> describe_model(print)
+        {'file': 'print'}
+    """
+    path = getattr(detector, "path", None)
+    if path is None:
+        return {"file": getattr(detector, "__name__", type(detector).__name__)}
+    return {"file": str(path), "sha256": file_digest(path)}
+
+
+def file_digest(path: str | pathlib.Path) -> str:
+    """The SHA-256 digest of a file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        OSError: If it cannot be read.
+
+    Example:
+        >>> import os
+        >>> file_digest(os.devnull)[:8]
+        'e3b0c442'
+    """
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def _detect(
+    detector: Any, photo: np.ndarray, score_floor: float, max_detections: int
+) -> Detections:
+    """What a detector finds, without the time that hopeless boxes cost.
+
+    At a low score nearly all anchors of a model are candidates, and suppression compares each
+    that is kept with all others. So only the best of them get there.
+    """
+    if not isinstance(detector, Detector):
+        return detector(photo, score_threshold=score_floor)
+    outputs = detector.forward(detector.prepare(photo))
+    candidates = detector.decode(*outputs, photo.shape, score_threshold=score_floor)
+    class_ids = range(1, 1 + len(detector.config.classes))
+    return detector.suppress(_best(candidates, class_ids, _CANDIDATES * max_detections))
+
+
+def _best(found: Detections, class_ids: Sequence[int], most: int) -> Detections:
+    """The best of what was found of the classes that the truth has."""
+    boxes, scores, classes = (np.asarray(values) for values in found)
+    judged = np.flatnonzero(np.isin(classes, class_ids))
+    best = judged[np.argsort(-scores[judged], kind="stable")][:most]
+    return Detections(boxes[best], scores[best], classes[best])
+
+
+def _beside(
+    path: pathlib.Path, photo: AnnotatedPhoto, found: Detections, class_of: Mapping[str, int]
+) -> PhotoResult:
+    """The truth of a photo in the classes of the detector, and what that found."""
+    rows: list[tuple[tuple[float, ...], int, bool]] = []
+    for label in photo.labels:
+        if label.name is None:  # whatever is found there may be right
+            rows += [(label.box, class_id, True) for class_id in sorted({*class_of.values()})]
+        elif label.name in class_of:
+            rows.append((label.box, class_of[label.name], label.ignored))
+    height, width = shape = photo.size or (0, 0)
+    if photo.unplaced:  # whatever is found anywhere may be right
+        whole = (0.0, 0.0, float(height), float(width))
+        rows += [(whole, class_id, True) for class_id in sorted({*class_of.values()})]
+    return PhotoResult(
+        path=path,
+        shape=shape,
+        boxes=np.array([row[0] for row in rows], float).reshape(-1, 4),
+        class_ids=np.array([row[1] for row in rows], int),
+        ignored=np.array([row[2] for row in rows], bool),
+        found=found,
+        name=photo.filename,
+        source=photo.source,
+    )
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
