@@ -48,7 +48,7 @@ clean:
 	rm -rf $(VENV) demo
 
 # Made again when setup.py asks for other packages.
-$(VENV)/ready: setup.py
+$(VENV)/ready: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	touch $@

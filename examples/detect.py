@@ -2,7 +2,7 @@
 
     python examples/detect.py face.tflite photo.jpg ...
 
-Needs NumPy, imageio and a LiteRT runtime: it runs on the board as it does here.
+Needs NumPy, Pillow and a LiteRT runtime: it runs on the board as it does here.
 """
 
 import pathlib

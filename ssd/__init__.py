@@ -1,7 +1,7 @@
 """A from-scratch SSD face detector: trained on a PC, run on a Raspberry Pi.
 
 Names are imported when first used (PEP 562), so that on a board with only NumPy,
-imageio and a LiteRT runtime `ssd.Detector` works and TensorFlow is never imported.
+Pillow and a LiteRT runtime `ssd.Detector` works and TensorFlow is never imported.
 """
 
 import importlib

@@ -25,10 +25,10 @@ ROOT = pathlib.Path(__file__).parent.parent
 # On Python 3.13 the smallest runtime there is takes 28 MB instead of 12.
 LITERT = "ai-edge-litert~=1.2.0" if sys.version_info < (3, 13) else "ai-edge-litert==2.1.0"
 PACKAGES = {
-    "litert": ("numpy", "imageio", LITERT),
-    "tflite": ("numpy<2", "imageio", "tflite-runtime"),
+    "litert": ("numpy", "pillow", LITERT),
+    "tflite": ("numpy<2", "pillow", "tflite-runtime"),
 }
-FOR_TESTS = ("pytest", "hypothesis", "gpiozero")
+FOR_TESTS = ("pytest", "hypothesis", "gpiozero", "imageio")
 # Its Python is 3.11.
 DEBIAN, MIRROR = "bookworm", "http://deb.debian.org/debian"
 WHEELS_FOR = ("manylinux_2_17_aarch64", "manylinux_2_27_aarch64", "manylinux_2_28_aarch64")
