@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from distill.agreement import pairs
+from distill.agreement import group_faces
 from ssd.photos import reading
 from ssd.quiet import import_tensorflow
 
@@ -47,7 +47,8 @@ def agreement(sought, found, *, least=SURE, iou_threshold=TIGHT):
     for (boxes, scores), (others, _) in zip(sought, found, strict=True):
         boxes = np.asarray(boxes)[np.asarray(scores) >= least]
         total += len(boxes)
-        hits += len(pairs(boxes, others, iou_threshold=iou_threshold))
+        pairs = group_faces([boxes, others], iou_threshold=iou_threshold)
+        hits += int(np.sum(np.all(pairs >= 0, axis=1)))
     return hits, total
 
 

@@ -1,135 +1,188 @@
-"""Two labellers' words on the same photos, as labels that neither could give alone.
+"""Several folders of labels of the same photos, put to the vote.
 
-A second round of labels: a student that learnt from one set of labels is a labeller itself, whose
-mistakes are not its teacher's. What both see is a face. What only one sees is a region to ignore.
+A second round of labels: a student that learnt from one set of labels is a rater itself, whose
+mistakes are not its teacher's. Photos are joined by their names, so folders may be cut into other
+shards, or have been labelled in another order.
 """
 
+import dataclasses
+import hashlib
+import itertools
+import os
 import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from distill.agreement import pairs
+from distill.lock import lock
+from distill.voting import Rules, vote
+from ssd import atomic
 from ssd.data import manifest, records
 
 
+class _Rater(NamedTuple):
+    """A folder of labels without the pixels."""
+
+    folder: pathlib.Path
+    photos: dict[str, records.LabelledPhoto]
+    digest: str
+
+
 def combine(
-    first,
-    second,
-    out,
+    folders: Sequence[str | os.PathLike],
+    out: str | os.PathLike,
     *,
-    iou_threshold=0.45,
-    min_score_alone=0.6,
-    trusted_score=0.9,
-    shard_photos=256,
-):
-    """Combine two folders of labels of the same photos into a third.
+    kept: Sequence[str | os.PathLike] = (),
+    geometry: str | os.PathLike | None = None,
+    rules: Rules | None = None,
+    shard_photos: int = 256,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, int]:
+    """Combine folders of labels of the same photos into one, by vote.
+
+    The same folders give the same files, in whatever order they are named. Stopped in any way, the
+    same call goes on with the shards that are missing.
 
     Args:
-        first: Folder of labels, such as the teacher's.
-        second: Folder of labels of the same photos in the same order, such as the student's.
+        folders: Two or more folders of labels, such as a teacher's and a student's.
         out: Folder for the combined labels: new, or left by the same call, stopped.
-        iou_threshold, min_score_alone, trusted_score: As in `agree`.
+        kept: Those of the folders whose word alone makes a face (`distill.voting.vote`).
+        geometry: The folder that says where faces end; None: the mean of all.
+        rules: `distill.voting.Rules`; by default the usual ones.
         shard_photos: Photos to a shard.
+        progress: Called with (photos done, photos in all) after each shard.
 
     Returns:
-        The counts, as `dataset.json` holds them: `photos`, `faces` and `ignored` regions.
+        The counts, as `dataset.json` holds them: `photos`, `faces`, `ignored` regions, and
+        `left_out`, photos that not all folders have.
 
     Raises:
-        ValueError: If the two are not of the same photos, or `out` holds something else.
+        FileNotFoundError: If there is no such folder.
+        ValueError: If the folders have no photo in common or other classes, one is named twice,
+            `kept` or `geometry` is none of them, `out` holds something else, or labels have
+            changed since `out` was begun.
+        OSError: If `out` cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> photo = records.LabelledPhoto(b"", "a.jpg", 9, 9, np.float32([[0, 0, 0.5, 0.5]]),
+        ...                               np.int32([1]), np.float32([0.99]))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("teacher", "student"):
+        ...         os.mkdir(f"{folder}/{name}")
+        ...         records.write_shard(records.shard_path(f"{folder}/{name}", 0), [photo])
+        ...         manifest.write(f"{folder}/{name}", {"classes": ["face"]})
+        ...     combine([f"{folder}/student", f"{folder}/teacher"], f"{folder}/out")
+        {'photos': 1, 'faces': 1, 'ignored': 0, 'left_out': 0}
     """
-    out = pathlib.Path(out)
+    rules, out = rules or Rules(), pathlib.Path(out)
+    if shard_photos < 1:
+        raise ValueError(f"shard_photos: wanted a positive number of photos, got {shard_photos}")
+    class_names = _shared_classes(folders)
+    raters = sorted(map(_read_rater, folders), key=lambda each: (each.digest, str(each.folder)))
+    places = {rater.folder.resolve(): number for number, rater in enumerate(raters)}
+    if len(places) < max(2, len(raters)):
+        raise ValueError(f"wanted two or more folders of labels, each once, got {_named(folders)}")
+    kept_places = sorted(_place(folder, places, "kept") for folder in kept)
     about = {
-        "classes": manifest.read(first)["classes"],
-        "first": str(pathlib.Path(first).resolve()),
-        "second": str(pathlib.Path(second).resolve()),
-        "iou_threshold": iou_threshold,
-        "min_score_alone": min_score_alone,
-        "trusted_score": trusted_score,
+        "classes": class_names,
+        "raters": {str(rater.folder.resolve()): rater.digest for rater in raters},
+        "kept": [str(raters[place].folder.resolve()) for place in kept_places],
+        "geometry": str(pathlib.Path(geometry).resolve()) if geometry is not None else None,
+        **dataclasses.asdict(rules),
         "shard_photos": shard_photos,
     }
+    _refuse_changed(out, about["raters"])
     earlier = manifest.claim(out, about)
     if earlier and earlier.get("complete"):
         return earlier["counts"]
-    if records.count(first) != records.count(second):
-        raise ValueError(
-            f"{second}: wanted labels of the {records.count(first)} photos of {first}, "
-            f"got {records.count(second)} photos"
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    manifest.write(out, {**about, "complete": False})
-    counts, shard, index = {"photos": 0, "faces": 0, "ignored": 0}, [], 0
-    total = records.count(first)
-    for one, other in zip(records.read(first), records.read(second), strict=True):
-        if one.filename != other.filename:
-            raise ValueError(f"{second}: wanted the photo {one.filename}, got {other.filename}")
-        photo = agree(
-            one,
-            other,
-            iou_threshold=iou_threshold,
-            min_score_alone=min_score_alone,
-            trusted_score=trusted_score,
-        )
-        counts["photos"] += 1
-        counts["faces"] += int(np.sum(photo.class_ids > 0))
-        counts["ignored"] += int(np.sum(photo.class_ids == records.IGNORE))
-        shard.append(photo)
-        if len(shard) == shard_photos or counts["photos"] == total:
+    shared = set.intersection(*(set(rater.photos) for rater in raters))
+    known = set.union(*(set(rater.photos) for rater in raters))
+    if not shared:
+        raise ValueError(f"wanted labels of the same photos, got none in common: {_named(folders)}")
+    place = None if geometry is None else _place(geometry, places, "geometry")
+
+    def voted() -> Iterator[records.LabelledPhoto]:
+        for photo in records.read(raters[0].folder):
+            if photo.filename in shared:
+                said = [photo, *(rater.photos[photo.filename] for rater in raters[1:])]
+                yield vote(said, kept=kept_places, geometry=place, rules=rules)
+
+    counts = {"photos": 0, "faces": 0, "ignored": 0, "left_out": len(known) - len(shared)}
+    with lock(out / "progress"):
+        for path in atomic.stale(out):
+            path.unlink()  # of a run that was killed; the lock says that none is writing
+        if earlier is None:
+            manifest.write(out, {**about, "complete": False})
+        photos = voted()
+        for index in itertools.count():
+            shard = list(itertools.islice(photos, shard_photos))
+            if not shard:
+                break
             path = records.shard_path(out, index)
-            records.write_shard(path, shard, class_names=about["classes"])
-            shard, index = [], index + 1
-    manifest.write(out, {**about, "complete": True, "counts": counts})
+            if not path.exists():
+                records.write_shard(path, shard, class_names=class_names)
+            counts["photos"] += len(shard)
+            counts["faces"] += sum(int(np.sum(photo.class_ids > 0)) for photo in shard)
+            counts["ignored"] += sum(
+                int(np.sum(photo.class_ids == records.IGNORE)) for photo in shard
+            )
+            progress(counts["photos"], len(shared))
+        manifest.write(out, {**about, "complete": True, "counts": counts})
     return counts
 
 
-def agree(first, second, *, iou_threshold=0.45, min_score_alone=0.6, trusted_score=0.9):
-    """What two labellers say of one photo, as one `LabelledPhoto`.
+def _read_rater(folder):
+    """A folder's labels, and a digest of them."""
+    photos, digest = {}, hashlib.sha256()
+    for photo in records.read(folder):
+        if photo.filename in photos:
+            raise ValueError(f"{folder}: {photo.filename!r} is the name of more than one photo")
+        photos[photo.filename] = photo._replace(encoded=b"")
+    for name in sorted(photos):
+        photo = photos[name]
+        digest.update(repr((name, len(photo.boxes))).encode())
+        for values in (photo.boxes, photo.class_ids, photo.scores):
+            digest.update(values.tobytes())
+    return _Rater(pathlib.Path(folder), photos, digest.hexdigest()[:16])
 
-    A box that both have is a face if either calls it one, and a region to ignore if neither
-    does; it is their mean. A box that only one of them has is a region to ignore, with two
-    exceptions for the second: one that scores less than `min_score_alone` is left out, and a
-    face that scores `trusted_score` or more is a face.
 
-    Args:
-        first: `ssd.data.records.LabelledPhoto`, such as the teacher's.
-        second: The same photo labelled by another, such as the student.
-        iou_threshold: Least IoU of two boxes of one face.
-        min_score_alone: Score under which the second's word alone counts for nothing.
-        trusted_score: Score from which the second's word alone is enough.
+def _shared_classes(folders):
+    """The names of the classes, which all folders must have alike."""
+    abouts = {str(folder): manifest.read(folder) for folder in folders}
+    for folder, about in abouts.items():
+        if about.get("complete") is False:
+            raise ValueError(f"{folder}: wanted labels of a run that has ended, this one has not")
+    classes = {folder: about["classes"] for folder, about in abouts.items()}
+    first, *others = classes or [""]
+    for other in others:
+        if classes[other] != classes[first]:
+            raise ValueError(
+                f"{other}: wanted the classes of {first}, {classes[first]}, got {classes[other]}"
+            )
+    return classes.get(first, [])
 
-    Returns:
-        A `LabelledPhoto` with the pixels of the first and the greater score of each pair.
 
-    Example:
-        >>> def photo(boxes, classes, scores):
-        ...     return records.LabelledPhoto(
-        ...         b"", "a.jpg", 9, 9, np.float32(boxes), np.int32(classes), np.float32(scores))
-        >>> teacher = photo([[0, 0, 0.5, 0.5], [0, 0.6, 0.2, 0.8]], [1, 1], [0.99, 0.98])
-        >>> student = photo([[0, 0, 0.5, 0.4]], [-1], [0.4])
-        >>> both = agree(teacher, student)
-        >>> both.boxes[0].round(2), both.class_ids.tolist()
-        (array([0.  , 0.  , 0.5 , 0.45], dtype=float32), [1, -1])
-    """
-    i, j = pairs(first.boxes, second.boxes, iou_threshold=iou_threshold).T
-    only_first = np.setdiff1d(np.arange(len(first.boxes)), i)
-    alone = np.setdiff1d(np.arange(len(second.boxes)), j)
-    alone = alone[second.scores[alone] >= min_score_alone]
-    trusted = (second.class_ids[alone] > 0) & (second.scores[alone] >= trusted_score)
-    return first._replace(
-        boxes=np.concatenate(
-            [(first.boxes[i] + second.boxes[j]) / 2, first.boxes[only_first], second.boxes[alone]]
-        ),
-        class_ids=np.concatenate(
-            [
-                np.maximum(first.class_ids[i], second.class_ids[j]),
-                np.full(len(only_first), records.IGNORE),
-                np.where(trusted, second.class_ids[alone], records.IGNORE),
-            ]
-        ),
-        scores=np.concatenate(
-            [
-                np.maximum(first.scores[i], second.scores[j]),
-                first.scores[only_first],
-                second.scores[alone],
-            ]
-        ),
-    )
+def _place(folder, places, option):
+    """Which of the raters a folder is."""
+    place = places.get(pathlib.Path(folder).resolve())
+    if place is None:
+        raise ValueError(f"{option}: wanted one of the folders to combine, got {folder}")
+    return place
+
+
+def _refuse_changed(out, digests):
+    """Labels that have changed since would make a folder of two kinds of shards."""
+    if not (out / "dataset.json").exists():
+        return
+    for folder, digest in manifest.read(out).get("raters", {}).items():
+        if digests.get(folder, digest) != digest:
+            raise ValueError(
+                f"{folder}: its labels have changed since {out} was combined from them; "
+                f"remove {out}, or name another folder"
+            )
+
+
+def _named(folders):
+    return ", ".join(map(str, folders))

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFilter
 
 import ssd
-from distill.agreement import overlaps
+from ssd.boxes import iou
 
 FRAME = (640, 480)
 FACE = np.array([140, 62, 350, 282])  # in the portrait: left, top, right, bottom in pixels
@@ -107,7 +107,7 @@ def main():
     for axes_row, (name, frames) in zip(grid, table, strict=True):
         for axes, (label, photo, face) in zip(axes_row, frames, strict=True):
             found = detector(np.asarray(photo), score_threshold=0.05)
-            on_face = overlaps(found.boxes, face[None, [1, 0, 3, 2]])[:, 0] >= ON_FACE
+            on_face = iou(found.boxes, face[None, [1, 0, 3, 2]])[:, 0] >= ON_FACE
             axes.imshow(photo)
             score = 0.0
             if on_face.any():

@@ -35,6 +35,7 @@ import ssd
 from distill.combining import combine
 from distill.labeling import Options, label
 from distill.photo_files import find_photos
+from distill.voting import Rules
 from ssd.data import manifest
 from ssd.data.importing import import_labels
 from ssd.photos.reading import find
@@ -118,7 +119,8 @@ def main():
         by_teacher(others, by_mtcnn)
         models = {1: train(1, human)}
         by_student(others, models[1], out)
-        say(str(combine(by_mtcnn, out / "labels_student", agreed)))
+        by_both = [by_mtcnn, out / "labels_student"]
+        say(str(combine(by_both, agreed, kept=by_both[1:])))
         road = [[human] * times + [agreed] for times in HUMAN_TIMES[1:3]] + [[human]]
         folders = (human, by_mtcnn, agreed)
         start = None
@@ -129,8 +131,9 @@ def main():
         by_teacher(photos, by_mtcnn)
         models = {2: train(2, by_mtcnn)}
         by_student(photos, models[2], out)
-        # The second of the two is trusted: every face of MTCNN's stays one.
-        say(str(combine(out / "labels_student", by_mtcnn, agreed, trusted_score=Options.label)))
+        # Every face of MTCNN's stays one, and whatever the student sees is no background.
+        rules = Rules(trusted_score=Options.label, min_score_alone=0)
+        say(str(combine([out / "labels_student", by_mtcnn], agreed, kept=[by_mtcnn], rules=rules)))
         models[3] = train(3, agreed, out / "round2" / "model.keras")
         folders = (by_mtcnn, agreed)
 

@@ -1,0 +1,118 @@
+"""What several raters say of one photo, as labels that none of them could give alone.
+
+A rater is whoever says where faces are: a teacher, a student of its labels, a person. Each makes
+mistakes of its own, so what most of them see is a face. What fewer see is a region to ignore: too
+little to learn a face from, and too much to learn background from.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from distill.agreement import group_faces, mean_of
+from ssd.data import records
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How raters are counted.
+
+    Args:
+        iou_threshold: Least IoU of two boxes of one face.
+        min_score_alone: What too few raters see counts for nothing, not even as a region to
+            ignore, if none of them scores it this high.
+        trusted_score: Least score of a face for which the word of a rater that is kept suffices.
+
+    Raises:
+        ValueError: If a value is outside (0, 1], or for `min_score_alone` outside [0, 1].
+
+    Example:
+        >>> Rules(trusted_score=0.95).iou_threshold
+        0.45
+    """
+
+    iou_threshold: float = 0.45
+    min_score_alone: float = 0.6
+    trusted_score: float = 0.9
+
+    def __post_init__(self) -> None:
+        for field, value in dataclasses.asdict(self).items():
+            if not (0 < value <= 1 or (field == "min_score_alone" and value == 0)):
+                raise ValueError(f"{field}: wanted a number in (0, 1], got {value!r}")
+
+
+def vote(
+    photos: Sequence[records.LabelledPhoto],
+    *,
+    kept: Sequence[int] = (),
+    geometry: int | None = None,
+    rules: Rules | None = None,
+) -> records.LabelledPhoto:
+    """What several raters say of one photo.
+
+    A box that most raters have (of two both) is a face if any of them calls it one, else a region
+    to ignore. A box that fewer have is a region to ignore, unless a rater that is kept is sure of
+    it (`Rules.trusted_score`): then it is a face.
+
+    Args:
+        photos: The same photo as each rater labelled it.
+        kept: Which raters' word alone suffices.
+        geometry: Which rater says where a face ends, if it has it; None: the mean of all.
+        rules: `Rules`; by default the usual ones.
+
+    Returns:
+        A `LabelledPhoto` with the pixels of the first, and the greatest score of each face.
+
+    Raises:
+        ValueError: If there are no photos.
+
+    Example:
+        >>> def photo(boxes, class_ids, scores):
+        ...     return records.LabelledPhoto(
+        ...         b"", "a.jpg", 9, 9, np.float32(boxes), np.int32(class_ids), np.float32(scores))
+        >>> teacher = photo([[0, 0, 0.5, 0.5], [0, 0.6, 0.2, 0.8]], [1, 1], [0.99, 0.98])
+        >>> student = photo([[0, 0, 0.5, 0.4]], [-1], [0.4])
+        >>> both = vote([teacher, student])
+        >>> both.boxes[0].round(2), both.class_ids.tolist()
+        (array([0.  , 0.  , 0.5 , 0.45], dtype=float32), [1, -1])
+    """
+    if not photos:
+        raise ValueError("photos: wanted one or more raters' labels of a photo, got none")
+    rules = rules or Rules()
+    faces = group_faces([photo.boxes for photo in photos], iou_threshold=rules.iou_threshold)
+    boxes = mean_of(faces, [photo.boxes for photo in photos])
+    if geometry is not None:
+        has_it = faces[:, geometry] >= 0
+        boxes[has_it] = photos[geometry].boxes[faces[has_it, geometry]]
+    # [faces, raters]: what each says, and how surely; 0 and -1 where it says nothing.
+    said = _spread(faces, [photo.class_ids for photo in photos], 0)
+    scores = _spread(faces, [photo.scores for photo in photos], np.float32(-1))
+    best = _best_class(said, scores)
+    trusted = _best_class(np.where(scores >= rules.trusted_score, said, 0)[:, list(kept)],
+                          scores[:, list(kept)])  # fmt: skip
+    enough = np.sum(faces >= 0, axis=1) > len(photos) // 2
+    class_ids = np.where(enough, best, trusted)
+    stays = enough | (class_ids > 0) | (scores.max(axis=1, initial=-1) >= rules.min_score_alone)
+    return photos[0]._replace(
+        boxes=boxes[stays],
+        class_ids=np.where(class_ids > 0, class_ids, records.IGNORE).astype(np.int32)[stays],
+        scores=scores.max(axis=1, initial=-1)[stays],
+    )
+
+
+def _spread(faces, lists, nothing):
+    """[faces, raters]: each rater's value for each face."""
+    table = np.full(faces.shape, nothing)
+    for rater, values in enumerate(lists):
+        sees = faces[:, rater] >= 0
+        table[sees, rater] = np.asarray(values)[faces[sees, rater]]
+    return table
+
+
+def _best_class(said, scores):
+    """[faces]: the class that the surest of those who call it a face says; 0 if none does."""
+    if not said.shape[1]:
+        return np.zeros(len(said), int)
+    surest = np.argmax(np.where(said > 0, scores, -2), axis=1)
+    return np.maximum(said[np.arange(len(said)), surest], 0)
