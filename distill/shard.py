@@ -158,6 +158,7 @@ def _to_labelled(name, photo, boxes, classes, scores):
         boxes=boxes[kept],
         class_ids=classes[kept],
         scores=scores[kept],
+        full_size=photo.full_size,
     )
 
 

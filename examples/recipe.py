@@ -24,7 +24,6 @@ region to ignore: MTCNN overlooks faces, and as background they would be unlearn
 """
 
 import argparse
-import json
 import os
 import pathlib
 import zipfile
@@ -38,7 +37,7 @@ from distill.photo_files import find_photos
 from distill.voting import Rules
 from ssd.data import manifest
 from ssd.data.importing import import_labels
-from ssd.photos.reading import find
+from ssd.photos import annotations
 
 CONFIG = ssd.Config(
     image_size=(224, 288),
@@ -179,11 +178,11 @@ def by_student(photos, student, out):
 
 def without_labels(photos, human, folder):
     """A folder of links to the photos that a COCO file does not name."""
-    images = json.loads(human.read_text())["images"]
-    named = {find(photos, image["file_name"]) for image in images}
+    named, _ = annotations.find_photos(annotations.read_coco(human).photos, photos)
+    named = {name for name, _ in named}
     for name in find_photos(photos, leave_out=folder.parent).names:
         link = folder / name
-        if photos / name in named:
+        if name in named:
             continue
         if not link.exists():
             link.parent.mkdir(parents=True, exist_ok=True)

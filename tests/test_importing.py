@@ -80,8 +80,9 @@ WRITERS = {"coco": to_coco, "voc": to_voc, "yolo": to_yolo, "wider": to_wider}
 def test_the_boxes_it_holds_come_in_and_go_out(kind, photos, tmp_path):
     annotations = WRITERS[kind](tmp_path, FACES)
     out = tmp_path / "labels"
-    counts, problems = importing.import_labels(kind, annotations, photos, out)
-    assert problems == []
+    imported = importing.import_labels(kind, annotations, photos, out)
+    counts = imported.counts
+    assert imported.complaints == []
     ignored = 0 if kind == "yolo" else 1  # YOLO text has no word for a region to ignore
     assert counts == {
         "photos": 2, "labelled": 2, "boxes": 2 - ignored, "ignored": ignored, "errors": 0
@@ -112,64 +113,104 @@ def test_large_photos_are_scaled_and_boxes_stay_where_they_are(photos, tmp_path)
     np.testing.assert_allclose(first.boxes[0], np.float32([10 / 80, 0.2, 0.5, 0.6]), atol=1e-6)
 
 
-def test_broken_lines_cost_a_line_each(photos, tmp_path):
+def lines(imported):
+    """What was said, a line each: name, reason (detail): what became of it."""
+    return [f"{complaint.name}: {complaint}" for complaint in imported.complaints]
+
+
+def test_what_wider_does_wrong_costs_a_line_and_its_photo(photos, tmp_path):
+    (photos / "c.jpg").write_bytes((photos / "a.jpg").read_bytes())
     wider = tmp_path / "wider.txt"
     wider.write_text(
         "a.jpg\n3\n10 10 20 20 0 0 0 0 0 0\n10 10 0 20 0 0 0 0 0 0\nten 10 20 20\n"
         "missing.jpg\n1\n1 1 9 9 0 0 0 0 0 0\nsub/b.jpg\n2\n1 1 9 9 0 0 0 0 0 0\n"
+        "c.jpg\n1\n60 50 -20 -30 0 0 0 0 0 0\n"
     )
-    counts, problems = importing.import_labels("wider", wider, photos, tmp_path / "o1")
-    assert counts["labelled"] == 2
-    assert counts["boxes"] == 2
-    reasons = [reason for _, reason in problems]
-    assert len(reasons) == 4
-    for part in ("line 5", "no area", "No such file", "wanted 2 faces, found 1"):
-        assert any(part in reason for reason in reasons), (part, reasons)
-    assert (tmp_path / "o1" / "errors.csv").read_text().count("\n") == 5
+    imported = importing.import_labels("wider", wider, photos, tmp_path / "o1")
+    assert lines(imported) == [
+        "a.jpg: a box without area (line 4: '10 10 0 20 0 0 0 0 0 0'): dropped",
+        "a.jpg: a box whose place cannot be told (line 5: 'ten 10 20 20'): left out",
+        "sub/b.jpg: fewer faces than it counts (wanted 2 faces, found 1): left out",
+        "c.jpg: corners out of order (line 14: '60 50 -20 -30 0 0 0 0 0 0'): repaired",
+        "missing.jpg: no such photo: left out",
+    ]
+    assert (tmp_path / "o1" / "errors.csv").read_text().count("\n") == 6
+    (kept,) = records.read(tmp_path / "o1")
+    assert kept.filename == "c.jpg"
+    np.testing.assert_allclose(kept.boxes, [[20 / 80, 0.4, 50 / 80, 0.6]], atol=1e-6)
+    assert imported.counts == {
+        "photos": 4, "labelled": 1, "boxes": 1, "ignored": 0, "errors": 5
+    }  # fmt: skip
+    assert imported.boxes == {
+        ("repaired", "corners out of order"): 1,
+        ("dropped", "a box without area"): 1,
+        ("left out", "a box whose place cannot be told"): 1,
+        ("left out", "fewer faces than it counts"): 1,
+        ("left out", "on a photo with such a box"): 2,
+        ("left out", "no such photo"): 1,
+    }
+    assert str(imported).splitlines()[:2] == [
+        "1 photos of 4 taken over, 1 boxes, 0 regions to ignore",
+        "  1  repaired  corners out of order",
+    ]
 
 
 def test_broken_coco_voc_and_yolo(photos, tmp_path):
     path = to_coco(tmp_path, FACES)
     truth = json.loads(path.read_text())
     truth["annotations"] += [
-        {"image_id": 1, "category_id": 7, "bbox": [1, 2, 3]},
-        {"image_id": 9, "category_id": 7, "bbox": [1, 2, 3, 4]},
         {"image_id": 1, "category_id": 8, "bbox": [1, 2, 3, 4]},
+        {"image_id": 9, "category_id": 7, "bbox": [1, 2, 3, 4]},
     ]
     truth["images"][1].update(height=5, width=5)
     path.write_text(json.dumps(truth))
-    counts, problems = importing.import_labels("coco", path, photos, tmp_path / "o1")
-    assert [reason.split(":")[0] for _, reason in problems[:3]] == [
-        "annotation 2", "annotation 3", "annotation 4"
-    ]  # fmt: skip
-    assert "annotated at 5x5, the upright photo is 100x80" in problems[3][1]
-    assert counts["labelled"] == 1
+    imported = importing.import_labels("coco", path, photos, tmp_path / "o1")
+    assert lines(imported) == [
+        "a.jpg: a class that is not listed (annotation 2, category_id 8): ignored",
+        f"{path}: an annotation of an image that is not listed (annotation 3): dropped",
+        "sub/b.jpg: annotated at another shape (annotated at 5x5, the upright photo is 100x80): "
+        "left out",
+    ]
+    assert next(records.read(tmp_path / "o1")).class_ids.tolist() == [1, -1, -1]
 
     folder = to_voc(tmp_path, FACES)
     (folder / "c.xml").write_text("<annotation><filename>a.jpg</fil")
     (folder / "d.xml").write_text(
         "<annotation><filename>a.jpg</filename><object><name>cat</name><bndbox><xmin>1</xmin>"
-        "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object><object/></annotation>"
+        "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"
     )
-    _, problems = importing.import_labels("voc", folder, photos, tmp_path / "o2")
-    reasons = [reason for _, reason in problems]
-    assert any("no XML" in reason for reason in reasons)
-    assert any("object 1: wanted" in reason for reason in reasons)
-    assert any("unknown class 'cat'; known: face" in reason for reason in reasons)
+    (folder / "e.xml").write_text("<html/>")
+    b = (folder / "d.xml").read_text().replace("a.jpg", "sub/b.jpg").replace("cat", "face")
+    (folder / "b.xml").write_text(b)
+    said = lines(importing.import_labels("voc", folder, photos, tmp_path / "o2"))
+    for part in (
+        "c.xml: no XML",
+        "e.xml: no VOC annotation (wanted <annotation>, got <html>): left out",
+        "a.jpg: named twice, with different sizes: left out",
+    ):
+        assert any(part in line for line in said), (part, said)
 
     folder = to_yolo(tmp_path, FACES)
-    (folder / "a.txt").write_text("0 .5 .5 .2 .2\n3 .5 .5 .2 .2\nface .5 .5\n\n")
+    (folder / "classes.txt").write_text("face\n")
+    (folder / "a.txt").write_text("0 .5 .5 .2 .2\n3 .5 .5 .2 .2\n\n")
     (folder / "gone.txt").write_text("0 .5 .5 .2 .2\n")
-    counts, problems = importing.import_labels("yolo", folder, photos, tmp_path / "o3")
-    assert [reason.split(",")[0][:7] for _, reason in problems] == ["line 2:", "line 3:", "no phot"]
-    assert counts["boxes"] == 1
+    imported = importing.import_labels("yolo", folder, photos, tmp_path / "o3")
+    assert lines(imported) == [
+        "a.jpg: a class number without a name (line 2: '3 .5 .5 .2 .2'): ignored",
+        "gone: no such photo: left out",
+    ]
+    assert imported.counts["boxes"] == 1
+    (folder / "a.txt").write_text("0 .5 .5 .2 .2\nface .5 .5\n")
+    (folder / "sub" / "b.txt").write_text("face .5 .5 .2 .2\n")
+    imported = importing.import_labels("yolo", folder, photos, tmp_path / "o4")
+    assert [photo.filename for photo in records.read(tmp_path / "o4")] == ["sub/b.jpg"]
 
 
 @pytest.mark.parametrize("kind", ["coco", "voc", "wider"])
 def test_annotations_of_another_kind_are_refused_before_anything_is_written(kind, photos, tmp_path):
     other = to_yolo(tmp_path, FACES)
     path = other if kind == "voc" else other / "a.txt"
-    with pytest.raises(ValueError, match=r"wanted (coco|COCO|voc|a WIDER)"):
+    with pytest.raises(ValueError, match=r"wanted (COCO|a folder of voc|a WIDER)"):
         importing.import_labels(kind, path, photos, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -178,9 +219,9 @@ def test_refusals(photos, tmp_path):
     path = to_coco(tmp_path, FACES)
     with pytest.raises(ValueError, match="wanted one of coco, voc, yolo, wider, got 'csv'"):
         importing.import_labels("csv", path, photos, tmp_path / "out")
-    with pytest.raises(ValueError, match="no such folder"):
+    with pytest.raises(FileNotFoundError, match="no such folder"):
         importing.import_labels("coco", path, tmp_path / "nowhere", tmp_path / "out")
-    with pytest.raises(ValueError, match="there is nothing"):
+    with pytest.raises(FileNotFoundError, match="there is nothing"):
         importing.import_labels("coco", tmp_path / "nothing.json", photos, tmp_path / "out")
     importing.import_labels("coco", path, photos, tmp_path / "out")
     with pytest.raises(ValueError, match="holds another dataset: its max_side is 640"):
@@ -190,23 +231,248 @@ def test_refusals(photos, tmp_path):
 def test_photos_are_found_where_they_lie_now(photos, tmp_path):
     path = to_coco(tmp_path, FACES)
     path.write_text(path.read_text().replace("a.jpg", "on/another/machine/a.jpg"))
-    counts, problems = importing.import_labels("coco", path, photos, tmp_path / "out")
-    assert (counts["labelled"], problems) == (2, [])
+    imported = importing.import_labels("coco", path, photos, tmp_path / "out")
+    assert (imported.counts["labelled"], imported.complaints) == (2, [])
+    assert [photo.filename for photo in records.read(tmp_path / "out")] == ["a.jpg", "sub/b.jpg"]
 
 
 def test_annotations_of_other_photos_are_an_error(photos, tmp_path):
     path = to_coco(tmp_path, FACES)
     (tmp_path / "elsewhere").mkdir()
-    with pytest.raises(ValueError, match=r"could use none of the 2 .* a\.jpg: No such file"):
+    with pytest.raises(ValueError, match=r"could use none of the 2 .* a\.jpg: no such photo"):
         importing.import_labels("coco", path, tmp_path / "elsewhere", tmp_path / "out")
     assert "sub/b.jpg" in (tmp_path / "out" / "errors.csv").read_text()
-    counts, _ = importing.import_labels("coco", path, photos, tmp_path / "out2")
-    assert counts["labelled"] == 2
+    assert not (tmp_path / "out" / "dataset.json").exists()
+    imported = importing.import_labels("coco", path, photos, tmp_path / "out")
+    assert imported.counts["labelled"] == 2
 
 
 def test_yolo_names_its_own_classes(photos, tmp_path):
     folder = to_yolo(tmp_path, FACES)
     (folder / "classes.txt").write_text("hand\nface\n")
     (folder / "a.txt").write_text("1 .5 .5 .2 .2\n")
-    importing.import_labels("yolo", folder, photos, tmp_path / "out", classes=("face", "hand"))
+    importing.import_labels("yolo", folder, photos, tmp_path / "out", class_names=("face", "hand"))
     assert next(records.read(tmp_path / "out")).class_ids.tolist() == [1]
+
+
+def test_a_yolo_folder_of_another_format_is_refused(photos, tmp_path):
+    with pytest.raises(ValueError, match=r"found no \.txt in it \(2 \.xml\)"):
+        importing.import_labels("yolo", to_voc(tmp_path, FACES), photos, tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"found no \.txt in it \(no file at all\)"):
+        importing.import_labels("yolo", tmp_path / "empty", photos, tmp_path / "out")
+    with pytest.raises(ValueError, match="wanted a folder of voc annotations, this is a file"):
+        importing.import_labels("voc", to_wider(tmp_path, FACES), photos, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("layout", "file", "text"),
+    [
+        ("set/labels", "set/data.yaml", "nc: 2\nnames: ['cap', 'face']\n"),
+        ("set/labels", "set/data.yaml", '\ufeffnames: [cap, "Face"]  # two\nnc: 2'),
+        ("set/labels", "set/data.yaml", "names: [\n  cap, # a\n  'face',\n]\nnc: 2"),
+        ("set/labels", "set/data.yaml", "names:\n- cap\n- face\nnc: 2"),
+        ("set/labels", "set/data.yaml", "names:\n  0: cap\n  1: face  # it\nnc: 2"),
+        ("set/labels", "set/data.yaml", "names: {0: cap, 1: 'face'}"),
+        ("set/labels", "set/classes.txt", "cap\nface\n"),
+        ("set/labels", "set/labels/classes.txt", "cap\r\nface\r\n"),
+        ("set/labels", "set/obj.names", "\ufeffcap\nface\n"),
+        ("set/train/labels", "set/data.yaml", "names: [cap, face]"),
+        ("set/labels/train", "set/data.yaml", "names: [cap, face]"),
+        ("set/labels/train", "set/photos/classes.txt", "cap\nface"),
+    ],
+)
+def test_yolo_names_are_found_where_tools_put_them(tmp_path, layout, file, text):
+    photos, labels = tmp_path / "set" / "photos", tmp_path / layout
+    for folder in (photos, labels):
+        folder.mkdir(parents=True)
+    Image.new("RGB", (WIDTH, HEIGHT)).save(photos / "a.jpg")
+    (labels / "a.txt").write_text("0 .5 .2 .2 .2\n1 .5 .6 .3 .4\n")
+    (tmp_path / file).write_text(text)
+    imported = importing.import_labels("yolo", labels, photos, tmp_path / "out")
+    (photo,) = records.read(tmp_path / "out")
+    assert photo.class_ids.tolist() == [-1, 1]
+    assert lines(imported) == ["a.jpg: a class that is not asked for ('cap'; known: face): ignored"]
+
+
+def test_yolo_names_are_demanded_where_numbers_mean_nothing(photos, tmp_path):
+    folder = to_yolo(tmp_path, FACES)
+    (folder / "a.txt").write_text("1 .5 .5 .2 .2\n")
+    with pytest.raises(ValueError, match="wanted the names of its classes, numbered up to 1, got"):
+        importing.import_labels("yolo", folder, photos, tmp_path / "out")
+    importing.import_labels("yolo", folder, photos, tmp_path / "o1", class_names=("cap", "face"))
+    assert next(records.read(tmp_path / "o1")).class_ids.tolist() == [2]
+    (folder / "classes.txt").write_text("cap\nface")
+    (folder / "data.yaml").write_text("names: [face, cap]")
+    with pytest.raises(ValueError, match=r"wanted one list of classes, has face, cap, and .* cap"):
+        importing.import_labels("yolo", folder, photos, tmp_path / "o2")
+    (folder / "classes.txt").unlink()
+    (folder / "data.yaml").write_text("names: *anchor")
+    with pytest.raises(ValueError, match=r"data\.yaml: wanted a list of names"):
+        importing.import_labels("yolo", folder, photos, tmp_path / "o2")
+
+
+@pytest.mark.parametrize(
+    ("text", "boxes", "note"),
+    [
+        ("0 .5 .5 .2 .4 " + ".1 .1 2 " * 5, [[0.3, 0.4, 0.7, 0.6]], "more numbers"),
+        ("0 .5 .5 .2 .4 " + ".1 .1 " * 5, [[0.3, 0.4, 0.7, 0.6]], "more numbers"),
+        ("0 .5 .5 .2 .4 " + "-1 -1 " * 5, [[0.3, 0.4, 0.7, 0.6]], "more numbers"),
+        ("0 .1 .1 .3 .1 .3 .4 .1 .4", [[0.1, 0.1, 0.4, 0.3]], "polygon"),
+        ("0 .1 .1 .3 .1 .3 .4", [[0.1, 0.1, 0.4, 0.3]], "polygon"),
+        # Fifteen numbers among lines of other lengths are a polygon of seven points.
+        (
+            "0 .1 .1 .3 .1 .3 .4 .1 .4 .1 .3 .1 .2 .1 .15\n0 .5 .5 .6 .5 .6 .6 .5 .6 .5 .55",
+            [[0.1, 0.1, 0.4, 0.3], [0.5, 0.5, 0.6, 0.6]],
+            "polygon",
+        ),
+        ("0.0 .5 .5 .2 .4", [[0.3, 0.4, 0.7, 0.6]], None),
+        ("0 .5 .5 .2 .4 .87", [[0.3, 0.4, 0.7, 0.6]], None),
+        ("FACE .5 .5 .2 .4", [[0.3, 0.4, 0.7, 0.6]], None),
+        ("0,.5,.5,.2,.4", [[0.3, 0.4, 0.7, 0.6]], "commas"),
+        ("0, 0.5, 0.5, 0.2, 0.4", [[0.3, 0.4, 0.7, 0.6]], "commas"),
+        ("0 0,5 0,5 0,2 0,4", [[0.3, 0.4, 0.7, 0.6]], "commas"),
+        ("0 .5 .5 -.2 .4", [[0.3, 0.4, 0.7, 0.6]], "corners"),
+        ("0 .5 .5 .2 .4\n0 .5 .5 .2 .4", [[0.3, 0.4, 0.7, 0.6]], "twice"),
+        ("0 50 50 20 40", None, "place"),
+        ("0 .5 .5 nan .4", None, "place"),
+        ("0 .5 .5", None, "place"),
+        ("0", None, "place"),
+        ("\x89PNG \x01", None, "place"),
+    ],
+)
+def test_lines_of_yolo(photos, tmp_path, text, boxes, note):
+    folder = to_yolo(tmp_path, FACES)
+    (folder / "a.txt").write_text(text)
+    (folder / "sub" / "b.txt").write_text("0 .5 .5 .2 .4")
+    imported = importing.import_labels("yolo", folder, photos, tmp_path / "out")
+    kept = {photo.filename: photo.boxes for photo in records.read(tmp_path / "out")}
+    if boxes is None:
+        assert "a.jpg" not in kept
+    else:
+        np.testing.assert_allclose(kept["a.jpg"], boxes, atol=1e-6)
+    assert {note in line for line in lines(imported)} == (set() if note is None else {True})
+
+
+@pytest.mark.parametrize("where", ["root", "images", "train"])
+def test_the_usual_layouts_of_yolo(tmp_path, where):
+    """The set's root named for both, photos and texts apart, and a split in between."""
+    root = tmp_path / "root"
+    images = {"root": "images", "images": "images/train", "train": "train/images"}[where]
+    labels = images.replace("images", "labels")
+    for folder in (images, labels):
+        (root / folder).mkdir(parents=True)
+    Image.new("RGB", (WIDTH, HEIGHT)).save(root / images / "a.jpg")
+    (root / labels / "a.txt").write_text("0 .5 .5 .2 .4")
+    (root / "README.dataset.txt").write_text("not of a photo")
+    for count, (texts, photos) in enumerate(
+        [(root, root), (root / "labels", root / "images"), (root / labels, root / images),
+         (root / labels, root), (root, root / images)]
+    ):  # fmt: skip
+        if texts.is_dir():
+            imported = importing.import_labels("yolo", texts, photos, tmp_path / f"out{count}")
+            assert (imported.counts["boxes"], imported.complaints) == (1, []), (texts, photos)
+
+
+def test_a_text_that_two_photos_could_have_leaves_both_out(photos, tmp_path):
+    Image.new("RGB", (WIDTH, HEIGHT)).save(photos / "a.png")
+    folder = to_yolo(tmp_path, FACES)
+    (folder / "sub" / "b.txt").write_text("0 .5 .5 .2 .4")
+    imported = importing.import_labels("yolo", folder, photos, tmp_path / "out")
+    assert [photo.filename for photo in records.read(tmp_path / "out")] == ["sub/b.jpg"]
+    (line,) = lines(imported)
+    assert "wanted the name of one photo, 'a' could be a.jpg or a.png" in line
+
+
+def test_names_of_classes_match_but_for_capitals_or_are_mapped(photos, tmp_path):
+    path = to_coco(tmp_path, FACES)
+    path.write_text(path.read_text().replace('"face"', '"With_Mask"'))
+    with pytest.raises(ValueError, match=r"could use none of its 1 boxes, .* are With_Mask"):
+        importing.import_labels("coco", path, photos, tmp_path / "out")
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["errors.csv"]
+    for target, ids in (("FACE", [1, -1]), ("ignore", [-1, -1]), ("background", [-1])):
+        out = tmp_path / target
+        kwargs = {"class_names": ("Face", "with_mask "), "mapping": {"WITH_MASK": target}}
+        if target == "FACE":
+            importing.import_labels("coco", path, photos, out, **kwargs)
+            assert next(records.read(out)).class_ids.tolist() == ids
+        else:
+            with pytest.raises(ValueError, match="could use none"):
+                importing.import_labels("coco", path, photos, out, **kwargs)
+    with pytest.raises(ValueError, match="map: wanted face, ignore or background after a=, got"):
+        importing.import_labels("coco", path, photos, tmp_path / "o2", mapping={"a": "b"})
+    with pytest.raises(ValueError, match="classes: wanted different names"):
+        importing.import_labels("coco", path, photos, tmp_path / "o2", class_names=("a", "A"))
+
+
+def test_only_regions_to_ignore_and_photos_of_nothing_are_no_error(photos, tmp_path):
+    path = to_coco(tmp_path, FACES)
+    truth = json.loads(path.read_text())
+    for row in truth["annotations"]:
+        row["iscrowd"] = 1
+    path.write_text(json.dumps(truth))
+    imported = importing.import_labels("coco", path, photos, tmp_path / "out")
+    assert imported.boxes == {("ignored", "marked as a region to ignore"): 2}
+    path.write_text(json.dumps({**truth, "annotations": []}))
+    imported = importing.import_labels("coco", path, photos, tmp_path / "out")
+    assert imported.counts["labelled"] == 2
+
+
+def test_a_complete_import_survives_a_folder_that_went_away(photos, tmp_path):
+    path, out = to_coco(tmp_path, FACES), tmp_path / "out"
+    importing.import_labels("coco", path, photos, out)
+    before = [shard.read_bytes() for shard in records.shards(out)]
+    photos.rename(tmp_path / "away")
+    photos.mkdir()
+    with pytest.raises(ValueError, match="could use none"):
+        importing.import_labels("coco", path, photos, out)
+    assert [shard.read_bytes() for shard in records.shards(out)] == before
+    assert manifest.read(out)["complete"]
+
+
+def test_voc_repairs(photos, tmp_path):
+    folder = tmp_path / "voc"
+    (folder / "sub").mkdir(parents=True)
+
+    def write(name, inside, encoding="utf-8"):
+        xml = f"<annotation>{inside}</annotation>"
+        (folder / name).write_bytes(xml.encode(encoding))
+
+    face = "<object><name>face</name><bndbox>{}</bndbox></object>"
+    corners = "<xmin>60</xmin><ymin>70</ymin><xmax>11</xmax><ymax>11</ymax>"
+    write("a.xml", face.format(corners), "utf-16")
+    write(
+        "sub/b.xml",
+        "<filename>b.jpg</filename><object><name>face</name><polygon><x1>5</x1><y1>6</y1><x2>20"
+        "</x2><y2>6</y2><x3>20</x3><y3>30</y3></polygon></object><object><bndbox><xmin>1</xmin>"
+        "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object>",
+    )
+    imported = importing.import_labels("voc", folder, photos, tmp_path / "out")
+    a, b = records.read(tmp_path / "out")
+    scale = np.float32([HEIGHT, WIDTH] * 2)
+    np.testing.assert_allclose(a.boxes * scale, [[10, 10, 70, 60]], atol=1e-4)
+    np.testing.assert_allclose(b.boxes * scale, [[6, 5, 30, 20], [0, 0, 9, 9]], atol=1e-4)
+    assert b.class_ids.tolist() == [1, -1]
+    assert b.filename == "sub/b.jpg"
+    assert lines(imported) == [
+        "a.xml: no filename, the file's own name: repaired",
+        "a: corners out of order (object 0): repaired",
+        "sub/b.jpg: no box, bounds of the polygon (object 0): repaired",
+        "sub/b.jpg: an object without a name (object 1): ignored",
+    ]
+    write("a.xml", "<filename>a.jpg</filename>" + face.format("<xmin>1</xmin>"))
+    imported = importing.import_labels("voc", folder, photos, tmp_path / "o2")
+    assert [photo.filename for photo in records.read(tmp_path / "o2")] == ["sub/b.jpg"]
+
+
+def test_wider_with_landmarks_and_byte_order_mark(photos, tmp_path):
+    path = tmp_path / "wider.txt"
+    numbers = " ".join(["1.5"] * 16)
+    path.write_text(f"# a.jpg\n10 20 30 40 {numbers}\n# sub/b.jpg\n", encoding="utf-8-sig")
+    imported = importing.import_labels("wider", path, photos, tmp_path / "out")
+    assert imported.boxes == {("repaired", "more numbers than expected"): 1}
+    path.write_text("a.jpg\n10 20 30 40\nsub/b.jpg\n1\n1 1 9 9\n20 20 9 9\n" + "9" * 400)
+    imported = importing.import_labels("wider", path, photos, tmp_path / "o2")
+    assert "a.jpg: no number of faces after the name: repaired" in lines(imported)
+    assert [photo.filename for photo in records.read(tmp_path / "o2")] == ["a.jpg"]

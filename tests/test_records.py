@@ -10,7 +10,7 @@ import tensorflow as tf
 from ssd.data import coco, manifest, records
 
 
-def photo(filename="a.jpg", boxes=((0.1, 0.2, 0.5, 0.8),), classes=(1,), scores=(0.9,)):
+def photo(filename="a.jpg", boxes=((0.1, 0.2, 0.5, 0.8),), class_ids=(1,), scores=(0.9,)):
     pixels = np.random.default_rng(0).integers(0, 255, [20, 30, 3], np.uint8)
     return records.LabelledPhoto(
         encoded=tf.io.encode_jpeg(pixels).numpy(),
@@ -18,7 +18,7 @@ def photo(filename="a.jpg", boxes=((0.1, 0.2, 0.5, 0.8),), classes=(1,), scores=
         height=20,
         width=30,
         boxes=np.float32(boxes).reshape(-1, 4),
-        class_ids=np.int32(classes),
+        class_ids=np.int32(class_ids),
         scores=np.float32(scores),
     )
 
@@ -31,7 +31,7 @@ def write(folder, photos, names=("face",)):
 def same(a, b):
     for field in ("encoded", "filename", "height", "width"):
         assert getattr(a, field) == getattr(b, field)
-    for field in ("boxes", "classes", "scores"):
+    for field in ("boxes", "class_ids", "scores"):
         np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
 
 

@@ -9,6 +9,7 @@ from ssd.arguments import existing_folder, whole_number
 from ssd.quiet import import_tensorflow
 
 ABOUT = "Turn labels drawn by people into labels to train on."
+MOST_LINES = 20  # on a terminal; `errors.csv` has all
 
 
 def add(commands: Any) -> argparse.ArgumentParser:
@@ -35,6 +36,13 @@ def add(commands: Any) -> argparse.ArgumentParser:
     )
     made.add_argument("--classes", default="face", help="names, separated by commas (face)")
     made.add_argument(
+        "--map",
+        type=_mapping,
+        default={},
+        metavar="NAME=CLASS,...",
+        help="what the annotations call a class, or what is to be `ignore` or `background`",
+    )
+    made.add_argument(
         "--max-side", type=whole_number(12), default=640, help="photos are scaled down to it (640)"
     )
     return made
@@ -52,17 +60,26 @@ def run(options: argparse.Namespace) -> None:
     import_tensorflow()
     from ssd.data.importing import import_labels
 
-    counts, problems = import_labels(
+    imported = import_labels(
         options.format,
         options.annotations,
         options.photos,
         options.out,
-        class_names=options.classes.split(","),
+        class_names=[name.strip() for name in options.classes.split(",")],
+        mapping=options.map,
         max_side=options.max_side,
     )
-    for file, reason in problems:
-        print(f"{options.prog}: {file}: {reason}", file=sys.stderr)
-    print(
-        f"{counts['labelled']} photos of {counts['photos']} taken over, {counts['boxes']} boxes, "
-        f"{counts['ignored']} regions to ignore"
-    )
+    for complaint in imported.complaints[:MOST_LINES]:
+        name = str(complaint.name).replace("\n", " ")
+        print(f"{options.prog}: {name}: {complaint}", file=sys.stderr)
+    if len(imported.complaints) > MOST_LINES:
+        more = len(imported.complaints) - MOST_LINES
+        print(f"{options.prog}: {more} more in {options.out / 'errors.csv'}", file=sys.stderr)
+    print(imported)
+
+
+def _mapping(text: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(name.strip() and equals and target.strip() for name, equals, target in pairs):
+        raise argparse.ArgumentTypeError(f"wanted NAME=CLASS, separated by commas, got {text!r}")
+    return {name.strip(): target.strip() for name, _, target in pairs}

@@ -1,13 +1,16 @@
 """Labels as COCO detection JSON, the form that scorers and labelling tools read."""
 
 import json
+import os
 import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ssd import atomic
 from ssd.data import manifest, records
 
 
-def write(labels, path):
+def write(labels: str | os.PathLike, path: str | os.PathLike) -> tuple[int, int]:
     """Writes the labels of a folder as COCO JSON.
 
     A region to ignore becomes an annotation with `iscrowd` 1, once for each category.
@@ -36,7 +39,7 @@ def write(labels, path):
     return len(truth["images"]), len(truth["annotations"])
 
 
-def from_photos(photos, names):
+def from_photos(photos: Iterable[records.LabelledPhoto], names: Sequence[str]) -> dict[str, Any]:
     """Labelled photos as a COCO dictionary.
 
     Args:
@@ -45,7 +48,8 @@ def from_photos(photos, names):
 
     Returns:
         A dictionary with `images`, `annotations` and `categories`. A `bbox` is
-        [x, y, width, height] in pixels of the stored photo.
+        [x, y, width, height] in pixels of the upright photo before it was scaled down to be
+        stored: those of the file that `file_name` names.
 
     Example:
         >>> import numpy as np
@@ -58,31 +62,28 @@ def from_photos(photos, names):
     categories = range(1, len(names) + 1)
     images, annotations = [], []
     for number, photo in enumerate(photos, start=1):
-        images.append(
-            {
-                "id": number,
-                "file_name": photo.filename,
-                "width": photo.width,
-                "height": photo.height,
-            }
-        )
+        height, width = photo.full_size or (photo.height, photo.width)
+        image = {"id": number, "file_name": photo.filename, "width": width, "height": height}
+        images.append(image)
         for box, label, score in zip(photo.boxes, photo.class_ids, photo.scores, strict=True):
             ymin, xmin, ymax, xmax = box.tolist()
-            x, y = xmin * photo.width, ymin * photo.height
-            width, height = (xmax - xmin) * photo.width, (ymax - ymin) * photo.height
+            sides = (xmin * width, ymin * height, (xmax - xmin) * width, (ymax - ymin) * height)
             for category in categories if label == records.IGNORE else [int(label)]:
                 annotations.append(
                     {
                         "id": len(annotations) + 1,
                         "image_id": number,
                         "category_id": category,
-                        "bbox": [round(side, 3) for side in (x, y, width, height)],
-                        "area": round(width * height, 3),
+                        "bbox": [round(side, 3) for side in sides],
+                        "area": round(sides[2] * sides[3], 3),
                         "iscrowd": int(label == records.IGNORE),
                         "score": round(float(score), 4),
                     }
                 )
     return {
+        # pycocotools 2.0.9 and 2.0.10 want these two as well.
+        "info": {"description": "labels of ssd.data"},
+        "licenses": [],
         "images": images,
         "annotations": annotations,
         "categories": [{"id": i, "name": names[i - 1]} for i in categories],

@@ -1,381 +1,328 @@
 """Labels drawn by people, from the four common formats, as shards.
 
-Each reader yields `Annotation`s and calls `complain` with a file and a reason for what it cannot
-use, so that one broken line costs that line and no more.
+A face must never be learnt as background because its label could not be used. What can be meant in
+one way only is repaired; what has a place but no known class becomes a region to ignore; a photo on
+which something is that nobody knows the place of is left out. Each of these is one complaint
+(`ssd.photos.annotations` has the rules).
 """
 
+import collections
 import csv
+import dataclasses
 import io
-import json
 import os
 import pathlib
-import re
-from typing import NamedTuple
-from xml.etree import ElementTree
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from ssd import atomic
 from ssd.data import manifest, records
+from ssd.data.classes import BACKGROUND, ClassIds
 from ssd.data.jpeg import is_decodable
+from ssd.data.voc import read_voc
+from ssd.data.wider import read_wider
+from ssd.data.yolo import read_yolo
 from ssd.photos import reading
+from ssd.photos.annotations import (
+    MARKED,
+    AnnotatedPhoto,
+    Annotations,
+    Complaint,
+    find_photos,
+    read_coco,
+)
 
 FORMATS = ("coco", "voc", "yolo", "wider")
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 
 
-class Annotation(NamedTuple):
-    """What a person said about one photo.
+@dataclasses.dataclass
+class Imported:
+    """What became of annotations.
 
-    Args:
-        filename: Path inside the folder of photos, with `/`.
-        boxes: A list of `[ymin, xmin, ymax, xmax]`, in pixels of the upright photo, or on its
-            unit square if `unit`.
-        names: For each box the name of its class; None marks a region to ignore.
-        size: (height, width) of the photo in pixels as the annotation has it, or None.
-        unit: Whether the boxes are on the unit square.
+    Attributes:
+        counts: `photos` named by the annotations, `labelled` (taken over), `boxes` to learn,
+            `ignored` regions, `errors` (complaints).
+        complaints: `ssd.photos.annotations.Complaint`s, as `errors.csv` has them.
+        boxes: {(what became of it, why): how many boxes}, over every box of the annotations.
     """
 
-    filename: str
-    boxes: list
-    names: list
-    size: tuple | None = None
-    unit: bool = False
+    counts: dict[str, int]
+    complaints: list[Complaint]
+    boxes: dict[tuple[str, str], int]
+
+    def __str__(self) -> str:
+        """A line for the photos, and one for each thing that became of boxes."""
+        counts = self.counts
+        lines = [
+            f"{counts['labelled']} photos of {counts['photos']} taken over, {counts['boxes']} "
+            f"boxes, {counts['ignored']} regions to ignore"
+        ]
+        rows = [(f"{boxes:,}", *key) for key, boxes in sorted(self.boxes.items(), key=_order)]
+        wide = [max(len(row[column]) for row in rows) for column in (0, 1)] if rows else []
+        for boxes, became, why in rows:
+            lines.append(f"  {boxes:>{wide[0]}}  {became:<{wide[1]}}  {why}".rstrip())
+        return "\n".join(lines)
 
 
-def import_labels(source_format, annotations, photos, out, *, class_names=("face",), max_side=640,
-                  shard_photos=256):  # fmt: skip
+_BECAME = ("taken", "repaired", "ignored", "dropped", "left out")
+
+
+def _order(item: tuple[tuple[str, str], int]) -> tuple[int, int, str]:
+    (became, why), boxes = item
+    return _BECAME.index(became), -boxes, why
+
+
+def import_labels(
+    source_format: str,
+    annotations: str | os.PathLike,
+    photos: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    class_names: Sequence[str] = ("face",),
+    mapping: Mapping[str, str] | None = None,
+    max_side: int = 640,
+    shard_photos: int = 256,
+) -> Imported:
     """Turns annotated photos into a folder of labels to train on.
 
     Args:
         source_format: "coco", "voc", "yolo" or "wider".
         annotations: The annotations: a JSON file (coco), a folder of XML files (voc), a folder
             of text files (yolo), a text file (wider).
-        photos: Folder that the annotations' file names are in (`ssd.photos.reading.find`).
+        photos: Folder that the annotations' file names are in (`ssd.photos.finding`).
         out: Folder for the labels: new, or left by the same import, stopped.
         class_names: Names of the classes, the first for class 1.
+        mapping: Other names that the annotations use, as `ssd.data.classes.ClassIds` takes them.
         max_side: Longest side of a stored photo in pixels; larger ones are scaled down.
         shard_photos: Photos to a shard.
 
     Returns:
-        (counts, problems): a dictionary with `photos`, `labelled`, `boxes`, `ignored` and
-        `errors`, and a list of (file, reason), as `errors.csv` in `out` has it.
+        `Imported`.
 
     Raises:
-        ValueError: If a folder or file is missing, the format is unknown, the annotations are of
-            another format or name no photo that can be used, or `out` holds something else.
+        FileNotFoundError: If there are no such annotations or photos.
+        OSError: If a photo cannot be read for a reason that is not its own; the same import begins
+            anew.
+        ValueError: If the format is unknown, the annotations are of another one, no photo or no
+            box of them can be used, or `out` holds something else. Nothing is left in `out` then
+            that could be trained on.
+
+    Example:
+        >>> import tempfile
+        >>> from ssd.photos.reading import write_photo
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_photo(f"{folder}/a.jpg", np.zeros((60, 80, 3), np.uint8))
+        ...     _ = pathlib.Path(folder, "a.txt").write_text("0 0.5 0.5 0.2 0.4")
+        ...     print(import_labels("yolo", folder, folder, f"{folder}/labels"))
+        1 photos of 1 taken over, 1 boxes, 0 regions to ignore
+          1  taken  as drawn
     """
-    readers = {"coco": read_coco, "voc": read_voc, "yolo": read_yolo, "wider": read_wider}
-    if source_format not in readers:
-        raise ValueError(f"format: wanted one of {', '.join(FORMATS)}, got {source_format!r}")
-    if not os.path.isdir(photos):
-        raise ValueError(f"{photos}: wanted a folder of photos, there is no such folder")
-    if not os.path.exists(annotations):
-        raise ValueError(f"{annotations}: wanted {source_format} annotations, there is nothing")
+    classes = ClassIds(class_names, mapping)
     about = {
-        "classes": list(class_names),
+        "classes": classes.names,
+        "map": dict(mapping or {}),
         "source": str(pathlib.Path(photos).resolve()),
         "annotations": str(pathlib.Path(annotations).resolve()),
         "format": source_format,
         "max_side": max_side,
         "shard_photos": shard_photos,
     }
+    if source_format not in FORMATS:
+        raise ValueError(f"format: wanted one of {', '.join(FORMATS)}, got {source_format!r}")
+    if not os.path.exists(annotations):
+        raise FileNotFoundError(
+            f"{annotations}: wanted {source_format} annotations, there is nothing"
+        )
     manifest.claim(out, about)
-    problems = []
-
-    def complain(name, reason):
-        problems.append((str(name), reason))
-
-    if source_format == "yolo":
-        found = read_yolo(annotations, photos, complain, class_names=class_names)
-    else:
-        found = readers[source_format](annotations, complain)
-    first = next(found, None)  # annotations of another format are refused before `out` is made
-    if first is None:
-        raise ValueError(f"{annotations}: wanted {source_format} annotations, found no photo in it")
-
-    counts = {"photos": 0, "labelled": 0, "boxes": 0, "ignored": 0}
-
-    def labelled():
-        annotation = first
-        while annotation is not None:
-            counts["photos"] += 1
-            photo = _to_labelled(annotation, photos, class_names, max_side, complain)
-            if photo is not None:
-                counts["labelled"] += 1
-                counts["boxes"] += int(np.sum(photo.class_ids > 0))
-                counts["ignored"] += int(np.sum(photo.class_ids == records.IGNORE))
-                yield photo
-            annotation = next(found, None)
-
+    read = _read(source_format, annotations, photos, classes.names)
+    account = _Account(read, photos, classes, out)
+    found, lost = find_photos(read.photos, photos)
+    for complaint in (*read.complaints, *lost):
+        account.complain(complaint)
+    usable = [
+        (path, account.with_classes(photo)) for path, photo in found if account.is_placed(photo)
+    ]
+    to_learn = sum(not label.ignored for _, photo in usable for label in photo.labels)
+    account.refuse_without(len(usable), to_learn)
     os.makedirs(out, exist_ok=True)
     manifest.write(out, {**about, "complete": False})
-    shard = []
-    index = 0
-    for photo in labelled():
-        shard.append(photo)
-        if len(shard) == shard_photos:
-            records.write_shard(records.shard_path(out, index), shard, class_names=class_names)
-            shard, index = [], index + 1
-    if shard or index == 0:
-        records.write_shard(records.shard_path(out, index), shard, class_names=class_names)
-    written = {records.shard_path(out, i) for i in range(index + bool(shard or index == 0))}
-    for stale in set(records.shards(out)) - written:  # of annotations that were more, before
-        stale.unlink()
-    counts["errors"] = len(problems)
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([("photo", "reason"), *problems])
-    atomic.write_text(pathlib.Path(out) / "errors.csv", text.getvalue())
-    if not counts["labelled"]:
-        name, reason = problems[0]
-        raise ValueError(
-            f"{annotations}: wanted photos in {photos}, could use none of the {counts['photos']} "
-            f"that it names (the first, {name}: {reason}; all: {out}/errors.csv)"
-        )
+    labelled = _labelled(usable, pathlib.Path(photos), classes, max_side, account)
+    counts = records.write_shards(
+        out, labelled, shard_photos=shard_photos, class_names=classes.names
+    )
+    try:
+        account.refuse_without(counts["photos"], counts["boxes"])
+    except ValueError:
+        for path in (*records.shards(out), pathlib.Path(out) / "dataset.json"):
+            path.unlink()
+        raise
+    counts = {
+        "photos": counts["photos"] + account.left_out,
+        "labelled": counts["photos"],
+        "boxes": counts["boxes"],
+        "ignored": counts["ignored"],
+        "errors": len(account.complaints),
+    }
+    account.write_errors()
     manifest.write(out, {**about, "complete": True, "counts": counts})
-    return counts, problems
+    return Imported(counts, account.complaints, dict(account.boxes))
 
 
-def read_coco(path, complain):
-    """The annotations of a COCO detection file. `iscrowd` marks regions to ignore.
-
-    Args:
-        path: The JSON file.
-        complain: Called with (file, reason) for what cannot be used.
-
-    Yields:
-        An `Annotation` for each image, annotated or not.
-
-    Raises:
-        ValueError: If the file is no COCO JSON.
-    """
-    try:
-        truth = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-        images = {image["id"]: image for image in truth["images"]}
-        names = {category["id"]: category["name"] for category in truth["categories"]}
-        annotations = truth["annotations"]
-    except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError) as error:
+def _read(source_format: str, annotations, photos, class_names: Sequence[str]) -> Annotations:
+    if source_format == "coco":
+        read = read_coco(annotations)
+    elif source_format == "wider":
+        read = read_wider(annotations)
+    elif not os.path.isdir(annotations):
         raise ValueError(
-            f"{path}: wanted COCO JSON with images, annotations and categories "
-            f"({type(error).__name__}: {error})"
-        ) from None
-    rows = {number: ([], []) for number in images}
-    for position, annotation in enumerate(annotations):
-        try:
-            x, y, width, height = map(float, annotation["bbox"])
-            boxes, labels = rows[annotation["image_id"]]
-            name = names[annotation["category_id"]]
-            crowd = bool(annotation.get("iscrowd", 0))
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            complain(path, f"annotation {position}: {type(error).__name__} {error}")
-            continue
-        box = [y, x, y + height, x + width]
-        if crowd and box in boxes:  # one region to ignore, written once for each category
-            continue
-        boxes.append(box)
-        labels.append(None if crowd else name)
-    for number, image in images.items():
-        size = (image["height"], image["width"]) if "height" in image and "width" in image else None
-        if not isinstance(image.get("file_name"), str):
-            complain(path, f"image {number}: no file_name")
-            continue
-        yield Annotation(image["file_name"], *rows[number], size)
-
-
-def read_voc(folder, complain):
-    """The annotations of a folder of Pascal VOC files. `difficult` marks regions to ignore.
-
-    VOC counts pixels from 1 and includes the last: (1, 1, W, H) is the whole photo.
-
-    Args:
-        folder: Folder with one `.xml` for each photo, searched recursively.
-        complain: Called with (file, reason) for what cannot be used.
-
-    Yields:
-        An `Annotation` for each file.
-    """
-    for path in sorted(pathlib.Path(folder).rglob("*.xml")):
-        try:
-            root = ElementTree.parse(path).getroot()
-        except (ElementTree.ParseError, OSError, UnicodeDecodeError) as error:
-            complain(path, f"no XML: {error}")
-            continue
-        filename = root.findtext("filename")
-        if root.tag != "annotation" or not filename:
-            complain(path, "no VOC annotation: wanted <annotation> with a <filename>")
-            continue
-        boxes, names = [], []
-        for position, thing in enumerate(root.iter("object")):
-            try:
-                sides = [float(thing.findtext(f"bndbox/{side}")) for side in _VOC_SIDES]
-                name = thing.findtext("name").strip()
-                difficult = thing.findtext("difficult", "0").strip() == "1"
-            except (TypeError, ValueError, AttributeError):
-                complain(path, f"object {position}: wanted a name and four numbers in bndbox")
-                continue
-            ymin, xmin, ymax, xmax = sides
-            boxes.append([ymin - 1, xmin - 1, ymax, xmax])
-            names.append(None if difficult else name)
-        try:
-            size = int(root.findtext("size/height")), int(root.findtext("size/width"))
-        except (TypeError, ValueError):
-            size = None
-        yield Annotation(filename.strip(), boxes, names, size if size and all(size) else None)
-
-
-_VOC_SIDES = ("ymin", "xmin", "ymax", "xmax")
-
-
-def read_yolo(folder, photos, complain, *, class_names=("face",)):
-    """The annotations of a folder of YOLO text files: `class xcentre ycentre width height`.
-
-    The class is a number that counts from 0 into `classes.txt` or `obj.names` beside the text
-    files, or else into `class_names`. A photo without a text file has no boxes.
-
-    Args:
-        folder: Folder with one `.txt` for each photo, under the photo's name and subfolders.
-        photos: Folder of the photos.
-        complain: Called with (file, reason) for what cannot be used.
-        class_names: Names of the classes where the folder does not list them.
-
-    Yields:
-        An `Annotation` for each photo.
-    """
-    folder, photos = pathlib.Path(folder), pathlib.Path(photos)
-    lists = [folder / "classes.txt", folder / "obj.names"]
-    for path in lists:
-        if path.is_file():
-            class_names = path.read_text(encoding="utf-8").split("\n")
-            class_names = [name.strip() for name in class_names if name.strip()]
-            break
-    unclaimed = set(folder.rglob("*.txt")) - set(lists)
-    for photo in sorted(photos.rglob("*")):
-        if photo.suffix.lower() not in PHOTO_SUFFIXES:
-            continue
-        name = photo.relative_to(photos)
-        path = folder / name.with_suffix(".txt")
-        unclaimed.discard(path)
-        lines = []
-        if path.exists():
-            try:
-                lines = path.read_text(encoding="utf-8").splitlines()
-            except (OSError, UnicodeDecodeError) as error:
-                complain(path, f"no text: {error}")
-                continue
-        boxes, names = [], []
-        for number, line in enumerate(lines, start=1):
-            words = line.split()
-            if not words:
-                continue
-            try:
-                label, (x, y, width, height) = int(words[0]), map(float, words[1:5])
-                if len(words) > 6 or not 0 <= label < len(class_names):
-                    raise ValueError
-            except ValueError:
-                complain(
-                    path,
-                    f"line {number}: wanted a class from 0 to {len(class_names) - 1} and "
-                    f"xcentre ycentre width height, got {line[:60]!r}",
-                )
-                continue
-            boxes.append([y - height / 2, x - width / 2, y + height / 2, x + width / 2])
-            names.append(class_names[label])
-        yield Annotation(name.as_posix(), boxes, names, unit=True)
-    for path in sorted(unclaimed):
-        complain(path, "no photo of that name")
-
-
-def read_wider(path, complain):
-    """The annotations of a WIDER FACE text file. `invalid` marks regions to ignore.
-
-    Args:
-        path: The text file: for each photo its name, a number of faces, then a line for each:
-            `x y width height blur expression illumination invalid occlusion pose`.
-        complain: Called with (file, reason) for what cannot be used.
-
-    Yields:
-        An `Annotation` for each photo.
-
-    Raises:
-        ValueError: If the first line names no photo.
-    """
-    try:
-        lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: wanted a WIDER FACE text file ({error})") from None
-    photo_name = re.compile(r".*\.(jpe?g|png|bmp|webp)\s*$", re.IGNORECASE)
-    if not lines or not photo_name.match(lines[0]):
-        raise ValueError(f"{path}: wanted a WIDER FACE text file, whose first line names a photo")
-    filename, counted, boxes, names = None, None, [], []
-
-    def finished():
-        if counted is None:
-            complain(path, f"{filename}: wanted a number of faces after the name")
-        elif counted != len(boxes) + bad:
-            complain(path, f"{filename}: wanted {counted} faces, found {len(boxes) + bad}")
-        return Annotation(filename, boxes, names)
-
-    bad = 0
-    for number, line in enumerate(lines, start=1):
-        words = line.split()
-        if photo_name.match(line):
-            if filename is not None:
-                yield finished()
-            filename, counted, boxes, names, bad = line.strip(), None, [], [], 0
-        elif len(words) == 1 and words[0].isdigit() and counted is None:
-            counted = int(words[0])
-        elif words:
-            if counted == 0 and not any(word.strip("0") for word in words):
-                continue  # photos without a face have one line of zeros
-            try:
-                x, y, width, height = map(float, words[:4])
-                invalid = len(words) > 7 and int(words[7]) == 1
-            except ValueError:
-                complain(path, f"line {number}: wanted x y width height ..., got {line[:60]!r}")
-                bad += 1
-                continue
-            boxes.append([y, x, y + height, x + width])
-            names.append(None if invalid else "face")
-    yield finished()
-
-
-def _to_labelled(annotation, folder, class_names, max_side, complain):
-    """The photo with its boxes on the unit square; None if it cannot be used."""
-    try:
-        path = reading.find(folder, annotation.filename)
-        photo = reading.read_and_encode(path, max_side=max_side, may_keep=is_decodable)
-    except (ValueError, FileNotFoundError, PermissionError) as error:
-        complain(annotation.filename, getattr(error, "strerror", None) or str(error))
-        return None
-    height, width = photo.full_size
-    if annotation.size and tuple(annotation.size) != photo.full_size:
-        complain(
-            annotation.filename,
-            f"annotated at {annotation.size[1]}x{annotation.size[0]}, "
-            f"the upright photo is {width}x{height}",
+            f"{annotations}: wanted a folder of {source_format} annotations, this is a file"
         )
-        return None
-    boxes, labels = [], []
-    for box, name in zip(annotation.boxes, annotation.names, strict=True):
-        if name is not None and name not in class_names:
-            complain(
-                annotation.filename, f"unknown class {name!r}; known: {', '.join(class_names)}"
-            )
+    elif source_format == "voc":
+        read = read_voc(annotations)
+    else:
+        read = read_yolo(annotations, photos, class_names=class_names)
+    if not read.photos and not read.complaints:
+        raise ValueError(f"{annotations}: wanted {source_format} annotations, found no photo in it")
+    return read
+
+
+def _labelled(
+    usable: list[tuple[str, AnnotatedPhoto]],
+    folder: pathlib.Path,
+    classes: ClassIds,
+    max_side: int,
+    account: "_Account",
+) -> Iterator[records.LabelledPhoto]:
+    """The photos with their boxes on the unit square, as they are stored."""
+    for path, annotated in usable:
+        try:
+            photo = reading.read_and_encode(folder / path, max_side=max_side, may_keep=is_decodable)
+        except (ValueError, PermissionError) as error:
+            detail = getattr(error, "strerror", None) or str(error)
+            account.leave_out(annotated, "a photo that cannot be read", detail)
             continue
-        on_unit = np.float32(box) / (1 if annotation.unit else np.float32([height, width] * 2))
-        clipped = np.clip(on_unit, 0, 1)
-        if not np.all(clipped[2:] > clipped[:2]):  # False for NaN as well
-            complain(annotation.filename, f"no area inside the photo: box {list(box)}")
+        if photo.repaired:
+            reason = "a damaged JPEG file, encoded anew"
+            account.complain(Complaint(annotated.filename, "repaired", reason, "", 0))
+        try:
+            fitted = annotated.fitted(photo.full_size, account.complain)
+        except ValueError as error:
+            account.leave_out(annotated, "annotated at another shape", str(error))
             continue
-        boxes.append(clipped)
-        labels.append(records.IGNORE if name is None else class_names.index(name) + 1)
-    rows, columns = photo.pixels.shape[:2]
+        if account.is_placed(fitted):
+            yield _to_record(path, photo, fitted, classes)
+            account.take(fitted)
+
+
+def _to_record(
+    path: str, photo: reading.Photo, fitted: AnnotatedPhoto, classes: ClassIds
+) -> records.LabelledPhoto:
+    ids = [
+        records.IGNORE if label.ignored else classes.find(label.name or "")
+        for label in fitted.labels
+    ]
+    height, width = photo.size
     return records.LabelledPhoto(
         encoded=photo.encoded,
-        filename=annotation.filename,
-        height=rows,
-        width=columns,
-        boxes=np.float32(boxes).reshape(-1, 4),
-        class_ids=np.int32(labels),
-        scores=np.ones(len(boxes), np.float32),
+        filename=path,
+        height=height,
+        width=width,
+        boxes=np.float32(fitted.boxes / np.array(photo.full_size * 2)),
+        class_ids=np.array(ids, np.int32),
+        scores=np.ones(len(ids), np.float32),
+        full_size=photo.full_size,
     )
+
+
+_LOST = ("dropped", "left out")
+
+
+class _Account:
+    """Counts what becomes of every photo and every box, and keeps the complaints."""
+
+    def __init__(self, read: Annotations, photos, classes: ClassIds, out: str | os.PathLike):
+        self.read = read
+        self.photos = photos
+        self.classes = classes
+        self.out = out
+        self.complaints: list[Complaint] = []
+        self.boxes: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.left_out = 0  # photos
+        self.meant = sum(each.boxes for each in read.complaints if each.became in _LOST) + sum(
+            photo.unplaced + sum(label.note != MARKED for label in photo.labels)
+            for photo in read.photos
+        )  # boxes, all but those drawn as regions to ignore
+
+    def complain(self, complaint: Complaint) -> None:
+        """Keeps a complaint, and counts the boxes and the photo that it costs."""
+        if complaint.became == "unplaced":
+            complaint = complaint._replace(became="left out")  # `is_placed` counts the photo
+        elif complaint.became == "left out":
+            self.left_out += 1
+        if complaint.became in _LOST:
+            self.boxes[complaint.became, complaint.reason] += complaint.boxes
+        self.complaints.append(complaint)
+
+    def leave_out(self, photo: AnnotatedPhoto, reason: str, detail: str) -> None:
+        self.complain(Complaint(photo.filename, "left out", reason, detail, len(photo.labels)))
+
+    def is_placed(self, photo: AnnotatedPhoto) -> bool:
+        """Whether all that is on a photo has a place; if not, it was said, and it is left out."""
+        if photo.unplaced:
+            self.left_out += 1
+            self.boxes["left out", "on a photo with such a box"] += len(photo.labels)
+        return not photo.unplaced
+
+    def with_classes(self, photo: AnnotatedPhoto) -> AnnotatedPhoto:
+        """The photo with regions to ignore in place of boxes of classes that nobody asked for."""
+        labels = []
+        for label in photo.labels:
+            class_id = records.IGNORE if label.ignored else self.classes.find(label.name or "")
+            if class_id is None:
+                note = "a class that is not asked for"
+                detail = f"{label.name!r}; known: {', '.join(self.classes.names)}"
+                self.complain(Complaint(photo.filename, "ignored", note, detail))
+                label = label._replace(ignored=True, note=note)
+            elif class_id == BACKGROUND:
+                self.boxes["dropped", "a class of the background, as asked for"] += 1
+                continue
+            elif class_id == records.IGNORE and not label.ignored:
+                label = label._replace(ignored=True, note="a class to ignore, as asked for")
+            labels.append(label)
+        return dataclasses.replace(photo, labels=labels)
+
+    def take(self, photo: AnnotatedPhoto) -> None:
+        for label in photo.labels:
+            became = "ignored" if label.ignored else "repaired" if label.note else "taken"
+            self.boxes[became, label.note or "as drawn"] += 1
+
+    def refuse_without(self, photos: int, boxes: int) -> None:
+        """Raises ValueError if there is no photo, or no box of those that were meant to be learnt.
+
+        Args:
+            photos: Photos that can be used.
+            boxes: Boxes on them, without regions to ignore.
+        """
+        if photos and (boxes or not self.meant):
+            return
+        self.write_errors()
+        first = next((each for each in self.complaints if each.became != "repaired"), None)
+        why = f"the first, {first.name}: {first}; all: {self.out}/errors.csv" if first else "none"
+        if not photos:
+            raise ValueError(
+                f"{self.read.source}: wanted photos in {self.photos}, could use none of the "
+                f"{self.left_out} that it names ({why})"
+            )
+        raise ValueError(
+            f"{self.read.source}: wanted boxes of {', '.join(self.classes.names)} (--classes, "
+            f"--map), could use none of its {self.meant} boxes, whose classes are "
+            f"{', '.join(self.read.class_names) or 'not named'} ({why})"
+        )
+
+    def write_errors(self) -> None:
+        os.makedirs(self.out, exist_ok=True)
+        text = io.StringIO(newline="")
+        rows = ((complaint.name, str(complaint)) for complaint in self.complaints)
+        csv.writer(text).writerows([("photo", "reason"), *rows])
+        atomic.write_text(pathlib.Path(self.out) / "errors.csv", text.getvalue())

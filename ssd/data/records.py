@@ -7,8 +7,10 @@ TensorFlow Object Detection API, so that other tools read it too.
 A box is `[ymin, xmin, ymax, xmax]` on the unit square of the stored photo.
 """
 
+import itertools
 import os
 import pathlib
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +33,8 @@ class LabelledPhoto(NamedTuple):
         class_ids: int [boxes], 1 for the first of the dataset's classes and so on; -1 marks a
             region to ignore.
         scores: float32 [boxes], how sure the labeller was, in [0, 1]; 1 for a person's labels.
+        full_size: (height, width) in pixels that the upright photo had before it was scaled down
+            to be stored; None if that is not known.
     """
 
     encoded: bytes
@@ -40,9 +44,10 @@ class LabelledPhoto(NamedTuple):
     boxes: np.ndarray
     class_ids: np.ndarray
     scores: np.ndarray
+    full_size: tuple[int, int] | None = None
 
 
-def serialize(photo, *, class_names=("face",)):
+def serialize(photo: LabelledPhoto, *, class_names: Sequence[str] = ("face",)) -> bytes:
     """A labelled photo as the bytes of one `tf.train.Example`.
 
     The same photo gives the same bytes, always: shards of two runs can be compared as files.
@@ -100,6 +105,8 @@ def serialize(photo, *, class_names=("face",)):
         "image/object/class/text": _bytes([name.encode() for name in text]),
         "image/object/score": _floats(scores),
     }
+    if photo.full_size:
+        fields["image/full_height"], fields["image/full_width"] = map(_ints, zip(photo.full_size))
     example = tf.train.Example(features=tf.train.Features(feature=fields))
     return example.SerializeToString(deterministic=True)
 
@@ -158,7 +165,56 @@ def shard_path(folder, index):
     return pathlib.Path(folder) / f"shard-{index:05d}.tfrecord"
 
 
-def write_shard(path, photos, *, class_names=("face",)):
+def write_shards(
+    folder: str | os.PathLike,
+    photos: Iterable[LabelledPhoto],
+    *,
+    shard_photos: int = 256,
+    class_names: Sequence[str] = ("face",),
+) -> dict[str, int]:
+    """Writes photos to the shards of a folder, so many to each; shards that were more go.
+
+    Args:
+        folder: Where they go; must exist.
+        photos: `LabelledPhoto`s, in the order they are to have; may be a generator.
+        shard_photos: Photos to a shard, at least 1.
+        class_names: Names of the classes, the first for class 1.
+
+    Returns:
+        What the shards hold: `photos`, `boxes` to learn, `ignored` regions.
+
+    Raises:
+        ValueError: If a photo's labels do not hold together; shards before it are written.
+        OSError: If the disk is full or cannot be written to; what is written is whole.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_shards(folder, [])
+        {'photos': 0, 'boxes': 0, 'ignored': 0}
+    """
+    if shard_photos < 1:
+        raise ValueError(f"shard_photos: wanted a positive number of photos, got {shard_photos}")
+    counts = {"photos": 0, "boxes": 0, "ignored": 0}
+    photos, written = iter(photos), []
+    while (shard := list(itertools.islice(photos, shard_photos))) or not written:
+        written.append(shard_path(folder, len(written)))
+        write_shard(written[-1], shard, class_names=class_names)
+        counts["photos"] += len(shard)
+        for photo in shard:
+            counts["boxes"] += int(np.sum(np.asarray(photo.class_ids) > 0))
+            counts["ignored"] += int(np.sum(np.asarray(photo.class_ids) == IGNORE))
+    for stale in set(shards(folder)) - set(written):
+        stale.unlink()
+    return counts
+
+
+def write_shard(
+    path: str | os.PathLike,
+    photos: Iterable[LabelledPhoto],
+    *,
+    class_names: Sequence[str] = ("face",),
+) -> None:
     """Writes photos to a shard that appears whole or not at all.
 
     Args:
@@ -169,11 +225,18 @@ def write_shard(path, photos, *, class_names=("face",)):
     Raises:
         ValueError: If a photo's labels do not hold together; nothing is written.
         OSError: If the disk is full or cannot be written to; nothing is left behind.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_shard(shard_path(folder, 0), [])
+        ...     count(folder)
+        0
     """
     write_records(path, (serialize(photo, class_names=class_names) for photo in photos))
 
 
-def write_records(path, records):
+def write_records(path: str | os.PathLike, records: Iterable[bytes]) -> None:
     """Writes a TFRecord file that appears whole or not at all.
 
     Args:
@@ -306,7 +369,13 @@ def _to_photo(serialized):
         ),
         class_ids=np.array(feature["image/object/class/label"].int64_list.value, np.int32),
         scores=floats("image/object/score"),
+        full_size=_full_size(feature),
     )
+
+
+def _full_size(feature):
+    height, width = (feature[f"image/full_{side}"].int64_list.value for side in ("height", "width"))
+    return (height[0], width[0]) if height and width else None
 
 
 def _bytes(values):

@@ -15,6 +15,7 @@ and what it is measured by mean the same:
 Each of these is one `Complaint`, which names the photo.
 """
 
+import collections
 import dataclasses
 import json
 import math
@@ -26,7 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ssd.photos.finding import AmbiguousName, PhotoFinder, same_name
+from ssd.photos.finding import AmbiguousName, PhotoFinder, files, same_name
 
 UNPLACED = "a box whose place cannot be told"
 POLYGON = "no box, bounds of the polygon"
@@ -408,6 +409,37 @@ def read_text(path: str | os.PathLike) -> str:
         except UnicodeDecodeError:
             continue
     return data.decode("latin-1")
+
+
+def nothing_of(suffix: str, annotations: str, folder: str | os.PathLike) -> ValueError:
+    """The error of a folder in which no annotation of the format asked for lies.
+
+    Args:
+        suffix: What the names of such annotations end in.
+        annotations: The format.
+        folder: Where they were looked for.
+
+    Returns:
+        A ValueError that says what lies there instead.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pathlib.Path(folder, "a.xml").touch()
+        ...     str(nothing_of(".txt", "yolo", folder)).removeprefix(folder)
+        ': wanted a folder of yolo annotations, found no .txt in it (1 .xml)'
+    """
+    suffixes = collections.Counter(os.path.splitext(path)[1].lower() for path in files(folder))
+    others = (
+        ", ".join(
+            f"{count} {suffix or 'without a suffix'}" for suffix, count in suffixes.most_common(3)
+        )
+        or "no file at all"
+    )
+    return ValueError(
+        f"{folder}: wanted a folder of {annotations} annotations, found no {suffix} in it "
+        f"({others})"
+    )
 
 
 def _read_json(path: str | os.PathLike) -> dict:
