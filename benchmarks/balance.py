@@ -126,7 +126,7 @@ def time_stages(labels, config, batch_size, *, repeats=8):
     import tensorflow as tf
 
     from ssd.data import augment, records
-    from ssd.data.pipeline import TOGETHER, plan
+    from ssd.data.pipeline import TOGETHER, plan_examples
 
     count = min(records.count(labels), 256) // batch_size * batch_size
     if count == 0:
@@ -136,14 +136,14 @@ def time_stages(labels, config, batch_size, *, repeats=8):
     groups = tf.data.Dataset.zip(photos.batch(TOGETHER), tf.data.Dataset.random(seed=1).batch(2))
     read = groups.map(lambda serialized, seed: records.parse(serialized)).unbatch()
     planned = groups.map(
-        lambda serialized, seed: plan(records.parse(serialized), config, seed=seed)
+        lambda serialized, seed: plan_examples(records.parse(serialized), config, seed=seed)
     ).unbatch()
     whole = planned.map(
-        lambda photo, view, label: (augment.show(photo[0], view, config.image_size), label)
+        lambda photo, view, label: (augment.make_image(photo[0], view, config.image_size), label)
     )
     pipelines = [
         read,
-        planned.map(lambda photo, view, label: augment.take(photo[0], view)),
+        planned.map(lambda photo, view, label: augment.decode_part(photo[0], view)[0]),
         whole,
         whole.batch(batch_size),
         planned,

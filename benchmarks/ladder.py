@@ -89,7 +89,7 @@ def python_loop(labels, config, batch_size):
             share = np.tile(
                 np.float32(config.fit(record.height, record.width)) / config.image_size, 2
             )
-            label = pipeline.rows(record.boxes * share, record.class_ids, config)
+            label = pipeline.make_label(record.boxes * share, record.class_ids, config)
             batch.append((image, label.numpy(), matches))
         yield tuple(np.stack(part) for part in zip(*batch, strict=True))
 

@@ -29,21 +29,17 @@ def bright_box(image):
 
 def example(photo, boxes, classes, config, seed):
     """A training example of one photo, as an array or a JPEG file."""
-    halve = tf.convert_to_tensor(photo).dtype == tf.string
-    shown, boxes, classes = augment.plan(
-        size_of(photo), boxes, classes, config, seed=seed, halve=halve
-    )
+    view, boxes, classes = augment.plan_examples(size_of(photo), boxes, classes, config, seed=seed)
     kept = classes != 0
-    return augment.show(photo, shown, config.image_size), boxes[kept], classes[kept]
+    return augment.make_image(photo, view, config.image_size), boxes[kept], classes[kept]
 
 
 def crop(photo, boxes, classes, window, image_size, mirrored=False):
     """What a window shows of one photo, as an array or a JPEG file."""
-    halve = tf.convert_to_tensor(photo).dtype == tf.string
-    shown = augment.look(size_of(photo), window, image_size, mirrored=mirrored, halve=halve)
-    boxes, classes = augment.move(boxes, classes, size_of(photo), shown, image_size)
+    view = augment.window_to_view(size_of(photo), window, image_size, mirrored=mirrored)
+    boxes, classes = augment.move_boxes(boxes, classes, size_of(photo), view, image_size)
     kept = classes != 0
-    return augment.show(photo, shown, image_size), boxes[kept], classes[kept]
+    return augment.make_image(photo, view, image_size), boxes[kept], classes[kept]
 
 
 def size_of(photo):
@@ -140,8 +136,10 @@ def test_a_face_cut_in_half_is_a_region_to_ignore_and_one_outside_is_gone():
 
 def test_every_other_example_is_mirrored_and_boxes_with_it():
     sizes, boxes = tf.tile([PHOTO], [200, 1]), tf.tile([[[0.25, 0.2, 0.5, 0.3]]], [200, 1, 1])
-    shown, _, _ = augment.plan(sizes, boxes, tf.ones([200, 1], tf.int32), CONFIG, seed=(1, 2))
-    assert 70 < shown.mirrored.numpy().sum() < 130
+    view, _, _ = augment.plan_examples(
+        sizes, boxes, tf.ones([200, 1], tf.int32), CONFIG, seed=(1, 2)
+    )
+    assert 70 < view.mirrored.numpy().sum() < 130
 
     photo, boxes = marked_photo((40, 50, 80, 60))
     window = tf.constant([20.0, 40.0, 84.0, 136.0])
@@ -153,16 +151,18 @@ def test_every_other_example_is_mirrored_and_boxes_with_it():
 
 def test_some_examples_are_compressed():
     sizes, boxes = tf.tile([PHOTO], [400, 1]), tf.tile([[[0.25, 0.2, 0.5, 0.3]]], [400, 1, 1])
-    shown, _, _ = augment.plan(sizes, boxes, tf.ones([400, 1], tf.int32), CONFIG, seed=(1, 2))
-    quality = shown.quality.numpy()
+    view, _, _ = augment.plan_examples(
+        sizes, boxes, tf.ones([400, 1], tf.int32), CONFIG, seed=(1, 2)
+    )
+    quality = view.quality.numpy()
     assert 30 < np.count_nonzero(quality) < 90
     assert quality[quality > 0].min() >= 15
     assert quality.max() <= 75
 
     photo, boxes = marked_photo((40, 50, 80, 60))
-    view = augment.look(PHOTO, tf.constant([20.0, 40.0, 84.0, 136.0]), (64, 96), halve=False)
-    clean = augment.show(photo, view, (64, 96)).numpy()
-    damaged = augment.show(photo, view._replace(quality=tf.constant(15)), (64, 96)).numpy()
+    view = augment.window_to_view(PHOTO, tf.constant([20.0, 40.0, 84.0, 136.0]), (64, 96))
+    clean = augment.make_image(photo, view, (64, 96)).numpy()
+    damaged = augment.make_image(photo, view._replace(quality=tf.constant(15)), (64, 96)).numpy()
     assert 0.1 < np.abs(clean.astype(float) - damaged).mean() < 20
 
 
@@ -180,16 +180,18 @@ def test_many_at_once_are_each_by_itself():
     mirrored = np.array([True, False, False, True])
 
     windows = augment.choose_windows(sizes, boxes, classes, CONFIG, draw=draw)
-    shown = augment.look(sizes, windows, CONFIG.image_size, mirrored=mirrored)
-    moved, kept = augment.move(boxes, classes, sizes, shown, CONFIG.image_size)
+    shown = augment.window_to_view(sizes, windows, CONFIG.image_size, mirrored=mirrored)
+    moved, kept = augment.move_boxes(boxes, classes, sizes, shown, CONFIG.image_size)
     for index, count in enumerate(counts):
         mine = boxes[index, :count], classes[index, :count]
         window = augment.choose_windows(sizes[index], *mine, CONFIG, draw=draw[index])
         np.testing.assert_allclose(window, windows[index], rtol=1e-5, atol=1e-3)
-        view = augment.look(sizes[index], window, CONFIG.image_size, mirrored=mirrored[index])
+        view = augment.window_to_view(
+            sizes[index], window, CONFIG.image_size, mirrored=mirrored[index]
+        )
         for field, one in zip(view, shown, strict=True):
             np.testing.assert_array_equal(field, one[index])
-        one_moved, one_kept = augment.move(*mine, sizes[index], view, CONFIG.image_size)
+        one_moved, one_kept = augment.move_boxes(*mine, sizes[index], view, CONFIG.image_size)
         np.testing.assert_allclose(moved[index, :count], one_moved, atol=1e-5)
         assert kept[index].numpy().tolist() == [*one_kept.numpy(), *[0] * (3 - count)]
 
@@ -235,11 +237,17 @@ def exact_crop(photo, window, image_size):
     return found * inside[..., None]
 
 
-def test_resize_is_what_serving_does():
-    photo = skimage.data.astronaut()[:480, :480]
-    for size in (700, 480, 400, 256, 240, 119, 33, 7):
-        ours = augment.resize(tf.constant(photo), (size, size)).numpy()
+def test_scaling_is_what_serving_does():
+    photo = skimage.data.astronaut()[:479, :480]
+    for size in (700, 480, 400, 256, 239, 119, 33, 7):
+        ours = augment.scale_part(*whole_part(photo, (size, size))).numpy()
         assert np.abs(ours.astype(int) - resizing.resize(photo, size, size)).max() <= 1
+
+
+def whole_part(photo, size):
+    """The arguments of `scale_part` for a photo as it is."""
+    view = augment.photo_to_view(size_of(photo), size)
+    return *augment.decode_part(photo, view), view
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
@@ -248,11 +256,14 @@ def test_what_the_decoder_halves_is_the_mean_of_two_by_two(times):
     for photo in (skimage.data.astronaut(), skimage.data.coffee()[:400], skimage.data.chelsea()):
         encoded = tf.io.encode_jpeg(photo, quality=92)
         whole = tf.io.decode_jpeg(encoded, dct_method="INTEGER_ACCURATE")
-        size = tf.shape(whole)[:2] // 2**times
-        half = augment.view(*[tf.shape(whole)[:2]], [0, 0], tf.shape(whole)[:2], [0, 0], size)
-        assert half.halved == times
-        halved = augment.take(encoded, half).numpy()
-        means = resizing.resize(whole.numpy(), *halved.shape[:2])
+        view = augment.photo_to_view(tf.shape(whole)[:2], tf.shape(whole)[:2] // 2**times)
+        halved, left = (each.numpy() for each in augment.decode_part(encoded, view))
+        assert (view.halved, left) == (times, 0)
+        rows, columns = (-(-side // 2**times) for side in whole.shape[:2])
+        padding = (rows * 2**times - whole.shape[0], columns * 2**times - whole.shape[1])
+        padded = np.pad(whole, [*((0, each) for each in padding), (0, 0)], mode="edge")
+        means = resizing.resize(padded, rows, columns)
+        assert halved.shape == means.shape
         assert np.abs(halved.astype(float) - means).mean() < 1
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import ssd
 from ssd.detect import detector as module
+from ssd.detect import runtime
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -202,7 +203,7 @@ def test_detections_unpack_and_travel(detector):
     found = detector(photo_with((1, 2, WHITE)))
     boxes, scores, classes = found
     assert boxes is found.boxes
-    assert [kind for _, _, kind in zip(*found, strict=True)] == classes.tolist()
+    assert [class_id for _, _, class_id in zip(*found, strict=True)] == classes.tolist()
     for other in (copy.copy(found), pickle.loads(pickle.dumps(found))):
         assert type(other) is ssd.Detections
         assert (other.scores == scores).all()
@@ -265,8 +266,8 @@ def test_bad_photos_and_limits(detector):
         detector(np.zeros((64, 96, 3), np.float32))
     with pytest.raises(ValueError, match="score_threshold: wanted a number from 0 to 1, got 50"):
         detector(photo_with(), score_threshold=50)
-    with pytest.raises(ValueError, match=r"overlap: wanted a number from 0 to 1, got -0\.1"):
-        detector(photo_with((1, 1, WHITE)), overlap=-0.1)
+    with pytest.raises(ValueError, match=r"iou_threshold: wanted a number from 0 to 1, got -0\.1"):
+        detector(photo_with((1, 1, WHITE)), iou_threshold=-0.1)
 
 
 def test_files_that_are_no_models(models, tmp_path):
@@ -309,7 +310,7 @@ def test_without_a_shipped_model_the_way_out_is_named(monkeypatch, tmp_path):
 
 
 def test_without_a_runtime_the_way_out_is_named(models, monkeypatch):
-    monkeypatch.setattr(module, "_RUNTIMES", ("no_such_runtime.interpreter",))
+    monkeypatch.setattr(runtime, "_RUNTIMES", ("no_such_runtime.interpreter",))
     with pytest.raises(ImportError, match="pip install ai-edge-litert"):
         ssd.Detector(models["int8"])
 

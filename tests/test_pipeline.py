@@ -61,8 +61,8 @@ def test_boxes_follow_the_photo_into_the_letterbox(disc_labels, tiny):
     for images, labels in ssd.dataset(disc_labels, tiny, batch_size=48):
         for image, label in zip(images.numpy(), labels.numpy(), strict=True):
             covered = np.zeros(image.shape[:2], bool)
-            for ymin, xmin, ymax, xmax, kind in label:
-                if kind == 1:
+            for ymin, xmin, ymax, xmax, class_id in label:
+                if class_id == 1:
                     y, x = (
                         slice(round(ymin * 64), round(ymax * 64)),
                         slice(round(xmin * 96), round(xmax * 96)),
@@ -75,15 +75,15 @@ def test_boxes_follow_the_photo_into_the_letterbox(disc_labels, tiny):
 def test_a_small_face_is_a_region_to_ignore_and_the_largest_are_kept(tiny):
     config = dataclasses.replace(tiny, max_boxes=2, min_face=10.0)
     boxes = tf.constant([[0, 0, 0.1, 0.05], [0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1.0], [0, 0, 1, 1]])
-    label = pipeline.rows(boxes, tf.constant([1, 1, 2, 1]), config).numpy()
+    label = pipeline.make_label(boxes, tf.constant([1, 1, 2, 1]), config).numpy()
     np.testing.assert_array_equal(label, [[0, 0, 1, 1, 1], [0, 0, 0.5, 0.5, 1]])
     # 0.1 × 64 by 0.05 × 96 pixels are 5.5 px across.
-    label = pipeline.rows(boxes[:1], tf.constant([1]), config).numpy()
+    label = pipeline.make_label(boxes[:1], tf.constant([1]), config).numpy()
     np.testing.assert_allclose(label, [[0, 0, 0.1, 0.05, -1], [0, 0, 0, 0, 0]])
 
 
 def test_a_photo_without_boxes_has_a_label_of_zeros(tiny):
-    label = pipeline.rows(tf.zeros([0, 4]), tf.zeros([0], tf.int32), tiny).numpy()
+    label = pipeline.make_label(tf.zeros([0, 4]), tf.zeros([0], tf.int32), tiny).numpy()
     assert label.shape == (6, 5)
     assert not label.any()
 
@@ -124,15 +124,15 @@ def test_training_and_serving_see_the_same_photo(tmp_path, name, image_size):
     size = tf.io.extract_jpeg_shape(encoded)[:2]
     decoded = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
     serving = letterbox(read_photo(path), config)
-    seen, _ = pipeline.letterbox(size, tf.zeros([0, 4]), config)
-    whole = augment.show(encoded, seen, image_size)
+    view = pipeline.letterbox_view(size, config)
+    whole = augment.make_image(encoded, view, image_size)
     # As the cache keeps it: the decoded photo.
-    seen, _ = pipeline.letterbox(size, tf.zeros([0, 4]), config, halve=False)
-    kept = augment.show(decoded, seen, image_size)
+    kept = augment.make_image(decoded, view, image_size)
     # In training, a window that shows the whole photo, cut from the file.
     scale = max(np.divide(size, image_size))
     window = tf.constant([0, 0, *np.multiply(image_size, scale)], tf.float32)
-    cut = augment.show(encoded, augment.look(size, window, image_size), image_size)
+    view = augment.window_to_view(size, window, image_size)
+    cut = augment.make_image(encoded, view, image_size)
 
     for training in (whole, kept, cut):
         assert training.shape == serving.shape == (*image_size, 3)

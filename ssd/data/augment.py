@@ -1,9 +1,9 @@
 """A training example in two steps: numbers for many photos at once, then pixels photo by photo.
 
-`plan` decides what each example shows and where its boxes go. That is a hundred operations on a
-few numbers each; for one photo they take as long as decoding it, for 32 at once hardly longer
-than for one. `show` then makes the pixels of one example. What changes light and colour alone
-waits until the photo is on the device.
+`plan_examples` decides what each example shows and where its boxes go. That is a hundred
+operations on a few numbers each; for one photo they take as long as decoding it, for 32 at once
+hardly longer than for one. `make_image` then makes the pixels of one example. What changes light
+and color alone waits until the photo is on the device.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from ssd.config import Config
 from ssd.data.jpeg import recompress
 
 # Share of the examples that show a photo about as the detector will: as a whole, or half of it.
@@ -24,7 +25,7 @@ _REACH = 2.0
 # A face of which a crop keeps less than this share is a region to ignore.
 _VISIBLE = 0.6
 # The JPEG decoder halves up to three times while it decodes.
-_HALVINGS = 3
+_DECODER_HALVINGS = 3
 # Share of the examples that are compressed, each at the price of an encoder and a decoder, and
 # the qualities drawn.
 _COMPRESSED = 0.15
@@ -32,12 +33,15 @@ _WORST, _BEST = 15, 75
 
 
 class View(NamedTuple):
-    """Which whole pixels of a photo go where in the image; pairs are (row, column).
+    """Which pixels of a photo go where in the image; all whole numbers, pairs are (row, column).
+
+    That is one affine map, `start` to `to_start` and `stop` to `to_stop`: of boxes (`move_boxes`)
+    as of pixels (`make_image`).
 
     Attributes:
-        halved: How often the photo is halved while it is decoded, int32 [...], from 0 to 3.
-        start: First pixel shown, in the photo so halved, int32 [..., 2].
-        stop: One past the last pixel shown, in the photo so halved, int32 [..., 2].
+        halved: How often the photo is halved before it is scaled by less than two, int32 [...].
+        start: First pixel shown of the photo, int32 [..., 2], a multiple of `2**halved`.
+        stop: One past the last pixel shown of the photo, int32 [..., 2].
         to_start: Where the first one goes in the image, int32 [..., 2].
         to_stop: One past where the last one goes in the image, int32 [..., 2].
         mirrored: Whether left and right are exchanged in the end, bool [...].
@@ -54,7 +58,9 @@ class View(NamedTuple):
     quality: Any
 
 
-def plan(sizes, boxes, classes, config, *, seed, halve=True):
+def plan_examples(
+    sizes: tf.Tensor, boxes: tf.Tensor, class_ids: tf.Tensor, config: Config, *, seed: Any
+) -> tuple[View, tf.Tensor, tf.Tensor]:
     """Training examples, all but their pixels: random crops of photos, every other one mirrored.
 
     Some are compressed to a JPEG file of low quality, as cameras and messengers do.
@@ -62,24 +68,32 @@ def plan(sizes, boxes, classes, config, *, seed, halve=True):
     Args:
         sizes: int32 [..., 2], (height, width) of the photos in pixels.
         boxes: float32 [..., boxes, 4], `[ymin, xmin, ymax, xmax]` on the unit square of the photo.
-        classes: int [..., boxes]; -1 marks a region to ignore, 0 an unused row.
+        class_ids: int [..., boxes]; -1 marks a region to ignore, 0 an unused row.
         config: The `ssd.Config` of the model.
         seed: Two integers; the same seed makes the same examples.
-        halve: Whether the photos are JPEG files, which may be halved while they are decoded.
 
     Returns:
         The `View` of each; boxes [..., boxes, 4] on the unit square of the image; their classes
         [..., boxes], 0 for those that do not show.
+
+    Example:
+        >>> view, boxes, class_ids = plan_examples(
+        ...     [[480, 640]], [[[0.25, 0.25, 0.75, 0.75]]], [[1]], Config(), seed=(1, 2)
+        ... )
+        >>> boxes.shape
+        TensorShape([1, 1, 4])
     """
     draw = tf.random.stateless_uniform(tf.concat([tf.shape(sizes)[:-1], [8]], axis=0), seed)
-    windows = choose_windows(sizes, boxes, classes, config, draw=draw[..., :5])
-    view = look(sizes, windows, config.image_size, mirrored=draw[..., 5] < 0.5, halve=halve)
+    windows = choose_windows(sizes, boxes, class_ids, config, draw=draw[..., :5])
+    view = window_to_view(sizes, windows, config.image_size, mirrored=draw[..., 5] < 0.5)
     quality = tf.cast(_WORST + draw[..., 6] * (_BEST - _WORST), tf.int32)
     view = view._replace(quality=tf.where(draw[..., 7] < _COMPRESSED, quality, 0))
-    return view, *move(boxes, classes, sizes, view, config.image_size)
+    return view, *move_boxes(boxes, class_ids, sizes, view, config.image_size)
 
 
-def choose_windows(sizes, boxes, classes, config, *, draw):
+def choose_windows(
+    sizes: tf.Tensor, boxes: tf.Tensor, class_ids: tf.Tensor, config: Config, *, draw: tf.Tensor
+) -> tf.Tensor:
     """Windows onto photos: three in four as served, the rest with a face of a size drawn at random.
 
     As served means about the whole photo, so that the sizes of faces, and how many there are, are
@@ -90,7 +104,7 @@ def choose_windows(sizes, boxes, classes, config, *, draw):
     Args:
         sizes: int32 [..., 2], (height, width) of the photos in pixels.
         boxes: float32 [..., boxes, 4] on the unit square of the photo.
-        classes: int [..., boxes].
+        class_ids: int [..., boxes].
         config: The `ssd.Config` of the model.
         draw: float32 [..., 5], evenly drawn from 0 to 1: as served or not, which face, how large,
             and where (two).
@@ -98,39 +112,72 @@ def choose_windows(sizes, boxes, classes, config, *, draw):
     Returns:
         float32 [..., 4], `[ymin, xmin, ymax, xmax]` in pixels of the photo; it has the aspect of
         the input, and may reach beyond the photo.
+
+    Example:
+        >>> window = choose_windows(
+        ...     [480, 640], [[0.25, 0.25, 0.75, 0.75]], [1], Config(), draw=tf.fill([5], 0.5)
+        ... )
+        >>> window.numpy().round().tolist()
+        [-13.0, 67.0, 493.0, 573.0]
     """
     photo, image = tf.cast(sizes, tf.float32), tf.constant(config.image_size, tf.float32)
-    # Pixels of the photo per pixel of the input when the whole photo just fits.
-    whole = tf.reduce_max(photo / image, axis=-1)
-
-    faces = tf.cast(classes > 0, tf.int32)
-    count = tf.reduce_sum(faces, axis=-1)
-    chosen = tf.minimum(tf.cast(draw[..., 1] * tf.cast(count, tf.float32), tf.int32), count - 1)
-    this = faces * tf.cast(tf.cumsum(faces, axis=-1) - 1 == chosen[..., None], tf.int32)
-    face = tf.reduce_sum(boxes * tf.cast(this, tf.float32)[..., None], axis=-2)
+    which, how_large, where = draw[..., 1], draw[..., 2], draw[..., 3:]
+    face, found = _choose_face(boxes, class_ids, which)
+    found = tf.logical_and(draw[..., 0] >= _AS_SERVED, found)
     face_low, face_high = face[..., :2] * photo, face[..., 2:] * photo
 
-    size = tf.sqrt(tf.maximum(tf.reduce_prod(face_high - face_low, axis=-1), 1.0))
-    smallest, largest = math.log(config.min_face + 1), math.log(config.anchor_sizes[-1][-1])
-    around = size / tf.exp(smallest + draw[..., 2] * (largest - smallest))
-    around = tf.clip_by_value(around, 1 / _ENLARGE, tf.maximum(_REACH * whole, 1 / _ENLARGE))
-    served = whole * tf.exp(math.log(_PART) + draw[..., 2] * (math.log(_MORE) - math.log(_PART)))
-    found = tf.logical_and(draw[..., 0] >= _AS_SERVED, count > 0)
+    # Pixels of the photo per pixel of the input when the whole photo just fits.
+    whole = tf.reduce_max(photo / image, axis=-1)
+    served = whole * _between(_PART, _MORE, how_large)
+    around = _scale_around(face_high - face_low, whole, config, how_large)
     window = image * tf.where(found, around, served)[..., None]
 
-    # Anywhere, as long as the whole face is inside (or, too large, its middle) ...
     found = found[..., None]
-    one, other = tf.where(found, face_high, photo) - window, tf.where(found, face_low, 0.0)
+    shown_low, shown_high = tf.where(found, face_low, 0.0), tf.where(found, face_high, photo)
+    corner = _choose_corner(window, shown_low, shown_high, photo, where)
+    return tf.concat([corner, corner + window], axis=-1)
+
+
+def _choose_face(boxes, class_ids, draw):
+    """One of each photo's faces, [..., 4], all zeros where there is none; and whether there is."""
+    faces = tf.cast(tf.convert_to_tensor(class_ids) > 0, tf.int32)
+    count = tf.reduce_sum(faces, axis=-1)
+    chosen = tf.minimum(tf.cast(draw * tf.cast(count, tf.float32), tf.int32), count - 1)
+    this = faces * tf.cast(tf.cumsum(faces, axis=-1) - 1 == chosen[..., None], tf.int32)
+    return tf.reduce_sum(boxes * tf.cast(this, tf.float32)[..., None], axis=-2), count > 0
+
+
+def _scale_around(extent, whole, config, draw):
+    """Pixels of the photo per pixel of the input at which a face has a size drawn at random."""
+    size = tf.sqrt(tf.maximum(tf.reduce_prod(extent, axis=-1), 1.0))
+    scale = size / _between(config.min_face + 1, config.anchor_sizes[-1][-1], draw)
+    return tf.clip_by_value(scale, 1 / _ENLARGE, tf.maximum(_REACH * whole, 1 / _ENLARGE))
+
+
+def _between(least, most, draw):
+    """A number drawn evenly on a logarithmic scale."""
+    return tf.exp(math.log(least) + draw * (math.log(most) - math.log(least)))
+
+
+def _choose_corner(window, shown_low, shown_high, photo, draw):
+    """Where a window of a size begins that is to show something."""
+    # Anywhere, as long as all that is to be shown is inside (or, too large, its middle) ...
+    one, other = shown_high - window, shown_low
     low, high = tf.minimum(one, other), tf.maximum(one, other)
     # ... and, where the photo is large enough, inside the photo: black bars are rare in life.
     inside_low, inside_high = tf.minimum(photo - window, 0.0), tf.maximum(photo - window, 0.0)
     low = tf.clip_by_value(low, inside_low, inside_high)
     high = tf.clip_by_value(high, inside_low, inside_high)
-    corner = low + draw[..., 3:] * (high - low)
-    return tf.concat([corner, corner + window], axis=-1)
+    return low + draw * (high - low)
 
 
-def look(sizes, windows, image_size, *, mirrored=False, halve=True):
+def window_to_view(
+    sizes: tf.Tensor,
+    windows: tf.Tensor,
+    image_size: tuple[int, int],
+    *,
+    mirrored: tf.Tensor | bool = False,
+) -> View:
     """The rectangles of whole pixels that both window and photo cover, here and in the image.
 
     Args:
@@ -138,11 +185,16 @@ def look(sizes, windows, image_size, *, mirrored=False, halve=True):
         windows: float32 [..., 4], `[ymin, xmin, ymax, xmax]` in pixels of the photo.
         image_size: (height, width) of the image in pixels.
         mirrored: Whether left and right are exchanged, bool [...].
-        halve: Whether the photos are JPEG files, which may be halved while they are decoded.
 
     Returns:
         A `View`.
+
+    Example:
+        >>> view = window_to_view([427, 640], tf.constant([0.0, 0, 640, 640]), (256, 256))
+        >>> int(view.halved), view.stop.numpy().tolist(), view.to_stop.numpy().tolist()
+        (1, [427, 640], [171, 256])
     """
+    sizes = tf.convert_to_tensor(sizes)
     photo, image = tf.cast(sizes, tf.float32), tf.constant(image_size, tf.float32)
     corner, extent = windows[..., :2], windows[..., 2:] - windows[..., :2]
     start = tf.clip_by_value(tf.round(corner), 0.0, photo - 1)
@@ -150,73 +202,91 @@ def look(sizes, windows, image_size, *, mirrored=False, halve=True):
     to_start = tf.clip_by_value(tf.round((start - corner) / extent * image), 0.0, image - 1)
     to_stop = tf.round((stop - corner) / extent * image)
     to_stop = tf.clip_by_value(to_stop, to_start + 1, image)
-    pixels = [tf.cast(each, tf.int32) for each in (start, stop, to_start, to_stop)]
-    return view(sizes, *pixels, mirrored=mirrored, halve=halve)
+    start, stop, to_start, to_stop = (
+        tf.cast(each, tf.int32) for each in (start, stop, to_start, to_stop)
+    )
+    halved = count_halvings(stop - start, to_stop - to_start)
+    start, stop = _round_to_halved(start, stop, sizes, halved)
+    mirrored = tf.broadcast_to(mirrored, tf.shape(halved))
+    return View(halved, start, stop, to_start, to_stop, mirrored, tf.zeros_like(halved))
 
 
-def view(sizes, start, stop, to_start, to_stop, *, mirrored=False, halve=True):
-    """Rectangles of photos and images as a `View`: what of it the decoder can halve, it does.
+def _round_to_halved(start, stop, sizes, halved):
+    """Edges moved to those of pixels of the halved photo; the photo's own stay where they are."""
+    unit = tf.bitwise.left_shift(1, halved)[..., None]
+    first = tf.clip_by_value((start + unit // 2) // unit, 0, (sizes - 1) // unit)
+    last = tf.maximum((stop + unit // 2) // unit, first + 1)
+    return first * unit, tf.where(stop == sizes, sizes, tf.minimum(last * unit, sizes))
+
+
+def photo_to_view(sizes: tf.Tensor, inner: tf.Tensor) -> View:
+    """Whole photos, each scaled to a size in the image's top left corner.
 
     Args:
         sizes: int32 [..., 2], (height, width) of the photos in pixels.
-        start: First pixel shown of the photo, int32 [..., 2].
-        stop: One past the last pixel shown of the photo.
-        to_start: Where the first one goes in the image.
-        to_stop: One past where the last one goes in the image.
-        mirrored: Whether left and right are exchanged, bool [...].
-        halve: Whether the photos are JPEG files, which may be halved while they are decoded.
+        inner: int32 [..., 2], the size that each is to have.
 
     Returns:
-        A `View`. Its start and stop are rounded to whole pixels of the halved photo.
+        A `View`.
+
+    Example:
+        >>> view = photo_to_view([427, 640], [171, 256])
+        >>> int(view.halved), view.stop.numpy().tolist(), view.to_stop.numpy().tolist()
+        (1, [427, 640], [171, 256])
     """
-    halved = tf.zeros(tf.shape(sizes)[:-1], tf.int32)
-    if halve:
-        halved = tf.minimum(halvings(stop - start, to_stop - to_start), _HALVINGS)
-        unit = unit_of(halved)
-        edge = sizes // unit
-        start = tf.clip_by_value((start + unit // 2) // unit, 0, edge - 1)
-        stop = tf.clip_by_value((stop + unit // 2) // unit, start + 1, edge)
-    mirrored = tf.broadcast_to(mirrored, tf.shape(halved))
-    quality = tf.zeros_like(halved)
-    return View(halved, start, stop, to_start, to_stop, mirrored, quality)
+    sizes, inner = tf.convert_to_tensor(sizes), tf.convert_to_tensor(inner)
+    halved, corner = count_halvings(sizes, inner), tf.zeros_like(sizes)
+    mirrored, quality = tf.zeros_like(halved, tf.bool), tf.zeros_like(halved)
+    return View(halved, corner, sizes, corner, inner, mirrored, quality)
 
 
-def unit_of(halved):
-    """Pixels of the photo per pixel of the halved one: int32 [...] to int32 [..., 1]."""
-    return tf.bitwise.left_shift(1, halved)[..., None]
-
-
-def move(boxes, classes, sizes, view, image_size):
+def move_boxes(
+    boxes: tf.Tensor,
+    class_ids: tf.Tensor,
+    sizes: tf.Tensor,
+    view: View,
+    image_size: tuple[int, int],
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Boxes where a `View` shows them: of the pixels really shown, not of the window wanted.
 
     Args:
         boxes: float32 [..., boxes, 4] on the unit square of the photo.
-        classes: int [..., boxes].
+        class_ids: int [..., boxes].
         sizes: int32 [..., 2], (height, width) of the photos in pixels.
         view: A `View` of each photo.
         image_size: (height, width) of the image in pixels.
 
     Returns:
-        Boxes [..., boxes, 4], clipped, on the unit square of the image, and their classes: -1
-        for a face of which too little is left, 0 for what does not show.
+        Boxes [..., boxes, 4] on the unit square of the image, clipped to what shows, and their
+        classes: -1 for a face of which too little is left, 0 for what does not show.
+
+    Example:
+        >>> view = photo_to_view([480, 640], [192, 256])
+        >>> boxes, class_ids = move_boxes([[0.0, 0.25, 1, 0.5]], [1], [480, 640], view, (256, 256))
+        >>> boxes.numpy().tolist(), class_ids.numpy().tolist()
+        ([[0.0, 0.25, 0.75, 0.5]], [1])
     """
-    image = tf.constant(image_size, tf.float32)
-    start, stop = (tf.cast(edge * unit_of(view.halved), tf.float32) for edge in view[1:3])
-    to_start, to_stop = (tf.cast(edge, tf.float32) for edge in view[3:5])
+
+    def both(pairs):
+        """(row, column) as often as a box has corners."""
+        return tf.concat([pairs, pairs], axis=-1)[..., None, :]
+
+    start, stop, to_start, to_stop = (
+        tf.cast(each, tf.float32) for each in (view.start, view.stop, view.to_start, view.to_stop)
+    )
     zoom = (to_stop - to_start) / (stop - start)
-    gain, shift = tf.cast(sizes, tf.float32) * zoom / image, (to_start - start * zoom) / image
-    gain, shift = (tf.concat([each, each], axis=-1)[..., None, :] for each in (gain, shift))
-    moved = boxes * gain + shift
-    seen = tf.clip_by_value(moved, 0.0, 1.0)
+    moved = boxes * both(tf.cast(sizes, tf.float32) * zoom) + both(to_start - start * zoom)
+    seen = tf.clip_by_value(moved, both(to_start), both(to_stop))
     left_over = tf.math.divide_no_nan(area(seen), area(moved))
-    classes = tf.where(left_over < _VISIBLE, -1, tf.cast(classes, tf.int32))
-    classes = tf.where(left_over > 0, classes, 0)
-    ymin, xmin, ymax, xmax = tf.unstack(seen, axis=-1)
+    class_ids = tf.where(left_over < _VISIBLE, -1, tf.cast(class_ids, tf.int32))
+    class_ids = tf.where(left_over > 0, class_ids, 0)
+    ymin, xmin, ymax, xmax = tf.unstack(seen / both(tf.constant(image_size, tf.float32)), axis=-1)
+    shown = tf.stack([ymin, xmin, ymax, xmax], axis=-1)
     turned = tf.stack([ymin, 1 - xmax, ymax, 1 - xmin], axis=-1)
-    return tf.where(view.mirrored[..., None, None], turned, seen), classes
+    return tf.where(view.mirrored[..., None, None], turned, shown), class_ids
 
 
-def show(photo, view, image_size):
+def make_image(photo: tf.Tensor, view: View, image_size: tuple[int, int]) -> tf.Tensor:
     """The pixels of one example; beyond the photo lies black.
 
     Args:
@@ -227,25 +297,43 @@ def show(photo, view, image_size):
 
     Returns:
         uint8 [*image_size, 3].
+
+    Example:
+        >>> photo = tf.io.encode_jpeg(tf.zeros([480, 640, 3], tf.uint8))
+        >>> make_image(photo, photo_to_view([480, 640], [192, 256]), (256, 256)).shape
+        TensorShape([256, 256, 3])
     """
-    return recompress(place(take(photo, view), view, image_size), view.quality)
+    image = scale_part(*decode_part(photo, view), view)
+    around = tf.stack([view.to_start, image_size - view.to_stop], axis=1)
+    image = tf.pad(image, tf.pad(around, [[0, 1], [0, 0]]))
+    # One branch or the other: choosing between two finished images takes ten times as long.
+    image = tf.cond(view.mirrored, lambda: tf.reverse(image, axis=[1]), lambda: image)
+    return recompress(tf.ensure_shape(image, (*image_size, 3)), view.quality)
 
 
-def take(photo, view):
-    """The pixels that a `View` shows, as they are before they are scaled.
+def decode_part(photo: tf.Tensor, view: View) -> tuple[tf.Tensor, tf.Tensor]:
+    """The pixels that a `View` shows, before they are scaled; a JPEG decoder halves them already.
 
     Args:
         photo: string [], a JPEG file; or uint8 [height, width, 3].
         view: The `View` of this photo.
 
     Returns:
-        uint8 [rows, columns, 3].
+        uint8 [rows, columns, 3], and how often these are still to be halved, int32 [].
+
+    Example:
+        >>> photo = tf.io.encode_jpeg(tf.zeros([480, 640, 3], tf.uint8))
+        >>> part, halvings = decode_part(photo, photo_to_view([480, 640], [15, 20]))
+        >>> part.shape.as_list(), int(halvings)
+        ([60, 80, 3], 2)
     """
     photo = tf.convert_to_tensor(photo)
     if photo.dtype != tf.string:
         (top, left), (bottom, right) = tf.unstack(view.start), tf.unstack(view.stop)
-        return photo[top:bottom, left:right]
-    rectangle = tf.concat([view.start, view.stop - view.start], axis=0)
+        return photo[top:bottom, left:right], view.halved
+    decoded = tf.minimum(view.halved, _DECODER_HALVINGS)
+    start = tf.bitwise.right_shift(view.start, decoded)
+    rectangle = tf.concat([start, _halve_size(view.stop, decoded) - start], axis=0)
 
     def at(ratio):
         return lambda: tf.io.decode_and_crop_jpeg(
@@ -253,30 +341,61 @@ def take(photo, view):
         )
 
     # The ratio is an attribute of the operation, so each has an operation of its own.
-    return tf.switch_case(view.halved, [at(2**times) for times in range(_HALVINGS + 1)])
+    ratios = [at(2**times) for times in range(_DECODER_HALVINGS + 1)]
+    return tf.switch_case(decoded, ratios), view.halved - decoded
 
 
-def place(part, view, image_size):
-    """The pixels that `take` gave, scaled, put where they belong and perhaps mirrored.
+def scale_part(part: tf.Tensor, halvings: tf.Tensor, view: View) -> tf.Tensor:
+    """What `decode_part` gave at the size that the `View` says, as serving would scale it.
+
+    It is halved, each pixel the mean of two by two, and then sampled bilinearly
+    (`ssd.photos.resizing.resize`). What a JPEG decoder has halved arrives here halved: its scaled
+    transform differs from the mean by half of 1/255 on average over a photo.
 
     Args:
-        part: uint8 [rows, columns, 3].
-        view: The `View` they are of.
-        image_size: (height, width) of the image in pixels.
+        part: uint8 [height, width, 3].
+        halvings: How often it is still to be halved, int32 [].
+        view: The `View` that it is of.
 
     Returns:
-        uint8 [*image_size, 3].
+        uint8 [*(view.to_stop - view.to_start), 3].
+
+    Example:
+        >>> photo = tf.constant([[[9] * 3, [10] * 3]] * 2, tf.uint8)
+        >>> scale_part(photo, 1, photo_to_view([2, 2], [1, 1])).numpy().tolist()
+        [[[10, 10, 10]]]
     """
-    image = resize(part, view.to_stop - view.to_start)
-    around = tf.stack([view.to_start, image_size - view.to_stop], axis=1)
-    image = tf.pad(image, tf.pad(around, [[0, 1], [0, 0]]))
-    # One branch or the other: choosing between two finished images takes ten times as long.
-    image = tf.cond(view.mirrored, lambda: tf.reverse(image, axis=[1]), lambda: image)
-    return tf.ensure_shape(image, (*image_size, 3))
+    size = view.to_stop - view.to_start
+    part = tf.cond(halvings > 0, lambda: _halve(part, halvings), lambda: part)
+    # In pixels of the halved photo, of which the photo's edge may cut the last.
+    unit = tf.bitwise.left_shift(1, view.halved)
+    extent = tf.cast(view.stop - view.start, tf.float32) / tf.cast(unit, tf.float32)
+
+    def sample_whole():
+        return to_bytes(
+            tf.raw_ops.ResizeBilinear(images=part[None], size=size, half_pixel_centers=True)[0]
+        )
+
+    def sample_cut():  # the same at one and a half times the price
+        scaled = tf.raw_ops.ScaleAndTranslate(
+            images=part[None],
+            size=size,
+            scale=tf.cast(size, tf.float32) / extent,
+            translation=tf.zeros(2),
+            kernel_type="triangle",
+            antialias=False,
+        )
+        return to_bytes(scaled[0])
+
+    # What has the size by now (a cached photo may) need not go through a filter.
+    cut = tf.reduce_any(tf.cast(tf.shape(part)[:2], tf.float32) != extent)
+    other = tf.reduce_any(tf.shape(part)[:2] != size)
+    way = tf.where(cut, 2, tf.cast(other, tf.int32))
+    return tf.switch_case(way, [lambda: part, sample_whole, sample_cut])
 
 
-def halvings(old, new):
-    """How often pixels are halved before the bilinear filter scales them by less than two.
+def count_halvings(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
+    """How often pixels are halved before they are sampled: `ssd.photos.resizing.count_halvings`.
 
     Args:
         old: int32 [..., 2], (height, width) as it is.
@@ -286,52 +405,48 @@ def halvings(old, new):
         int32 [...].
 
     Example:
-        >>> [int(halvings((480, 640), size)) for size in [(241, 321), (240, 320), (15, 20)]]
+        >>> [int(count_halvings([480, 640], size)) for size in ([241, 321], [240, 320], [15, 20])]
         [0, 1, 5]
     """
     ratio = tf.reduce_min(tf.math.floordiv(old, new), axis=-1)
     return tf.reduce_sum(tf.cast(ratio[..., None] >= [2**n for n in range(1, 16)], tf.int32), -1)
 
 
-def resize(photo, size):
-    """A photo at another size, resized as `ssd.photos.resizing` does it when serving.
+def _halve_size(size, times):
+    """What a size comes to, halved; a pixel that the photo's edge cuts counts."""
+    unit = tf.bitwise.left_shift(1, times)
+    return (size + unit - 1) // unit
 
-    It is halved while that leaves at least the size wanted, each pixel the mean of two by two,
-    and then sampled bilinearly. What a JPEG decoder has halved arrives here halved: its scaled
-    transform differs from the mean by half of 1/255 on average over a photo.
 
-    Args:
-        photo: uint8 [height, width, 3].
-        size: (height, width) of the result, int32 [2].
+def _halve(part, times):
+    """Each pixel the mean of `2**times` squared; where the photo ends, its last is repeated."""
+    old = tf.shape(part)[:2]
+    size = _halve_size(old, times)
+    wanted = tf.bitwise.left_shift(size, times)
 
-    Returns:
-        uint8 [*size, 3].
+    def repeat_last():
+        rows, columns = (tf.minimum(tf.range(wanted[axis]), old[axis] - 1) for axis in (0, 1))
+        return tf.gather(tf.gather(part, rows, axis=0), columns, axis=1)
+
+    whole = tf.cond(tf.reduce_all(wanted == old), lambda: part, repeat_last)
+    return to_bytes(tf.raw_ops.ResizeArea(images=whole[None], size=size)[0])
+
+
+def to_bytes(image: tf.Tensor) -> tf.Tensor:
+    """Float pixels from 0 to 255, rounded to uint8.
+
+    Example:
+        >>> to_bytes(tf.constant([9.4, 9.6])).numpy().tolist()
+        [9, 10]
     """
-    old = tf.shape(photo)[:2]
-    times = halvings(old, size)
-
-    def halve():
-        unit = tf.bitwise.left_shift(1, times)
-        rows, columns = tf.unstack(old // unit)
-        whole = photo[None, : rows * unit, : columns * unit]
-        return to_bytes(tf.raw_ops.ResizeArea(images=whole, size=[rows, columns])[0])
-
-    def scale(photo):
-        return to_bytes(
-            tf.raw_ops.ResizeBilinear(images=photo[None], size=size, half_pixel_centers=True)[0]
-        )
-
-    photo = tf.cond(times > 0, halve, lambda: photo)
-    # What has the size by now (a cached photo may) need not go through the filter.
-    same = tf.reduce_all(tf.shape(photo)[:2] == size)
-    return tf.cond(same, lambda: photo, lambda: scale(photo))
-
-
-def to_bytes(image):
-    """Float pixels from 0 to 255, rounded to uint8."""
     return tf.cast(image + 0.5, tf.uint8)
 
 
-def area(boxes):
-    """Areas [...] of boxes [..., 4]."""
+def area(boxes: tf.Tensor) -> tf.Tensor:
+    """Areas [...] of boxes [..., 4].
+
+    Example:
+        >>> area(tf.constant([[0.0, 0.0, 0.5, 1.0]])).numpy().tolist()
+        [0.5]
+    """
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])

@@ -1,7 +1,12 @@
 """Shards on disk to batches of static shape: plain TensorFlow, on the CPU, before the device."""
 
+import os
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
+from ssd.config import Config
 from ssd.data import augment, records
 from ssd.data import cache as kept
 
@@ -12,7 +17,16 @@ _AHEAD = 4  # batches that a worker has ready
 TOGETHER = 32
 
 
-def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=None, service=None):
+def dataset(
+    labels: Any,
+    config: Config,
+    *,
+    batch_size: int = 32,
+    training: bool = False,
+    seed: int | None = None,
+    cache: str | os.PathLike | None = None,
+    service: str | None = None,
+) -> tf.data.Dataset:
     """Batches of photos and labels from a folder of shards.
 
     Args:
@@ -41,15 +55,48 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
     Raises:
         ValueError: If the folder is missing or holds no shards, or `service` is combined with
             what it cannot do.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import ssd
+        >>> encoded = tf.io.encode_jpeg(tf.zeros([80, 120, 3], tf.uint8)).numpy()
+        >>> photo = records.LabelledPhoto(
+        ...     encoded=encoded, filename="a.jpg", height=80, width=120,
+        ...     boxes=[[0.1, 0.1, 0.5, 0.5]], class_ids=[1], scores=[1.0],
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     records.write_shard(records.shard_path(folder, 0), [photo])
+        ...     for images, labels in ssd.dataset(folder, ssd.Config()):
+        ...         print(images.shape, labels.shape)
+        (1, 256, 256, 3) (1, 64, 5)
     """
     if service is not None and (seed is not None or not training):
         raise ValueError("service: wanted training=True and no seed, since workers share no order")
     files = [str(path) for path in records.shards(labels)]
     if cache is not None:
         size = [2 * side for side in config.image_size] if training else config.image_size
-        paths = kept.fill(labels, cache, size, lambda record: shrink(record, size))
+        paths = kept.fill(labels, cache, size, lambda record: shrink_photo(record, size))
         files = [str(path) for path in paths]
     in_order = not training or seed is not None
+    serialized = _read_records(files, training=training, seed=seed, in_order=in_order)
+    examples = _make_examples(
+        serialized,
+        config,
+        training=training,
+        seed=seed,
+        in_order=in_order,
+        cached=cache is not None,
+    )
+    # With the number of batches known, a progress bar has an end from the first pass on.
+    examples = examples.apply(tf.data.experimental.assert_cardinality(records.count(labels)))
+    batches = examples.batch(batch_size, drop_remainder=training)
+    if service is not None:
+        batches = _distribute(batches, service)
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _read_records(files, *, training, seed, in_order):
+    """The serialized records of all files, shuffled for training."""
     photos = tf.data.Dataset.from_tensor_slices(files)
     if training:
         photos = photos.shuffle(len(files), seed=seed)
@@ -59,89 +106,99 @@ def dataset(labels, config, *, batch_size=32, training=False, seed=None, cache=N
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=in_order,
     )
-    if training:
-        photos = photos.shuffle(_SHUFFLE, seed=seed)
-    photos = photos.batch(TOGETHER)
+    return photos.shuffle(_SHUFFLE, seed=seed) if training else photos
+
+
+def _make_examples(serialized, config, *, training, seed, in_order, cached):
+    """Records to (image, label): numbers for many photos at once, then pixels photo by photo."""
+    groups = serialized.batch(TOGETHER)
     if training:
         seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-        photos = tf.data.Dataset.zip(photos, seeds)
+        groups = tf.data.Dataset.zip(groups, seeds)
 
-    def numbers(serialized, seed=None):
-        return plan(records.parse(serialized), config, seed=seed, halve=cache is None)
+    def plan(serialized, seed=None):
+        return plan_examples(records.parse(serialized), config, seed=seed)
 
-    def pixels(photo, view, label):
-        if cache is not None:
-            photo = kept.pixels(*photo)
-        else:
-            photo, _ = photo
-        return augment.show(photo, view, config.image_size), label
+    def draw(photo, view, label):
+        photo = kept.pixels(*photo) if cached else photo[0]
+        return augment.make_image(photo, view, config.image_size), label
 
     every = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": in_order}
-    photos = photos.map(numbers, **every).unbatch().map(pixels, **every)
-    # With the number of batches known, a progress bar has an end from the first pass on.
-    photos = photos.apply(tf.data.experimental.assert_cardinality(records.count(labels)))
-    photos = photos.batch(batch_size, drop_remainder=training)
-    if service is not None:
-        # Without an end, since workers would wait a second to be told of the next pass; and a
-        # worker, too, makes the next batches while one is on its way.
-        photos = (
-            photos.repeat()
-            .prefetch(_AHEAD)
-            .apply(
-                tf.data.experimental.service.distribute(
-                    processing_mode=tf.data.experimental.service.ShardingPolicy.OFF,
-                    service=service,
-                    # Pixels hardly get smaller, and to try costs the workers time.
-                    compression=None,
-                )
+    return groups.map(plan, **every).unbatch().map(draw, **every)
+
+
+def _distribute(batches, service):
+    """The same batches, made by the workers of a tf.data service, without an end."""
+    # Without an end, since workers would wait a second to be told of the next pass; and a
+    # worker, too, makes the next batches while one is on its way.
+    return (
+        batches.repeat()
+        .prefetch(_AHEAD)
+        .apply(
+            tf.data.experimental.service.distribute(
+                processing_mode=tf.data.experimental.service.ShardingPolicy.OFF,
+                service=service,
+                # Pixels hardly get smaller, and to try costs the workers time.
+                compression=None,
             )
         )
-    return photos.prefetch(tf.data.AUTOTUNE)
+    )
 
 
-def plan(record, config, *, seed=None, halve=True):
+def plan_examples(
+    record: dict[str, tf.Tensor], config: Config, *, seed: Any = None
+) -> tuple[tuple[tf.Tensor, tf.Tensor], augment.View, tf.Tensor]:
     """Examples of a few photos, all but their pixels.
 
     Args:
         record: What `ssd.data.records.parse` gives of several records.
         config: The `ssd.Config` of the model.
         seed: Two integers for training examples; without, each photo is shown as a whole.
-        halve: Whether the photos are JPEG files, which may be halved while they are decoded.
 
     Returns:
         The photos, as (encoded [photos], sizes [photos, 2]); the `ssd.data.augment.View` of each;
         and the labels, float32 [photos, config.max_boxes, 5].
+
+    Example:
+        >>> record = {
+        ...     "encoded": tf.constant([""]),
+        ...     "size": tf.constant([[480, 640]]),
+        ...     "boxes": tf.constant([[[0.0, 0.25, 1.0, 0.5]]]),
+        ...     "class_ids": tf.constant([[1]]),
+        ... }
+        >>> _, _, label = plan_examples(record, Config())
+        >>> label[0, 0].numpy().tolist()
+        [0.0, 0.25, 0.75, 0.5, 1.0]
     """
-    sizes, boxes, classes = record["size"], record["boxes"], record["class_ids"]
+    sizes, boxes, class_ids = record["size"], record["boxes"], record["class_ids"]
     if seed is None:
-        view, boxes = letterbox(sizes, boxes, config, halve=halve)
+        view = letterbox_view(sizes, config)
+        boxes, class_ids = augment.move_boxes(boxes, class_ids, sizes, view, config.image_size)
     else:
-        view, boxes, classes = augment.plan(sizes, boxes, classes, config, seed=seed, halve=halve)
-    return (record["encoded"], sizes), view, rows(boxes, classes, config)
+        view, boxes, class_ids = augment.plan_examples(sizes, boxes, class_ids, config, seed=seed)
+    return (record["encoded"], sizes), view, make_label(boxes, class_ids, config)
 
 
-def letterbox(sizes, boxes, config, *, halve=True):
+def letterbox_view(sizes: tf.Tensor, config: Config) -> augment.View:
     """Photos as the model takes them: scaled to fit the top left corner, the rest black.
 
     This is what `ssd.Detector` does in NumPy when serving; a test holds the two together.
 
     Args:
         sizes: int32 [..., 2], (height, width) of the photos in pixels.
-        boxes: float32 [..., boxes, 4] on the unit square of the photo.
         config: The `ssd.Config` of the model.
-        halve: Whether the photos are JPEG files, which may be halved while they are decoded.
 
     Returns:
-        The `ssd.data.augment.View` of each, and its boxes on the unit square of the model's input.
+        The `ssd.data.augment.View` of each.
+
+    Example:
+        >>> letterbox_view(tf.constant([480, 640]), Config()).to_stop.numpy().tolist()
+        [192, 256]
     """
-    inner = fit(sizes, config.image_size)
-    corner = tf.zeros_like(sizes)
-    share = tf.cast(inner, tf.float32) / config.image_size
-    view = augment.view(sizes, corner, sizes, corner, inner, halve=halve)
-    return view, boxes * tf.concat([share, share], axis=-1)[..., None, :]
+    return augment.photo_to_view(sizes, fit(sizes, config.image_size))
 
 
-def shrink(record, size):
+def shrink_photo(record: dict[str, tf.Tensor], size: Sequence[int]) -> tf.Tensor:
     """A photo that fits into a size: scaled down with its aspect kept, or left as it is.
 
     Args:
@@ -150,14 +207,18 @@ def shrink(record, size):
 
     Returns:
         uint8 [height, width, 3], of at least one side as given or as before.
+
+    Example:
+        >>> encoded = tf.io.encode_jpeg(tf.zeros([480, 640, 3], tf.uint8))
+        >>> shrink_photo({"encoded": encoded, "size": tf.constant([480, 640])}, (256, 256)).shape
+        TensorShape([192, 256, 3])
     """
-    old, corner = record["size"], tf.zeros(2, tf.int32)
-    new = tf.where(tf.reduce_any(old > size), fit(old, size), old)
-    view = augment.view(old, corner, old, corner, new)
-    return augment.resize(augment.take(record["encoded"], view), new)
+    old = record["size"]
+    view = augment.photo_to_view(old, tf.where(tf.reduce_any(old > size), fit(old, size), old))
+    return augment.scale_part(*augment.decode_part(record["encoded"], view), view)
 
 
-def fit(sizes, size):
+def fit(sizes: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
     """What photos measure when they just fit, in the whole numbers of Config.fit.
 
     Args:
@@ -166,26 +227,35 @@ def fit(sizes, size):
 
     Returns:
         int32 [..., 2].
+
+    Example:
+        >>> fit(tf.constant([[480, 640], [640, 480]]), (256, 256)).numpy().tolist()
+        [[192, 256], [256, 192]]
     """
     turned = sizes[..., ::-1]
     inner = (2 * sizes * size[::-1] + turned) // (2 * turned)
     return tf.clip_by_value(inner, 1, size)
 
 
-def rows(boxes, classes, config):
+def make_label(boxes: tf.Tensor, class_ids: tf.Tensor, config: Config) -> tf.Tensor:
     """Boxes and classes as labels of fixed shape, the largest first.
 
     Args:
         boxes: float32 [..., boxes, 4] on the unit square of the image.
-        classes: int [..., boxes]; -1 marks a region to ignore.
+        class_ids: int [..., boxes]; -1 marks a region to ignore.
         config: The `ssd.Config` of the model.
 
     Returns:
         float32 [..., config.max_boxes, 5]; faces smaller than `config.min_face` have class -1.
         Boxes of class 0 or without area are left out.
+
+    Example:
+        >>> boxes = tf.constant([[0.0, 0.0, 0.25, 0.25], [0.0, 0.0, 0.5, 0.5]])
+        >>> make_label(boxes, tf.constant([1, 2]), Config(max_boxes=3)).numpy().tolist()
+        [[0.0, 0.0, 0.5, 0.5, 2.0], [0.0, 0.0, 0.25, 0.25, 1.0], [0.0, 0.0, 0.0, 0.0, 0.0]]
     """
     height, width = config.image_size
-    classes = tf.cast(classes, tf.float32)
+    classes = tf.cast(class_ids, tf.float32)
     area = augment.area(boxes) * tf.cast(classes != 0, tf.float32) * height * width
     classes = tf.where(area < config.min_face**2, -1.0, classes)
     label = tf.concat([boxes, classes[..., None]], axis=-1)

@@ -16,7 +16,7 @@ from ssd.config import Config
 from ssd.detect.runtime import runtime
 from ssd.detect.suppression import vote
 from ssd.old_names import renamed
-from ssd.photos.letterbox import check_photo, letterbox
+from ssd.photos.letterbox import check_photo, letterbox, letterbox_scale
 
 _SHIPPED = pathlib.Path(__file__).parent.parent / "models" / "face.tflite"
 
@@ -208,8 +208,7 @@ class Detector:
 
         # From the input's pixels, of which the photo has the top left corner, to its own.
         height, width = shape[:2]
-        inner = self.config.fit(height, width)
-        boxes *= np.array([height / inner[0], width / inner[1]] * 2, np.float32)
+        boxes *= np.array(letterbox_scale(height, width, self.config) * 2, np.float32)
         boxes = np.minimum(np.maximum(boxes, 0), np.array([height, width] * 2, np.float32))
         inside = boxes[:, 2:] > boxes[:, :2]
         if not inside.all():

@@ -1,6 +1,7 @@
 """Photos made smaller or larger, on NumPy alone."""
 
 import functools
+import math
 import threading
 
 import numpy as np
@@ -14,15 +15,19 @@ _BLOCK = 12
 _kept = threading.local()
 
 
-def resize(photo, height, width):
+def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
     """The photo in another size: halved as often as it can be, then sampled bilinearly.
 
     While a photo has at least twice the rows and columns wanted, two by two of its pixels become
-    one, their mean; what is then left to do, by less than two, is bilinear with pixel centres at
+    one, their mean; what is then left to do, by less than two, is bilinear with pixel centers at
     half numbers. JPEG decoders can halve while they decode, and every image library has the
-    bilinear part, so training (`ssd.data.augment.resize`) does this at a fifth of the time of an
-    antialiased filter. Rows and columns that are left over from halving, less than one pixel of
-    the result, are dropped.
+    bilinear part, so training (`ssd.data.augment.scale_part`) does this at a fifth of the time of
+    an antialiased filter.
+
+    The photo's edges become the result's, whatever its size: where it ends inside a pixel of the
+    halved photo, its last row or column is repeated to fill that pixel, and sampling knows how
+    much of it is photo. So a place at a share of the photo's height or width is at that share of
+    the result's.
 
     Both steps are linear, so one product with a matrix of weights does them down the columns (of
     sums of rows, for sums of bytes are cheap), and another along the rows. Both matrices are zero
@@ -44,24 +49,44 @@ def resize(photo, height, width):
         [0, 25, 75, 100]
     """
     old_height, old_width, _ = photo.shape
-    # 2 to the power of how often it is halved.
-    unit = 1 << max(min(old_height // height, old_width // width).bit_length() - 1, 0)
+    unit = 2 ** count_halvings((old_height, old_width), (height, width))
     rows = photo.reshape(old_height, old_width * 3)
     tall = _scratch("tall", height, old_width * 3)
     for old, new, weights in _band(old_height, height, unit):
         np.matmul(weights, _sums(rows[old], unit), out=tall[new])
     result = _scratch("result", height, width * 3)
-    for old, new, weights in _band_of_colours(old_width, width, unit):
+    for old, new, weights in _band_of_colors(old_width, width, unit):
         np.matmul(tall[:, old], weights, out=result[:, new])
     result += 0.5
     return result.astype(np.uint8).reshape(height, width, 3)
 
 
+def count_halvings(old: tuple[int, int], new: tuple[int, int]) -> int:
+    """How often a photo is halved before it is sampled.
+
+    Args:
+        old: (height, width) as it is, in pixels.
+        new: (height, width) as it is to be.
+
+    Returns:
+        The most that leave both sides at least as long as wanted.
+
+    Example:
+        >>> [count_halvings((480, 640), size) for size in [(241, 321), (240, 320), (15, 20)]]
+        [0, 1, 5]
+    """
+    return max(min(old[0] // new[0], old[1] // new[1]).bit_length() - 1, 0)
+
+
 def _sums(rows, unit):
-    """Sums of `unit` rows each, a power of 2; float32."""
-    kind = np.uint16 if unit <= 256 else np.uint32
+    """Sums of `unit` rows each, a power of 2, the last row repeated where some lack; float32."""
+    spare = len(rows) % unit
+    if spare:
+        last = np.concatenate([rows[-spare:], np.repeat(rows[-1:], unit - spare, axis=0)])
+        return np.concatenate([_sums(rows[:-spare], unit), _sums(last, unit)])
+    dtype = np.uint16 if unit <= 256 else np.uint32
     while unit > 1:
-        rows = np.add(rows[0::2], rows[1::2], dtype=kind)
+        rows = np.add(rows[0::2], rows[1::2], dtype=dtype)
         unit //= 2
     return rows.astype(np.float32)
 
@@ -83,29 +108,35 @@ def _band(old, new, unit):
     Returns:
         A list of (slice of old, slice of new, float32 [new in block, old in block / unit]).
     """
-    means = old // unit  # each of so many pixels
+    extent = old / unit  # in pixels of the halved photo, of which the last may be cut
+    pixels = math.ceil(extent)
     blocks = []
     for first in range(0, new, _BLOCK):
         last = min(first + _BLOCK, new)
-        centres = (np.arange(first, last) + 0.5) * means / new
-        start = max(0, int(centres[0] - 1))
-        stop = min(means, int(np.ceil(centres[-1] + 1)))
-        distance = np.abs(np.arange(start, stop) + 0.5 - centres[:, None])
+        centers = (np.arange(first, last) + 0.5) * extent / new
+        start = max(0, int(centers[0] - 1))
+        stop = min(pixels, int(np.ceil(centers[-1] + 1)))
+        distance = np.abs(np.arange(start, stop) + 0.5 - centers[:, None])
         weights = np.clip(1 - distance, 0, None)
-        weights /= weights.sum(axis=1, keepdims=True)  # at the edges there is but one neighbour
+        weights /= weights.sum(axis=1, keepdims=True)  # at the edges there is but one neighbor
         weights = (weights / unit).astype(np.float32)
-        blocks.append((slice(start * unit, stop * unit), slice(first, last), weights))
+        blocks.append((slice(start * unit, min(stop * unit, old)), slice(first, last), weights))
     return blocks
 
 
 @functools.lru_cache(maxsize=16)
-def _band_of_colours(old, new, unit):
+def _band_of_colors(old, new, unit):
     """The same for single pixels of three values each, to multiply from the right."""
-    return [
-        (
-            slice(3 * old.start, 3 * old.stop),
-            slice(3 * new.start, 3 * new.stop),
-            np.kron(np.repeat(weights.T, unit, axis=0), np.eye(3, dtype=np.float32)),
+    blocks = []
+    for here, there, weights in _band(old, new, unit):
+        each = np.repeat(weights.T, unit, axis=0)
+        count = here.stop - here.start
+        each[count - 1] += each[count:].sum(axis=0)  # of those that repeat the last
+        blocks.append(
+            (
+                slice(3 * here.start, 3 * here.stop),
+                slice(3 * there.start, 3 * there.stop),
+                np.kron(each[:count], np.eye(3, dtype=np.float32)),
+            )
         )
-        for old, new, weights in _band(old, new, unit)
-    ]
+    return blocks
