@@ -4,6 +4,7 @@ Runs with what `ssd.Detector` needs and no more, so that it runs on the board th
 """
 
 import argparse
+import hashlib
 import itertools
 import json
 import os
@@ -81,6 +82,7 @@ def measure(options):
         source, frames = "generated", generated(*options.frame)
     before = board.state()
     result = {
+        "kind": "latency",
         "model": model_facts(first),
         "board": board.describe(),
         "runtime": runtime_version(),
@@ -183,6 +185,7 @@ def model_facts(detector):
     operations = graph(detector.path)[0]
     return {
         "file": str(detector.path),
+        "sha256": hashlib.sha256(detector.path.read_bytes()).hexdigest(),
         "bytes": detector.path.stat().st_size,
         "precision": detector.about.get("precision"),
         "input": list(detector.config.image_size),

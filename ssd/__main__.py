@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from ssd import __version__
 from ssd.arguments import Parser, program
-from ssd.commands import coco, detect, evaluate, export, importing, skew, train
+from ssd.commands import coco, compare, detect, evaluate, export, importing, skew, train
 from ssd.quiet import missing_package
 
-COMMANDS = (detect, train, evaluate, export, importing, coco, skew)
+COMMANDS = (detect, train, evaluate, compare, export, importing, coco, skew)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -59,6 +59,9 @@ def add(commands: Any) -> argparse.ArgumentParser:
     )
     made.add_argument("--report", type=new_file, help="PNG file for curves and mistakes")
     made.add_argument(
+        "--json", type=new_file, help="JSON file for figures and every match, for ssd compare"
+    )
+    made.add_argument(
         "--threads", type=whole_number(), default=1, help="threads of the runtime (1)"
     )
     return made
@@ -94,6 +97,11 @@ def run(options: argparse.Namespace) -> None:
     for line in _first(result.run.problems):
         print(f"{options.prog}: {line}", file=sys.stderr)
     print(result)
+    if options.json:
+        from ssd.metrics.saving import write_evaluation
+
+        write_evaluation(result, options.json)
+        print(f"figures and matches: {options.json}")
     if options.report:
         from ssd.metrics.report import draw_report
 

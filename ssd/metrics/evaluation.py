@@ -20,7 +20,7 @@ from ssd.metrics.figures import (
     evaluate_sizes,
     measure_figures,
 )
-from ssd.metrics.judging import RULES, Curve, Judgement, judge_results
+from ssd.metrics.judging import RULES, Curve, Judge, Judgement
 from ssd.metrics.results import (
     MAX_DETECTIONS,
     SCORE_FLOOR,
@@ -181,12 +181,8 @@ def evaluate_run(
         rule=rule,
     )
     heights = (min_height, np.inf)
-    judged = {
-        level: judge_results(
-            run.results, len(run.class_names), iou_threshold=level, heights=heights, rule=rule
-        )
-        for level in LEVELS
-    }
+    judge_all = Judge(run.results, len(run.class_names))
+    judged = {level: judge_all(iou_threshold=level, heights=heights, rule=rule) for level in LEVELS}
     points = draw_curve(judged[0.5])
     threshold = score_threshold
     if threshold is None:
@@ -202,7 +198,7 @@ def evaluate_run(
         false_positives_per_image=false_positives_per_image if score_threshold is None else None,
         classes=_by_class(run, judged[0.5], figures),
         sources=_by_source(run, figures),
-        sizes=evaluate_sizes(run),
+        sizes=evaluate_sizes(judge_all),
         curve=points,
         options=options,
         run=run,

@@ -10,13 +10,13 @@ import numpy as np
 
 from ssd.metrics.judging import (
     Curve,
+    Judge,
     Judgement,
     average_precision,
     coco_average_precision,
     curve,
-    judge_results,
 )
-from ssd.metrics.results import DetectorRun, PhotoResult
+from ssd.metrics.results import PhotoResult
 
 # Heights as shares of the photo's long side; 0.05 is 16 px at 320.
 _SIZES = (0.0, 0.05, 0.1, 0.2, 0.4, np.inf)
@@ -210,25 +210,25 @@ def mean_precision(
     return float(np.mean(values)) if values else math.nan
 
 
-def evaluate_sizes(run: DetectorRun) -> list[SizeFigures]:
+def evaluate_sizes(judge_all: Judge) -> list[SizeFigures]:
     """Average precision at IoU 0.5 for faces of one size at a time.
 
     As COCO does for its areas: faces of other sizes do not count, nor do false positives of
     other sizes.
 
     Args:
-        run: What `run_detector` returned.
+        judge_all: A `Judge` of what was found.
 
     Returns:
         A `SizeFigures` for each range of sizes, from the smallest.
 
     Example:
-        >>> [figures.greatest for figures in evaluate_sizes(DetectorRun([]))]
+        >>> [figures.greatest for figures in evaluate_sizes(Judge([], 1))]
         [0.05, 0.1, 0.2, 0.4, inf]
     """
     rows = []
     for heights in itertools.pairwise(_SIZES):
-        judged = judge_results(run.results, len(run.class_names), heights=heights)
+        judged = judge_all(heights=heights)
         rows.append(SizeFigures(*heights, int(judged.faces.sum()), mean_precision(judged)))
     return rows
 

@@ -75,16 +75,42 @@ def judge(
     Source:
         `COCOeval.evaluateImg` of pycocotools.
     """
-    if rule not in RULES:
-        raise ValueError(f"rule: wanted one of {', '.join(RULES)}, got {rule!r}")
-    order = np.argsort(-np.asarray(scores, float), kind="stable")
+    return _judge(_compare(boxes, scores, truth, ignored), iou_threshold, heights, rule)
+
+
+class _Pair(NamedTuple):
+    """What is known of found and true boxes of one class in one photo before any is judged."""
+
+    order: np.ndarray  # int [n], best score first, as all that follows
+    scores: np.ndarray  # [n]
+    tall: np.ndarray  # [n], heights
+    overlap: np.ndarray  # [n, m], IoU
+    inside: np.ndarray  # [n, m], share of the found box
+    true_tall: np.ndarray  # [m]
+    regions: np.ndarray  # bool [m]
+
+
+def _compare(boxes: ArrayLike, scores: ArrayLike, truth: ArrayLike, ignored: ArrayLike) -> _Pair:
+    scores = np.asarray(scores, float)
+    order = np.argsort(-scores, kind="stable")
     boxes = np.asarray(boxes, float).reshape(-1, 4)[order]
     truth = np.asarray(truth, float).reshape(-1, 4)
-    regions = np.asarray(ignored, bool).reshape(-1)
-    overlap, inside = iou(boxes, truth), covered(boxes, truth)
-    outside = _out_of_range(truth, heights) & ~regions
+    return _Pair(
+        order=order,
+        scores=scores[order],
+        tall=boxes[:, 2] - boxes[:, 0],
+        overlap=iou(boxes, truth),
+        inside=covered(boxes, truth),
+        true_tall=truth[:, 2] - truth[:, 0],
+        regions=np.asarray(ignored, bool).reshape(-1),
+    )
 
-    wanted = ~regions & ~outside
+
+def _judge(pair: _Pair, iou_threshold: float, heights: tuple[float, float], rule: str) -> Judged:
+    if rule not in RULES:
+        raise ValueError(f"rule: wanted one of {', '.join(RULES)}, got {rule!r}")
+    overlap, inside, regions = pair.overlap, pair.inside, pair.regions
+    wanted = ~regions & ~_out_of_range(pair.true_tall, heights)
     hit = _assign(overlap, wanted, iou_threshold)
     missed = hit < 0
     if rule == "scorer":
@@ -93,15 +119,13 @@ def judge(
     else:
         # Boxes that hit a face do not compete for what is ignored, so this can be a second round.
         values = np.where(regions, inside, overlap)[missed]
-        dropped = np.zeros(len(boxes), bool)
-        dropped[missed] = _assign(values, ~wanted, iou_threshold, shared=regions) >= 0
-        dropped |= missed & _out_of_range(boxes, heights)
-
-    kept = ~dropped
-    hit, rows = hit[kept], np.flatnonzero(kept)
+        dropped = missed & _out_of_range(pair.tall, heights)
+        dropped[missed] |= _assign(values, ~wanted, iou_threshold, shared=regions) >= 0
+    rows = np.flatnonzero(~dropped)
+    hit = hit[rows]
     ious = np.zeros(len(hit))
     ious[hit >= 0] = overlap[rows[hit >= 0], hit[hit >= 0]]
-    return Judged(order[kept], np.asarray(scores, float)[order][kept], ious, hit)
+    return Judged(pair.order[rows], pair.scores[rows], ious, hit)
 
 
 def _assign(
@@ -125,8 +149,7 @@ def _assign(
     return taken
 
 
-def _out_of_range(boxes: np.ndarray, heights: tuple[float, float]) -> np.ndarray:
-    tall = boxes[:, 2] - boxes[:, 0]
+def _out_of_range(tall: np.ndarray, heights: tuple[float, float]) -> np.ndarray:
     return (tall < heights[0]) | (tall >= heights[1])
 
 
@@ -230,34 +253,65 @@ def judge_results(
         >>> judge_results([], 1).scores
         array([], dtype=float64)
     """
-    faces = np.zeros((len(results), classes), int)
-    columns: list[tuple[np.ndarray, ...]] = []
-    for place, result in enumerate(results):
-        side = max(result.shape)
-        limits = (heights[0] * side, heights[1] * side)
-        wanted = wanted_faces(result, heights)
-        for class_id in range(1, classes + 1):
-            found = np.flatnonzero(result.found.class_ids == class_id)
-            true = np.flatnonzero(result.class_ids == class_id)
-            faces[place, class_id - 1] = (wanted & (result.class_ids == class_id)).sum()
-            if not len(found):
-                continue
-            judged = judge(
-                result.found.boxes[found],
-                result.found.scores[found],
-                result.boxes[true],
-                result.ignored[true],
-                iou_threshold=iou_threshold,
-                heights=limits,
-                rule=rule,
-            )
-            same = np.full(len(judged.scores), 1)
-            hits = np.append(true, -1)[judged.faces]
-            columns.append(
-                (place * same, class_id * same, found[judged.indices], *judged[1:3], hits)
-            )
-    empty = (*np.zeros((3, 0), int), *np.zeros((2, 0)), np.zeros(0, int))
-    return Judgement(faces, *map(np.concatenate, zip(empty, *columns, strict=True)))
+    return Judge(results, classes)(iou_threshold=iou_threshold, heights=heights, rule=rule)
+
+
+class Judge:
+    """`judge_results` of the same photos again and again; overlaps are worked out once.
+
+    Args:
+        results: What was found in each photo.
+        classes: Number of classes; class ids go from 1 to it.
+
+    Example:
+        >>> judge_all = Judge([], 1)
+        >>> judge_all(iou_threshold=0.75).scores
+        array([], dtype=float64)
+    """
+
+    def __init__(self, results: Sequence[PhotoResult], classes: int):
+        self._results, self._classes = results, classes
+        self._pairs: list[tuple[int, int, np.ndarray, np.ndarray, _Pair]] = []
+        for place, result in enumerate(results):
+            for class_id in range(1, classes + 1):
+                found = np.flatnonzero(result.found.class_ids == class_id)
+                true = np.flatnonzero(result.class_ids == class_id)
+                if len(found):
+                    boxes, scores = result.found.boxes[found], result.found.scores[found]
+                    pair = _compare(boxes, scores, result.boxes[true], result.ignored[true])
+                    self._pairs.append((place, class_id, found, true, pair))
+
+    def __call__(
+        self,
+        *,
+        iou_threshold: float = 0.5,
+        heights: tuple[float, float] = (0.0, np.inf),
+        rule: str = "coco",
+    ) -> Judgement:
+        """The judgement at one overlap.
+
+        Args:
+            iou_threshold: As for `judge_results`.
+            heights: As for `judge_results`.
+            rule: As for `judge_results`.
+
+        Returns:
+            A `Judgement`.
+        """
+        columns: list[tuple[np.ndarray, ...]] = []
+        for place, class_id, found, true, pair in self._pairs:
+            side = max(self._results[place].shape)
+            limits = (heights[0] * side, heights[1] * side)
+            judged = _judge(pair, iou_threshold, limits, rule)
+            same = np.ones(len(judged.scores), int)
+            own = place * same, class_id * same, found[judged.indices]
+            columns.append((*own, judged.scores, judged.ious, np.append(true, -1)[judged.faces]))
+        empty = (*np.zeros((3, 0), int), *np.zeros((2, 0)), np.zeros(0, int))
+        faces = np.zeros((len(self._results), self._classes), int)
+        for place, result in enumerate(self._results):
+            wanted = result.class_ids[wanted_faces(result, heights)]
+            faces[place] = np.bincount(wanted, minlength=self._classes + 1)[1:]
+        return Judgement(faces, *map(np.concatenate, zip(empty, *columns, strict=True)))
 
 
 def wanted_faces(result: PhotoResult, heights: tuple[float, float] = (0.0, np.inf)) -> np.ndarray:
@@ -280,7 +334,9 @@ def wanted_faces(result: PhotoResult, heights: tuple[float, float] = (0.0, np.in
         ([True], [False])
     """
     side = max(result.shape)
-    return ~result.ignored & ~_out_of_range(result.boxes, (heights[0] * side, heights[1] * side))
+    return ~result.ignored & ~_out_of_range(
+        result.boxes[:, 2] - result.boxes[:, 0], (heights[0] * side, heights[1] * side)
+    )
 
 
 class Curve(NamedTuple):

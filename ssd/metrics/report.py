@@ -2,33 +2,15 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from ssd.metrics.crops import BOX_COLOR, Crop, draw_crops
 from ssd.metrics.evaluation import Evaluation
 from ssd.metrics.figures import SizeFigures
 from ssd.metrics.judging import judge_results, wanted_faces
 from ssd.metrics.summary import name_sizes, show
-from ssd.photos.reading import read_photo
-
-_SHOWN = 12  # mistakes of each kind
-_AROUND = 1.0  # what is shown of the photo around a box, in sizes of the box
-_ORANGE = "#e69f00"
-
-
-class Mistake(NamedTuple):
-    """A false positive, or a face that was missed.
-
-    Attributes:
-        path: The photo.
-        box: `[ymin, xmin, ymax, xmax]` in its pixels.
-        text: The score of a false positive, or the height of a face.
-    """
-
-    path: pathlib.Path
-    box: np.ndarray
-    text: str
 
 
 def draw_report(evaluation: Evaluation, path: str | pathlib.Path) -> None:
@@ -63,17 +45,20 @@ def draw_report(evaluation: Evaluation, path: str | pathlib.Path) -> None:
     above, wrong_part, missed_part = parts
     _draw_curves(above.subplots(1, 3), evaluation)
     wrong, missed = find_mistakes(evaluation)
-    at = f"at a score of {evaluation.score_threshold:.2f} or more"
-    draw_crops(wrong_part, f"False positives {at}, surest first ({len(wrong)} in all)", wrong)
+    at = _threshold(evaluation)
+    draw_crops(
+        wrong_part, f"False positives {at}, surest first ({len(wrong)}); dashed: the truth", wrong
+    )
     draw_crops(
         missed_part,
-        f"Faces that nothing {at} hits, largest first ({len(missed)} of {evaluation.faces})",
+        f"Missed {at}, largest first ({len(missed)} of {evaluation.faces} faces); "
+        "dashed: what was found",
         missed,
     )
     figure.savefig(path, dpi=100)
 
 
-def find_mistakes(evaluation: Evaluation) -> tuple[list[Mistake], list[Mistake]]:
+def find_mistakes(evaluation: Evaluation) -> tuple[list[Crop], list[Crop]]:
     """False positives and missed faces at the score threshold, the worst first.
 
     Args:
@@ -95,47 +80,21 @@ def find_mistakes(evaluation: Evaluation) -> tuple[list[Mistake], list[Mistake]]
     judged = judged.of_rows(judged.scores >= evaluation.score_threshold)
     wrong, missed = [], []
     for row in np.flatnonzero(judged.hits < 0):
-        result = run.results[judged.photos[row]]
-        wrong.append((judged.scores[row], result, result.found.boxes[judged.indices[row]]))
+        result, index = run.results[judged.photos[row]], judged.indices[row]
+        text = f"{judged.scores[row]:.2f}"
+        crop = Crop(result.path, result.found.boxes[index], text, result.boxes)
+        wrong.append((judged.scores[row], crop))
     for place, result in enumerate(run.results):
+        sure = result.found.boxes[result.found.scores >= evaluation.score_threshold]
         left = wanted_faces(result, heights)
         hits = judged.hits[judged.photos == place]
         left[hits[hits >= 0]] = False
-        missed += [(box[2] - box[0], result, box) for box in result.boxes[left]]
-    wrong.sort(key=lambda row: -row[0])
-    missed.sort(key=lambda row: -row[0])
-    return (
-        [Mistake(result.path, box, f"{score:.2f}") for score, result, box in wrong],
-        [Mistake(result.path, box, f"{height:.0f} px") for height, result, box in missed],
+        for box in result.boxes[left]:
+            height = box[2] - box[0]
+            missed.append((height, Crop(result.path, box, f"{height:.0f} px", sure)))
+    return tuple(
+        [crop for _, crop in sorted(rows, key=lambda row: -row[0])] for rows in (wrong, missed)
     )
-
-
-def draw_crops(part: Any, title: str, rows: Sequence[Mistake], shown: int = _SHOWN) -> None:
-    """Draw boxes with what is around them side by side, the first ones of a list.
-
-    Args:
-        part: A matplotlib figure, or a part of one.
-        title: What they are.
-        rows: The boxes.
-        shown: How many there is room for.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> draw_crops(Figure(), "none", [])
-    """
-    part.suptitle(title, x=0.01, ha="left", fontsize=10)
-    axes = np.atleast_1d(part.subplots(1, shown))
-    for each in axes:
-        each.set_axis_off()
-    for each, (path, box, text) in zip(axes, rows, strict=False):
-        photo = read_photo(path)
-        ymin, xmin, ymax, xmax = box
-        reach = _AROUND * max(ymax - ymin, xmax - xmin)
-        top, left = max(0, int(ymin - reach)), max(0, int(xmin - reach))
-        each.imshow(photo[top : int(ymax + reach) + 1, left : int(xmax + reach) + 1])
-        edges_x = np.array([xmin, xmax, xmax, xmin, xmin]) - left
-        each.plot(edges_x, np.array([ymin, ymin, ymax, ymax, ymin]) - top, color=_ORANGE)
-        each.set_title(text, fontsize=8)
 
 
 def _title(evaluation: Evaluation) -> str:
@@ -145,9 +104,14 @@ def _title(evaluation: Evaluation) -> str:
         f"AP50 {show(evaluation.ap50)}   AP75 {show(evaluation.ap75)}   "
         f"recall {evaluation.recall:.3f}, precision {evaluation.precision:.3f} and "
         f"{evaluation.false_positives:.2g} false positives a photo "
-        f"at a score of {evaluation.score_threshold:.2f} or more\n"
+        f"{_threshold(evaluation)}\n"
         f"{evaluation.edges}"
     ).strip()
+
+
+def _threshold(evaluation: Evaluation) -> str:
+    value = evaluation.score_threshold
+    return f"from a score of {value:.2f} on" if np.isfinite(value) else "at any score allowed"
 
 
 def _draw_curves(axes: Sequence[Any], evaluation: Evaluation) -> None:
@@ -155,11 +119,11 @@ def _draw_curves(axes: Sequence[Any], evaluation: Evaluation) -> None:
     points = evaluation.curve
     at = evaluation.recall, evaluation.precision
     precision.step(points.recall, points.precision, where="post")
-    precision.plot(*at, "o", color=_ORANGE)
+    precision.plot(*at, "o", color=BOX_COLOR)
     precision.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     photos = max(evaluation.photos, 1)
     roc.step(points.false_positives / photos, points.recall, where="post")
-    roc.plot(evaluation.false_positives, evaluation.recall, "o", color=_ORANGE)
+    roc.plot(evaluation.false_positives, evaluation.recall, "o", color=BOX_COLOR)
     roc.set(xlabel="false positives a photo", ylabel="recall", ylim=(0, 1.02))
     roc.set(xlim=(0, max(1.0, 2 * evaluation.false_positives)))
     _draw_sizes(bars, evaluation.sizes)
