@@ -7,13 +7,10 @@ shards, or have been labelled in another order.
 
 import dataclasses
 import hashlib
-import itertools
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
-
-import numpy as np
 
 from distill.lock import lock
 from distill.voting import Rules, vote
@@ -54,7 +51,7 @@ def combine(
         progress: Called with (photos done, photos in all) after each shard.
 
     Returns:
-        The counts, as `dataset.json` holds them: `photos`, `faces`, `ignored` regions, and
+        The counts, as `dataset.json` holds them: `photos`, `boxes` to learn, `ignored` regions, and
         `left_out`, photos that not all folders have.
 
     Raises:
@@ -66,6 +63,7 @@ def combine(
 
     Example:
         >>> import tempfile
+        >>> import numpy as np
         >>> photo = records.LabelledPhoto(b"", "a.jpg", 9, 9, np.float32([[0, 0, 0.5, 0.5]]),
         ...                               np.int32([1]), np.float32([0.99]))
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +72,7 @@ def combine(
         ...         records.write_shard(records.shard_path(f"{folder}/{name}", 0), [photo])
         ...         manifest.write(f"{folder}/{name}", {"classes": ["face"]})
         ...     combine([f"{folder}/student", f"{folder}/teacher"], f"{folder}/out")
-        {'photos': 1, 'faces': 1, 'ignored': 0, 'left_out': 0}
+        {'photos': 1, 'boxes': 1, 'ignored': 0, 'left_out': 0}
     """
     rules, out = rules or Rules(), pathlib.Path(out)
     if shard_photos < 1:
@@ -109,26 +107,20 @@ def combine(
                 said = [photo, *(rater.photos[photo.filename] for rater in raters[1:])]
                 yield vote(said, kept=kept_places, geometry=place, rules=rules)
 
-    counts = {"photos": 0, "faces": 0, "ignored": 0, "left_out": len(known) - len(shared)}
     with lock(out / "progress"):
         for path in atomic.stale(out):
             path.unlink()  # of a run that was killed; the lock says that none is writing
         if earlier is None:
             manifest.write(out, {**about, "complete": False})
-        photos = voted()
-        for index in itertools.count():
-            shard = list(itertools.islice(photos, shard_photos))
-            if not shard:
-                break
-            path = records.shard_path(out, index)
-            if not path.exists():
-                records.write_shard(path, shard, class_names=class_names)
-            counts["photos"] += len(shard)
-            counts["faces"] += sum(int(np.sum(photo.class_ids > 0)) for photo in shard)
-            counts["ignored"] += sum(
-                int(np.sum(photo.class_ids == records.IGNORE)) for photo in shard
-            )
-            progress(counts["photos"], len(shared))
+        counts = records.write_shards(
+            out,
+            voted(),
+            shard_photos=shard_photos,
+            class_names=class_names,
+            keep=True,
+            progress=lambda done: progress(done, len(shared)),
+        )
+        counts["left_out"] = len(known) - len(shared)
         manifest.write(out, {**about, "complete": True, "counts": counts})
     return counts
 

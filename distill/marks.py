@@ -24,10 +24,10 @@ import numpy as np
 from distill.lock import lock
 from ssd import atomic
 from ssd.data import manifest, records
+from ssd.data import marked as marked_labels
 
 COUNTED = ("dropped_boxes", "ignored_photos")  # in a shard's report and in dataset.json
 _FIELDS = ("faces", "ignored", "one_sided", *COUNTED)
-_EVERYTHING = ([[0.0, 0.0, 1.0, 1.0]], [records.IGNORE], [1.0])
 
 
 def apply(out, path):
@@ -84,9 +84,7 @@ def finish(out):
         known = {*about["counts"], *COUNTED}
         about["counts"].update({field: sums[field] for field in sums if field in known})
         manifest.write(out, about)
-    kept = {name: entry for name, entry in plan["photos"].items() if _is_marked(entry)}
-    atomic.write_text(out / "progress" / "marked.json", json.dumps(kept) + "\n")
-    journal.unlink()
+    marked_labels.write(out, plan["photos"])
 
 
 def marked(out):
@@ -174,7 +172,7 @@ def _survey(out, about, wanted, entries, path):
                 if name in met:
                     raise ValueError(f"{path}: {name!r} is the name of more than one photo")
                 met.add(name)
-                entry = entries.get(name) or _unmarked(shard.name, photo)
+                entry = entries.get(name) or marked_labels.unmarked(shard.name, photo)
                 entries[name] = _mark(entry, wanted[name], path)
             _count(counts, photo, entries.get(name), about)
         reports[shard.name] = counts
@@ -182,17 +180,6 @@ def _survey(out, about, wanted, entries, path):
         if name not in met:
             raise ValueError(f"{path}: marks the photo {name!r}, which {out} does not have")
     return reports, entries
-
-
-def _unmarked(shard, photo):
-    return {
-        "shard": shard,
-        "ignored": False,
-        "dropped": [],
-        "boxes": photo.boxes.tolist(),
-        "classes": photo.class_ids.tolist(),
-        "scores": photo.scores.tolist(),
-    }
 
 
 def _mark(entry, marks, path):
@@ -211,26 +198,10 @@ def _mark(entry, marks, path):
     return {**entry, "ignored": ignored, "dropped": sorted(dropped)}
 
 
-def _is_marked(entry):
-    return bool(entry["ignored"] or entry["dropped"])
-
-
-def _labels(entry):
-    """Boxes, classes and scores as the marks leave them."""
-    if entry["ignored"]:
-        boxes, classes, scores = _EVERYTHING
-    else:
-        kept = [i for i in range(len(entry["boxes"])) if i not in entry["dropped"]]
-        boxes, classes, scores = (
-            [entry[field][i] for i in kept] for field in ("boxes", "classes", "scores")
-        )
-    return np.float32(boxes).reshape(-1, 4), np.int32(classes), np.float32(scores)
-
-
 def _count(counts, photo, entry, about):
     classes, scores = photo.class_ids, photo.scores
     if entry:
-        _, classes, scores = _labels(entry)
+        _, classes, scores = marked_labels.labels_of(entry)
         counts["dropped_boxes"] += len(entry["dropped"])
         counts["ignored_photos"] += entry["ignored"]
     counts["faces"] += int(np.sum(classes > 0))
@@ -246,7 +217,7 @@ def _rewrite(path, entries, names):
         entry = entries.get(photo.filename)
         if entry is None or entry["shard"] != path.name:
             return photo
-        boxes, classes, scores = _labels(entry)
+        boxes, classes, scores = marked_labels.labels_of(entry)
         return photo._replace(boxes=boxes, class_ids=classes, scores=scores)
 
     photos = list(records.read_shard(path))

@@ -47,7 +47,7 @@ def files_of(out):
 
 def test_two_folders_become_one_whatever_their_order(two, tmp_path):
     counts = combine(two, tmp_path / "out", shard_photos=2)
-    assert counts == {"photos": 3, "faces": 1, "ignored": 3, "left_out": 0}
+    assert counts == {"photos": 3, "boxes": 1, "ignored": 3, "left_out": 0}
     assert len(records.shards(tmp_path / "out")) == 2
     assert said(tmp_path / "out") == {"a.jpg": [1], "b.jpg": [-1], "c.jpg": [-1] * 2}
     assert manifest.read(tmp_path / "out")["counts"] == counts
@@ -86,7 +86,7 @@ def test_photos_that_not_all_have_are_left_out_and_counted(tmp_path):
     first = labels(tmp_path / "first", {"a.jpg": face, "b.jpg": face})
     second = labels(tmp_path / "second", {"b.jpg": face, "x.jpg": face, "y.jpg": face})
     counts = combine([first, second], tmp_path / "out")
-    assert counts == {"photos": 1, "faces": 1, "ignored": 0, "left_out": 3}
+    assert counts == {"photos": 1, "boxes": 1, "ignored": 0, "left_out": 3}
     third = labels(tmp_path / "third", {"z.jpg": face})
     with pytest.raises(ValueError, match="wanted labels of the same photos, got none in common"):
         combine([first, third], tmp_path / "none")

@@ -11,12 +11,14 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 from test_labeling import files_of, make_photos, options
 
 from distill import labeling, marks
 from distill.__main__ import main
 from distill.lock import lock
 from ssd.data import manifest, records
+from ssd.data.importing import import_labels
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -255,3 +257,44 @@ def test_killed_on_the_way(tmp_path):
     counts = manifest.read(out)["counts"]
     assert counts["dropped_boxes"] == 48
     assert counts["faces"] == 192 == sum(np.sum(p.class_ids == 1) for p in records.read(out))
+
+
+def test_what_was_dropped_stays_dropped_when_labels_are_imported_again(tmp_path):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for name in "abc":
+        Image.new("RGB", (100, 80), "gray").save(photos / f"{name}.jpg")
+        (photos / f"{name}.txt").write_text("0 .5 .5 .2 .4\n0 .2 .2 .1 .1\n")
+    before = import_labels("yolo", photos, photos, out, shard_photos=1)
+    ignored = {"photo": "c.jpg", "ignore": True}
+    marks.apply(out, write_marks(tmp_path / "marks.json", drop(out, "b.jpg"), ignored))
+    whole = list(records.read(out))
+    # The same again, with a photo before it that moves all to the next shard, and a box more.
+    Image.new("RGB", (100, 80), "gray").save(photos / "0.jpg")
+    (photos / "b.txt").write_text("0 .9 .9 .1 .1\n0 .5 .5 .2 .4\n0 .2 .2 .1 .1\n")
+    imported = import_labels("yolo", photos, photos, out, shard_photos=1)
+    assert imported.boxes["dropped", "marked by a person"] == 3
+    assert {"dropped_boxes": 1, "ignored_photos": 1}.items() <= imported.counts.items()
+    after = {photo.filename: photo for photo in records.read(out)}
+    for photo in whole:
+        for box in photo.boxes.tolist():
+            assert box in after[photo.filename].boxes.tolist()
+        assert len(after[photo.filename].boxes) == len(photo.boxes) + (photo.filename == "b.jpg")
+    # And marks can still be taken back.
+    entry = marks.marked(out)["b.jpg"]
+    assert entry["shard"] == "shard-00002.tfrecord"
+    taken_back = {"photo": "b.jpg", "box": entry["boxes"][entry["dropped"][0]], "drop": False}
+    not_ignored = {"photo": "c.jpg", "ignore": False}
+    marks.apply(out, write_marks(tmp_path / "marks.json", taken_back, not_ignored))
+    assert marks.marked(out) == {}
+    assert manifest.read(out)["counts"]["boxes"] == before.counts["boxes"] + 1
+
+
+def test_an_import_whose_every_box_was_dropped_is_no_error(tmp_path):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    Image.new("RGB", (100, 80), "gray").save(photos / "a.jpg")
+    (photos / "a.txt").write_text("0 .5 .5 .2 .4\n")
+    import_labels("yolo", photos, photos, out)
+    marks.apply(out, write_marks(tmp_path / "marks.json", drop(out, "a.jpg")))
+    assert import_labels("yolo", photos, photos, out).counts["boxes"] == 0

@@ -191,3 +191,30 @@ def test_coco_passes_pycocotools(tmp_path):
     assert scored.stats[0] == pytest.approx(1)
     boxes = [row["bbox"] for row in truth.loadAnns(truth.getAnnIds(imgIds=[1]))]
     np.testing.assert_allclose(boxes, [[6, 2, 18, 8]], atol=1e-3)
+
+
+def test_a_stream_is_cut_into_shards(tmp_path):
+    records.write_shard(records.shard_path(tmp_path, 4), [photo()])  # of an earlier, longer stream
+    stream = [photo(f"{i}.jpg", class_ids=[-1 if i == 2 else 1]) for i in range(5)]
+    done = []
+    counts = records.write_shards(tmp_path, iter(stream), shard_photos=2, progress=done.append)
+    assert counts == {"photos": 5, "boxes": 4, "ignored": 1}
+    assert done == [2, 4, 5]
+    assert [records.count([tmp_path])] == [5]
+    assert [len(list(records.read_shard(path))) for path in records.shards(tmp_path)] == [2, 2, 1]
+    before = records.shard_path(tmp_path, 0).read_bytes()
+    others = [photo("other.jpg")] * 2
+    assert records.write_shards(tmp_path, others, shard_photos=2, keep=True)["photos"] == 2
+    assert [path.read_bytes() for path in records.shards(tmp_path)] == [before]
+    with pytest.raises(ValueError, match="shard_photos: wanted a positive number"):
+        records.write_shards(tmp_path, [], shard_photos=0)
+
+
+def test_the_size_a_photo_had_is_kept_and_may_be_missing(tmp_path):
+    small = photo()._replace(full_size=(2000, 3000))
+    write(tmp_path, [small, photo()])
+    assert [each.full_size for each in records.read(tmp_path)] == [(2000, 3000), None]
+    coco.write(tmp_path, tmp_path / "truth.json")
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    assert [(each["height"], each["width"]) for each in truth["images"]] == [(2000, 3000), (20, 30)]
+    np.testing.assert_allclose(truth["annotations"][0]["bbox"], [600, 200, 1800, 800], atol=1e-3)

@@ -20,6 +20,7 @@ from ssd import atomic
 from ssd.data import manifest, records
 from ssd.data.classes import BACKGROUND, ClassIds
 from ssd.data.jpeg import is_decodable
+from ssd.data.marked import Marks
 from ssd.data.voc import read_voc
 from ssd.data.wider import read_wider
 from ssd.data.yolo import read_yolo
@@ -42,14 +43,14 @@ class Imported:
 
     Attributes:
         counts: `photos` named by the annotations, `labelled` (taken over), `boxes` to learn,
-            `ignored` regions, `errors` (complaints).
+            `ignored` regions, `errors` (complaints); of marks as `distill.marks` counts them.
         complaints: `ssd.photos.annotations.Complaint`s, as `errors.csv` has them.
         boxes: {(what became of it, why): how many boxes}, over every box of the annotations.
     """
 
     counts: dict[str, int]
     complaints: list[Complaint]
-    boxes: dict[tuple[str, str], int]
+    boxes: Mapping[tuple[str, str], int]
 
     def __str__(self) -> str:
         """A line for the photos, and one for each thing that became of boxes."""
@@ -147,12 +148,13 @@ def import_labels(
     account.refuse_without(len(usable), to_learn)
     os.makedirs(out, exist_ok=True)
     manifest.write(out, {**about, "complete": False})
-    labelled = _labelled(usable, pathlib.Path(photos), classes, max_side, account)
+    marks = Marks(out, shard_photos)
+    labelled = _labelled(usable, pathlib.Path(photos), classes, max_side, account, marks)
     counts = records.write_shards(
         out, labelled, shard_photos=shard_photos, class_names=classes.names
     )
     try:
-        account.refuse_without(counts["photos"], counts["boxes"])
+        account.refuse_without(counts["photos"], counts["boxes"] + account.boxes[_MARKED])
     except ValueError:
         for path in (*records.shards(out), pathlib.Path(out) / "dataset.json"):
             path.unlink()
@@ -163,10 +165,12 @@ def import_labels(
         "boxes": counts["boxes"],
         "ignored": counts["ignored"],
         "errors": len(account.complaints),
+        **marks.counts(),
     }
     account.write_errors()
+    marks.write()
     manifest.write(out, {**about, "complete": True, "counts": counts})
-    return Imported(counts, account.complaints, dict(account.boxes))
+    return Imported(counts, account.complaints, +account.boxes)
 
 
 def _read(source_format: str, annotations, photos, class_names: Sequence[str]) -> Annotations:
@@ -193,6 +197,7 @@ def _labelled(
     classes: ClassIds,
     max_side: int,
     account: "_Account",
+    marks: Marks,
 ) -> Iterator[records.LabelledPhoto]:
     """The photos with their boxes on the unit square, as they are stored."""
     for path, annotated in usable:
@@ -211,8 +216,9 @@ def _labelled(
             account.leave_out(annotated, "annotated at another shape", str(error))
             continue
         if account.is_placed(fitted):
-            yield _to_record(path, photo, fitted, classes)
-            account.take(fitted)
+            record, gone = marks.apply(_to_record(path, photo, fitted, classes))
+            yield record
+            account.take(fitted, gone)
 
 
 def _to_record(
@@ -236,6 +242,7 @@ def _to_record(
 
 
 _LOST = ("dropped", "left out")
+_MARKED = ("dropped", "marked by a person")
 
 
 class _Account:
@@ -292,8 +299,12 @@ class _Account:
             labels.append(label)
         return dataclasses.replace(photo, labels=labels)
 
-    def take(self, photo: AnnotatedPhoto) -> None:
-        for label in photo.labels:
+    def take(self, photo: AnnotatedPhoto, gone: Sequence[int]) -> None:
+        """Counts the boxes of a photo that is taken over; a person has marked some to go."""
+        for index, label in enumerate(photo.labels):
+            if index in gone:
+                self.boxes[_MARKED] += 1
+                continue
             became = "ignored" if label.ignored else "repaired" if label.note else "taken"
             self.boxes[became, label.note or "as drawn"] += 1
 

@@ -10,7 +10,7 @@ A box is `[ymin, xmin, ymax, xmax]` on the unit square of the stored photo.
 import itertools
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -171,6 +171,8 @@ def write_shards(
     *,
     shard_photos: int = 256,
     class_names: Sequence[str] = ("face",),
+    keep: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, int]:
     """Writes photos to the shards of a folder, so many to each; shards that were more go.
 
@@ -179,6 +181,8 @@ def write_shards(
         photos: `LabelledPhoto`s, in the order they are to have; may be a generator.
         shard_photos: Photos to a shard, at least 1.
         class_names: Names of the classes, the first for class 1.
+        keep: Whether a shard that is there stays as it is, left by the same call, stopped.
+        progress: Called with the number of photos done after each shard.
 
     Returns:
         What the shards hold: `photos`, `boxes` to learn, `ignored` regions.
@@ -199,11 +203,13 @@ def write_shards(
     photos, written = iter(photos), []
     while (shard := list(itertools.islice(photos, shard_photos))) or not written:
         written.append(shard_path(folder, len(written)))
-        write_shard(written[-1], shard, class_names=class_names)
+        if not (keep and written[-1].exists()):
+            write_shard(written[-1], shard, class_names=class_names)
         counts["photos"] += len(shard)
         for photo in shard:
             counts["boxes"] += int(np.sum(np.asarray(photo.class_ids) > 0))
             counts["ignored"] += int(np.sum(np.asarray(photo.class_ids) == IGNORE))
+        progress(counts["photos"])
     for stale in set(shards(folder)) - set(written):
         stale.unlink()
     return counts

@@ -99,7 +99,7 @@ def read_yolo(
     return Annotations(
         folder,
         [name for name in names if name],
-        [*annotated.values(), *without_text],
+        sorted([*annotated.values(), *without_text], key=lambda photo: photo.filename),
         complaints,
     )
 

@@ -4,7 +4,6 @@ import errno
 import functools
 import io
 import os
-import pathlib
 import stat
 import warnings
 from collections.abc import Callable
@@ -59,27 +58,6 @@ class Photo(NamedTuple):
     full_size: tuple[int, int]
     size: tuple[int, int]
     repaired: bool
-
-
-def find(folder, name):
-    """Where the photo lies that an annotation names.
-
-    Annotations often name a folder that their photos are no longer in.
-
-    Args:
-        folder: Folder of photos.
-        name: Path inside it, or of a time when the photos lay elsewhere.
-
-    Returns:
-        `folder / name`, or, if there is none, the file of the same last name in the folder
-        itself; a path where there may be no file.
-
-    Example:
-        >>> find("photos", "JPEGImages/1.jpg").as_posix()
-        'photos/1.jpg'
-    """
-    path = pathlib.Path(folder, name)
-    return path if path.is_file() else pathlib.Path(folder, path.name)
 
 
 def read_and_encode(
