@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         130 when it was stopped from the keyboard.
 
     Example:
-        >>> main(["--version"])
+        >>> main(["--version"])  # doctest: +ELLIPSIS
         ssd-faces ...
         0
     """

@@ -19,7 +19,7 @@ data = ssd.dataset(labels, config, batch_size=32, training=True)
 
 model = ssd.SSD(config)
 model.compile("adam", ssd.MultiboxLoss(config, gate=0.999, extra=1.0))
-model.fit(data, epochs=30)
+model.fit(data, epochs=30, shuffle=False)  # the data shuffles itself
 model.save(f"{out}/model.keras")
 
 ssd.export(model, f"{out}/face.tflite", precision="int8", calibration=data)

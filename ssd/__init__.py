@@ -6,6 +6,8 @@ Pillow and a LiteRT runtime `ssd.Detector` works and TensorFlow is never importe
 
 import importlib
 
+from ssd.quiet import hush
+
 __version__ = "0.1.0"
 
 _HOME = {
@@ -26,6 +28,8 @@ _HOME = {
     "train": "training",
 }
 __all__ = list(_HOME)
+
+hush()
 
 
 def __getattr__(name):

@@ -1,21 +1,58 @@
-"""TensorFlow imported without its greeting, so that a command's own lines can be seen."""
+"""What the libraries underneath say to a terminal, kept off it, so that our own lines are seen.
+
+TensorFlow, its converter and the LiteRT runtime are C++ and write to the process's standard error
+itself, past Python's `sys.stderr` and its `logging`. `SSD_VERBOSE=1` in the environment lets all of
+it through.
+"""
 
 import contextlib
 import os
+import re
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 _OURS = ("anchors", "distill", "ssd")
 _EXTRAS = {"ray": "ray", "jax": "jax"}
+_GREETING = re.compile(rb"(VERBOSE|INFO|WARNING|ERROR): ")
+_LOCK = threading.RLock()  # a process has one standard error
+
+
+def verbose() -> bool:
+    """Whether `SSD_VERBOSE` asks for what the libraries say.
+
+    Returns:
+        True where the variable is set to anything but nothing and 0.
+
+    Example:
+        >>> os.environ["SSD_VERBOSE"] = "0"
+        >>> verbose()
+        False
+    """
+    return os.environ.get("SSD_VERBOSE", "0") not in ("", "0")
+
+
+def hush() -> None:
+    """Ask TensorFlow to keep its remarks to itself; its errors are still shown.
+
+    It reads `TF_CPP_MIN_LOG_LEVEL` once, when it is first imported. A level that is set already
+    stands.
+
+    Example:
+        >>> hush()
+        >>> "TF_CPP_MIN_LOG_LEVEL" in os.environ
+        True
+    """
+    if not verbose():
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 def import_tensorflow() -> None:
     """Import TensorFlow for a command: what its libraries print while they load is dropped.
 
-    They write to the process's standard error before any logging of theirs can be set up, a
-    page of it, and an error of one line would be lost below. Errors in Python are raised as
-    always. Later, TensorFlow's own errors are shown and its remarks are not, unless
-    `TF_CPP_MIN_LOG_LEVEL` says otherwise. Only commands call this; a library must not.
+    On a machine with a GPU that is a page of what they call errors, and a line of ours would be
+    lost below. Only commands call this; a library must not decide it.
 
     Raises:
         ImportError: If it is not installed.
@@ -25,7 +62,7 @@ def import_tensorflow() -> None:
         >>> "tensorflow" in sys.modules
         True
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    hush()
     with quietly():
         import tensorflow  # noqa: F401
 
@@ -57,10 +94,10 @@ def missing_package(error: ImportError) -> str:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Drop what anything but Python writes to standard error while the block runs.
+    """Drop what is written to standard error while the block runs, by whomever.
 
-    Libraries in C++ write to the file descriptor itself. Python's own `sys.stderr` is the same
-    file, so what is printed to it is dropped as well; what is raised is not.
+    What is raised is not dropped. Other threads are silenced too, so this is for commands, and
+    for calls that last and print a lot.
 
     Yields:
         Nothing.
@@ -69,13 +106,60 @@ def quietly() -> Iterator[None]:
         >>> with quietly():
         ...     _ = os.write(2, b"nobody reads this")
     """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+    with _only_lines(lambda line: False):
         yield
-    finally:
+
+
+@contextlib.contextmanager
+def without_greeting() -> Iterator[None]:
+    """Drop what a LiteRT runtime says when it opens a model ("INFO: Created TensorFlow Lite ...").
+
+    It cannot be asked not to, and what it says of a model that it refuses it raises as well.
+    Other lines that come in the meantime, those of other threads, appear when the block ends.
+
+    Yields:
+        Nothing.
+
+    Example:
+        >>> with without_greeting():
+        ...     _ = os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.")
+    """
+    with _only_lines(lambda line: not _GREETING.match(line)):
+        yield
+
+
+@contextlib.contextmanager
+def _only_lines(wanted: Callable[[bytes], bool]) -> Iterator[None]:
+    """Hold standard error back while the block runs, and then let some lines of it through."""
+    kept = None
+    if not verbose():
+        with contextlib.suppress(OSError):  # a service may have closed it
+            kept = os.dup(2)
+    if kept is None:
+        yield
+        return
+    with _LOCK, _scratch() as said:
+        _flush()
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            _flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            said.seek(0)
+            os.write(2, b"".join(filter(wanted, said)))
+
+
+def _scratch() -> BinaryIO:
+    """A file in memory where the system has such, so that a read-only disk is no obstacle."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stderr"), "w+b")
+    import tempfile  # takes longer to import than all the rest
+
+    return tempfile.TemporaryFile()
+
+
+def _flush() -> None:
+    if sys.stderr is not None:
         sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)

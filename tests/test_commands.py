@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -33,10 +34,28 @@ def refused(*arguments, status=1):
     return err[0]
 
 
+@contextlib.contextmanager
+def descriptors(path):
+    """Everything that is written to the process's own standard error, by libraries in C++ too."""
+    kept = os.dup(2)
+    with open(path, "wb") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 @pytest.fixture(scope="module")
 def road(disc_labels, tiny, tmp_path_factory):
     """A folder in which every command has been run once, in order."""
     folder = tmp_path_factory.mktemp("road")
+    with descriptors(folder / "standard error"):
+        return _road(folder, disc_labels, tiny)
+
+
+def _road(folder, disc_labels, tiny):
     (folder / "config.json").write_text(tiny.to_json())
     status, out, _ = command(
         *("train", disc_labels, folder / "run", "--config", folder / "config.json"),
@@ -76,6 +95,10 @@ def test_what_was_trained_finds_what_it_was_trained_on(road):
     average = float(out[0].split("AP50 ")[1].split(",")[0])
     assert average > 0.5
     assert out[0].startswith("20 photos,")
+
+
+def test_no_library_says_a_word(road):
+    assert (road / "standard error").read_bytes() == b""
 
 
 def test_detect_prints_a_line_per_box_and_draws(road, tmp_path):
@@ -187,7 +210,8 @@ def test_evaluate_refuses_a_truth_that_is_none(road):
 def test_an_error_is_the_only_line_even_where_tensorflow_is_loaded(tmp_path):
     (tmp_path / "empty").mkdir()
     command = [sys.executable, "-m", "ssd", "train", tmp_path / "empty", tmp_path / "run"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "empty: wanted a folder of labels" in done.stderr

@@ -19,7 +19,7 @@ HEAVY = {"tensorflow", "keras", "jax", "mtcnn", "ray", "matplotlib"}
 # `ssd` alone stands for the public names, `ssd.NAME`.
 ROWS = {
     "anchors": ([], ["keras", "tensorflow", "jax"]),
-    "ssd": ([], []),
+    "ssd": (["ssd.quiet"], []),
     "ssd.arguments": ([], []),
     "ssd.atomic": ([], []),
     "ssd.boxes": ([], []),
@@ -29,9 +29,12 @@ ROWS = {
     "ssd.photos": (["ssd.atomic", "ssd.boxes", "ssd.config"], []),
     "ssd.data": (["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.photos"], ["tensorflow"]),
     "ssd.nets": (["anchors", "ssd.config", "ssd.old_names"], ["keras"]),
-    "ssd.detect": (["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.old_names", "ssd.photos"], []),
+    "ssd.detect": (
+        ["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.old_names", "ssd.photos", "ssd.quiet"],
+        [],
+    ),
     "ssd.tflite": (
-        ["anchors", "ssd.atomic", "ssd.config", "ssd.detect", "ssd.nets"],
+        ["anchors", "ssd.atomic", "ssd.config", "ssd.detect", "ssd.nets", "ssd.quiet"],
         ["keras", "tensorflow"],
     ),
     "ssd.metrics": (

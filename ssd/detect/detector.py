@@ -17,6 +17,7 @@ from ssd.detect.runtime import runtime
 from ssd.detect.suppression import vote
 from ssd.old_names import renamed
 from ssd.photos.letterbox import check_photo, letterbox, letterbox_scale
+from ssd.quiet import without_greeting
 
 _SHIPPED = pathlib.Path(__file__).parent.parent / "models" / "face.tflite"
 
@@ -254,10 +255,11 @@ class Detector:
         if self.portable:
             kernels = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
             options["experimental_op_resolver_type"] = kernels
-        interpreter = module.Interpreter(
-            model_content=self._model, num_threads=self.threads, **options
-        )
-        interpreter.allocate_tensors()
+        with without_greeting():
+            interpreter = module.Interpreter(
+                model_content=self._model, num_threads=self.threads, **options
+            )
+            interpreter.allocate_tensors()
         return interpreter
 
     def _check(self):

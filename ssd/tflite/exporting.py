@@ -18,6 +18,7 @@ import anchors
 from anchors.coding import VARIANCES
 from ssd import atomic
 from ssd.nets.model import SSD
+from ssd.quiet import quietly
 from ssd.tflite.metadata import describe
 from ssd.tflite.ranges import fit_ranges
 from ssd.tflite.saturation import saturate
@@ -177,7 +178,8 @@ def _converted(tf, converter, precision, images):
         )
         converter.inference_input_type = tf.uint8
         converter.inference_output_type = tf.int8
-    return converter.convert()
+    with quietly():
+        return converter.convert()
 
 
 def _convert_elsewhere(model, precision, images):
