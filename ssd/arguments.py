@@ -277,3 +277,25 @@ def number(least: float = 0.0, most: float = math.inf) -> Callable[[str], float]
         return value
 
     return parse
+
+
+def mapping(text: str) -> dict[str, str]:
+    """An argument that says which class is meant by other names.
+
+    Args:
+        text: The argument.
+
+    Returns:
+        Classes by those names.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is no list of names with classes.
+
+    Example:
+        >>> mapping("with_mask=face, without_mask=face")
+        {'with_mask': 'face', 'without_mask': 'face'}
+    """
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(name.strip() and equals and target.strip() for name, equals, target in pairs):
+        raise argparse.ArgumentTypeError(f"wanted NAME=CLASS, separated by commas, got {text!r}")
+    return {name.strip(): target.strip() for name, _, target in pairs}

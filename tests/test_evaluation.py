@@ -387,6 +387,9 @@ def test_categories_and_classes_belong_together_by_name(scene):
     change(truth, lambda coco: coco.update(categories=[{"id": 3, "name": "car"}]))
     with pytest.raises(ValueError, match=r"wanted a category .* \(mask, face\), got car"):
         evaluate(Model(), photos, truth)
+    assert evaluate(Model(), photos, truth, class_map={"Car": "face"}).ap50 == expected
+    with pytest.raises(ValueError, match="map: wanted mask or face after car=, got dog"):
+        evaluate(Model(), photos, truth, class_map={"car": "dog"})
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ import ssd
 from ssd.__main__ import main
 from ssd.config import Config
 from ssd.data import records
-from ssd.metrics.skew import LEAST, MEASURES, Skew, draw, measure, skew
+from ssd.metrics.photo_measures import measure_photo
+from ssd.metrics.skew import LEAST, MEASURES, MeasureSkew, Skew, find_skew
+from ssd.metrics.skew_picture import draw_skew
 from ssd.photos.letterbox import letterbox
 from ssd.photos.reading import read_photo
 
@@ -150,14 +152,14 @@ def test_names_the_right_cause_first(photos, tmp_path, cause, strength):
     labels, others = photos
     random = np.random.default_rng(1)
     spoilt = [(damaged(photo, boxes, cause, strength, random), boxes) for photo, boxes in others]
-    found = skew(labels, write_captures(tmp_path / "seen", spoilt))
+    found = find_skew(labels, write_captures(tmp_path / "seen", spoilt))
     assert found.causes[:1] == [cause], str(found)
     assert f"Captures are {cause}: " in str(found)
 
 
 def test_says_nothing_of_captures_of_the_same_kind(photos, tmp_path):
     labels, others = photos
-    found = skew(labels, write_captures(tmp_path / "seen", others))
+    found = find_skew(labels, write_captures(tmp_path / "seen", others))
     assert found.causes == [], str(found)
     assert "Nothing tells the captures from the training photos." in str(found)
 
@@ -166,7 +168,7 @@ def test_what_follows_from_a_cause_is_not_taken_for_another(made, tmp_path):
     labels, others = made
     random = np.random.default_rng(1)
     spoilt = [(damaged(*each, "backlit", 3.0, random), each[1]) for each in others]
-    found = skew(labels, write_captures(tmp_path / "seen", spoilt))
+    found = find_skew(labels, write_captures(tmp_path / "seen", spoilt))
     assert len(found.causes) > 1
     sentences = [line for line in str(found).splitlines() if line.startswith("Captures are")]
     assert ["What was named before may explain it." in line for line in sentences] == [False] + [
@@ -180,7 +182,7 @@ def test_faces_that_are_small_are_named(made, tmp_path):
     for photo, boxes in others:  # the same scene from twice as far away
         wide = np.tile(photo, (2, 2, 1))
         far.append((wide, boxes))
-    found = skew(labels, write_captures(tmp_path / "seen", far))
+    found = find_skew(labels, write_captures(tmp_path / "seen", far))
     assert "faces too small" in found.causes
 
 
@@ -200,18 +202,18 @@ def test_scores_are_compared_where_the_model_is_there(tmp_path):
         size=(64, 96),
         score=0.55,
     )
-    assert "faces doubted" in skew(labels, seen, detector=model).causes
-    assert "faces doubted" not in skew(labels, seen).causes
+    assert "faces doubted" in find_skew(labels, seen, detector=model).causes
+    assert "faces doubted" not in find_skew(labels, seen).causes
     other = write_captures(tmp_path / "other", [(lit(250), box)])
     with pytest.raises(ValueError, match=r"wanted captures \[64, 96\] .* these are \[128, 160\]"):
-        skew(labels, other, detector=model)
+        find_skew(labels, other, detector=model)
 
 
 def test_too_few_captures_are_called_so(made, tmp_path):
     labels, others = made
     random = np.random.default_rng(1)
     few = [(damaged(*each, "dark", 0.2, random), each[1]) for each in others[: LEAST - 1]]
-    found = skew(labels, write_captures(tmp_path / "seen", few))
+    found = find_skew(labels, write_captures(tmp_path / "seen", few))
     assert found.causes == []
     assert f"Too few captures to say anything: {LEAST} or more are wanted." in str(found)
 
@@ -220,7 +222,7 @@ def test_frames_without_faces_are_counted_and_still_judged(made, tmp_path):
     labels, others = made
     random = np.random.default_rng(1)
     empty = [(damaged(*each, "dark", 0.25, random), np.zeros((0, 4))) for each in others]
-    found = skew(labels, write_captures(tmp_path / "seen", empty))
+    found = find_skew(labels, write_captures(tmp_path / "seen", empty))
     assert found.causes[0] == "dark"
     assert (found.captures, found.faceless) == (60, 60)
     assert "Too few faces to compare: backlight, face size." in str(found)
@@ -229,7 +231,7 @@ def test_frames_without_faces_are_counted_and_still_judged(made, tmp_path):
 def test_measures_by_hand():
     gray = np.full((40, 40, 3), 100, np.uint8)
     gray[:, :20] = 25
-    half = measure(gray, [[10, 22, 30, 38]])
+    half = measure_photo(gray, [[10, 22, 30, 38]])
     assert half["brightness"] == pytest.approx([62.5])
     assert half["contrast"] == pytest.approx([0.6])
     assert half["shadows"] == [0]
@@ -239,16 +241,16 @@ def test_measures_by_hand():
     expected = (lit + unlit) / (30 * 37 - 23 * 21)
     assert half["backlight"] == pytest.approx([np.log2((expected + 4) / 104)], abs=0.1)
     gray[:30, :30] = 10
-    assert measure(gray, [])["shadows"] == pytest.approx([900 / 1600])
+    assert measure_photo(gray, [])["shadows"] == pytest.approx([900 / 1600])
     random = np.random.default_rng(0)
     noisy = np.clip(random.normal(128, 9, (160, 160, 1)), 0, 255).astype(np.uint8)
-    assert measure(np.tile(noisy, 3), [])["noise"][0] == pytest.approx(9, rel=0.3)
+    assert measure_photo(np.tile(noisy, 3), [])["noise"][0] == pytest.approx(9, rel=0.3)
 
 
 def test_black_around_a_letterboxed_photo_counts_for_nothing(made, tmp_path):
     labels, others = made
     wide = [(photo[:75], boxes) for photo, boxes in others]
-    found = skew(labels, write_captures(tmp_path / "seen", wide))
+    found = find_skew(labels, write_captures(tmp_path / "seen", wide))
     assert "dark" not in found.causes
     assert "in hard shadows" not in found.causes
 
@@ -266,12 +268,12 @@ def test_the_command_says_it_in_words_and_in_a_picture(made, tmp_path, capsys):
 
 
 def test_a_picture_of_captures_without_faces(tmp_path):
-    from ssd.metrics.skew import Part
-
     nothing, some = np.zeros(0), np.arange(30.0)
-    parts = [Part(name, some, nothing, np.nan, np.nan, None) for name in MEASURES]
-    draw(Skew(30, 30, 30, parts), tmp_path / "a.png")
-    draw(Skew(30, 30, 30, [part._replace(training=nothing) for part in parts]), tmp_path / "b.png")
+    parts = [MeasureSkew(name, some, nothing, np.nan, np.nan, None) for name in MEASURES]
+    draw_skew(Skew(30, 30, 30, parts), tmp_path / "a.png")
+    draw_skew(
+        Skew(30, 30, 30, [part._replace(training=nothing) for part in parts]), tmp_path / "b.png"
+    )
     assert (tmp_path / "b.png").stat().st_size > 1000
 
 
@@ -287,7 +289,7 @@ def test_bad_folders_are_one_line(made, tmp_path, capsys):
         assert words in capsys.readouterr().err
     write_captures(seen, others[:1], size=(64, 64))
     with pytest.raises(ValueError, match="wanted captures of one model"):
-        skew(labels, seen)
+        find_skew(labels, seen)
 
 
 def test_captures_go_back_through_distill(made, tmp_path):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ssd.arguments import existing_file, existing_folder, new_file, number, whole_number
+from ssd.arguments import existing_file, existing_folder, mapping, new_file, number, whole_number
 
 ABOUT = "Measure a model against labels in COCO format."
 
@@ -52,6 +52,11 @@ def add(commands: Any) -> argparse.ArgumentParser:
         "what lies half inside (coco)",
     )
     made.add_argument(
+        "--map",
+        type=mapping,
+        help="classes of the model for other names in the truth: with_mask=face,without_mask=face",
+    )
+    made.add_argument(
         "--score-floor", type=number(0, 1), default=0.001, help="least score judged (0.001)"
     )
     made.add_argument(
@@ -90,6 +95,7 @@ def run(options: argparse.Namespace) -> None:
             score_threshold=options.score_threshold,
             at_precision=options.at_precision,
             rule=options.rule,
+            class_map=options.map,
             score_floor=options.score_floor,
             max_detections=options.max_detections,
             progress=progress,

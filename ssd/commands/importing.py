@@ -5,7 +5,7 @@ import pathlib
 import sys
 from typing import Any
 
-from ssd.arguments import existing_folder, whole_number
+from ssd.arguments import existing_folder, mapping, whole_number
 from ssd.quiet import import_tensorflow
 
 ABOUT = "Turn labels drawn by people into labels to train on."
@@ -37,7 +37,7 @@ def add(commands: Any) -> argparse.ArgumentParser:
     made.add_argument("--classes", default="face", help="names, separated by commas (face)")
     made.add_argument(
         "--map",
-        type=_mapping,
+        type=mapping,
         default={},
         metavar="NAME=CLASS,...",
         help="what the annotations call a class, or what is to be `ignore` or `background`",
@@ -76,10 +76,3 @@ def run(options: argparse.Namespace) -> None:
         more = len(imported.complaints) - MOST_LINES
         print(f"{options.prog}: {more} more in {options.out / 'errors.csv'}", file=sys.stderr)
     print(imported)
-
-
-def _mapping(text: str) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    if not all(name.strip() and equals and target.strip() for name, equals, target in pairs):
-        raise argparse.ArgumentTypeError(f"wanted NAME=CLASS, separated by commas, got {text!r}")
-    return {name.strip(): target.strip() for name, _, target in pairs}

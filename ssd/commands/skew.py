@@ -48,11 +48,13 @@ def run(options: argparse.Namespace) -> None:
     from ssd.detect.detector import Detector
 
     import_tensorflow()
-    from ssd.metrics.skew import draw, skew
+    from ssd.metrics.skew import find_skew
 
     detector = Detector(options.model) if options.model else None
-    found = skew(options.labels, options.captures, detector=detector)
+    found = find_skew(options.labels, options.captures, detector=detector)
     print(found)
     if options.plot:
-        draw(found, options.plot)
+        from ssd.metrics.skew_picture import draw_skew
+
+        draw_skew(found, options.plot)
         print(f"picture: {options.plot}")

@@ -73,9 +73,9 @@ class Comparison:
 
 
 def compare(
-    paths: Sequence[str | os.PathLike],
+    paths: Sequence[str | os.PathLike[str]],
     *,
-    photos: str | os.PathLike | None = None,
+    photos: str | os.PathLike[str] | None = None,
     samples: int = 1000,
     seed: int = 0,
 ) -> Comparison:
@@ -198,7 +198,7 @@ def join(runs: Sequence[DetectorRun], names: Sequence[str]) -> tuple[list[Detect
     return joined, lines
 
 
-def draw_sheet(comparison: Comparison, path: str | os.PathLike) -> None:
+def draw_sheet(comparison: Comparison, path: str | os.PathLike[str]) -> None:
     """Draw the faces that one finds and the other misses, largest first, into a PNG file.
 
     Args:
@@ -321,7 +321,7 @@ def _points(judged: Judgement) -> _Points:
 
 
 def _read(
-    paths: Sequence[str | os.PathLike],
+    paths: Sequence[str | os.PathLike[str]],
 ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
     """(evaluations by path, benchmarks of latency)."""
     contents = {str(path): saving.read_evaluation(path) for path in paths}

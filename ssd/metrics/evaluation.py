@@ -69,6 +69,7 @@ def evaluate(
     score_threshold: float | None = None,
     at_precision: float | None = None,
     rule: str = "coco",
+    class_map: Mapping[str, str] | None = None,
     score_floor: float = SCORE_FLOOR,
     max_detections: int = MAX_DETECTIONS,
     progress: Callable[[int, int], object] | None = None,
@@ -92,6 +93,8 @@ def evaluate(
         at_precision: Also read recall where precision is this or more, in (0, 1].
         rule: What is ignored: "coco", or that of an independent scorer, "scorer"
             (`ssd.metrics.judging.judge` says what they are).
+        class_map: For categories of the truth that the detector calls otherwise, the class that
+            is meant: `{"with_mask": "face", "without_mask": "face"}`.
         score_floor: Least score of what is judged, in [0, 1]; scores below change no figure
             that anyone reads, and cost a long tail of boxes.
         max_detections: Greatest number of boxes judged in a photo, the best ones.
@@ -133,6 +136,7 @@ def evaluate(
         detector,
         photos,
         truth,
+        class_map=class_map,
         score_floor=score_floor,
         max_detections=max_detections,
         progress=progress,

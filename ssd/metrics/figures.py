@@ -129,7 +129,7 @@ def measure_figures(
         `Figures`.
 
     Example:
-        >>> nothing = {level: judge_results([], 1) for level in LEVELS}
+        >>> nothing = {level: Judge([], 1)() for level in LEVELS}
         >>> measure_figures(nothing, [], 0.5, None).faces
         0
     """
@@ -168,7 +168,7 @@ def measure_edges(judged: Judgement, results: Sequence[PhotoResult]) -> Edges:
         `Edges`.
 
     Example:
-        >>> measure_edges(judge_results([], 1), []).top
+        >>> measure_edges(Judge([], 1)(), []).top
         nan
     """
     right = judged.hits >= 0
@@ -198,7 +198,7 @@ def mean_precision(
         In [0, 1], or NaN where there is no face.
 
     Example:
-        >>> mean_precision(judge_results([], 1))
+        >>> mean_precision(Judge([], 1)())
         nan
     """
     average = average or _all_points
@@ -261,7 +261,7 @@ def draw_curve(judged: Judgement) -> Curve:
         A `Curve`.
 
     Example:
-        >>> draw_curve(judge_results([], 1)).recall
+        >>> draw_curve(Judge([], 1)()).recall
         array([], dtype=float64)
     """
     return curve(judged.scores, judged.hits >= 0, judged.faces.sum())

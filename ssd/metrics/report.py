@@ -78,7 +78,8 @@ def find_mistakes(evaluation: Evaluation) -> tuple[list[Crop], list[Crop]]:
         run.results, len(run.class_names), heights=heights, rule=evaluation.options["rule"]
     )
     judged = judged.of_rows(judged.scores >= evaluation.score_threshold)
-    wrong, missed = [], []
+    wrong: list[tuple[float, Crop]] = []
+    missed: list[tuple[float, Crop]] = []
     for row in np.flatnonzero(judged.hits < 0):
         result, index = run.results[judged.photos[row]], judged.indices[row]
         text = f"{judged.scores[row]:.2f}"
@@ -92,9 +93,11 @@ def find_mistakes(evaluation: Evaluation) -> tuple[list[Crop], list[Crop]]:
         for box in result.boxes[left]:
             height = box[2] - box[0]
             missed.append((height, Crop(result.path, box, f"{height:.0f} px", sure)))
-    return tuple(
-        [crop for _, crop in sorted(rows, key=lambda row: -row[0])] for rows in (wrong, missed)
-    )
+    return _worst_first(wrong), _worst_first(missed)
+
+
+def _worst_first(rows: list[tuple[float, Crop]]) -> list[Crop]:
+    return [crop for _, crop in sorted(rows, key=lambda row: -row[0])]
 
 
 def _title(evaluation: Evaluation) -> str:

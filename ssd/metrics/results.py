@@ -64,6 +64,7 @@ def run_detector(
     photos: str | pathlib.Path,
     truth: str | pathlib.Path,
     *,
+    class_map: Mapping[str, str] | None = None,
     score_floor: float = SCORE_FLOOR,
     max_detections: int = MAX_DETECTIONS,
     progress: Callable[[int, int], object] | None = None,
@@ -76,6 +77,7 @@ def run_detector(
         detector: As for `ssd.evaluate`.
         photos: As for `ssd.evaluate`.
         truth: As for `ssd.evaluate`.
+        class_map: As for `ssd.evaluate`.
         score_floor: Least score of what is kept, in [0, 1].
         max_detections: Greatest number of boxes kept of a photo, the best ones.
         progress: Called after each photo as `progress(done, total)`.
@@ -102,7 +104,7 @@ def run_detector(
     annotations = read_coco(truth)
     labelled, left_out = find_photos(annotations.photos, photos)
     labelled.sort(key=lambda named: id_order(named[1].key))
-    class_names, class_of, problems = pair_classes(annotations, detector)
+    class_names, class_of, problems = pair_classes(annotations, detector, class_map)
     complaints = [*annotations.complaints, *left_out]
     results = []
     for done, (name, photo) in enumerate(labelled, 1):
@@ -133,7 +135,7 @@ def run_detector(
 
 
 def pair_classes(
-    annotations: Annotations, detector: object
+    annotations: Annotations, detector: object, class_map: Mapping[str, str] | None = None
 ) -> tuple[tuple[str, ...], dict[str, int], list[str]]:
     """The classes of a detector by the names that a truth has for them, whatever the case.
 
@@ -141,13 +143,15 @@ def pair_classes(
         annotations: The truth.
         detector: An `ssd.Detector`, or something that does not say what its classes are: those
             are then the categories of the truth, in the order of their ids.
+        class_map: For categories of other names, the class that is meant.
 
     Returns:
         (names of the detector's classes, class ids by the truth's names, lines about names that
         only one of both has).
 
     Raises:
-        ValueError: If none of the truth's categories is a class of the detector's.
+        ValueError: If none of the truth's categories is a class of the detector's, or the map
+            leads to none.
 
     Example:
         >>> truth = Annotations(pathlib.Path("truth.json"), ["Car", "Face"], [], [])
@@ -158,11 +162,15 @@ def pair_classes(
     categories = annotations.class_names
     class_names = tuple(categories if config is None else config.classes)
     known = {_folded(name): place for place, name in enumerate(class_names, 1)}
+    for name, meant in (class_map or {}).items():
+        if _folded(meant) not in known:
+            raise ValueError(f"map: wanted {' or '.join(class_names)} after {name}=, got {meant}")
+        known[_folded(name)] = known[_folded(meant)]
     class_of = {name: known[_folded(name)] for name in categories if _folded(name) in known}
     if not class_of:
         raise ValueError(
             f"{path}: wanted a category that the model has ({', '.join(class_names)}), "
-            f"got {', '.join(categories) or 'none'}"
+            f"got {', '.join(categories) or 'none'}; a map says which is which"
         )
     boxes = Counter(name for photo in annotations.photos for name in photo.names)
     problems = [
@@ -236,7 +244,7 @@ def _detect(
 
 def _best(found: Detections, class_ids: Sequence[int], most: int) -> Detections:
     """The best of what was found of the classes that the truth has."""
-    boxes, scores, classes = (np.asarray(values) for values in found)
+    boxes, scores, classes = map(np.asarray, found)
     judged = np.flatnonzero(np.isin(classes, class_ids))
     best = judged[np.argsort(-scores[judged], kind="stable")][:most]
     return Detections(boxes[best], scores[best], classes[best])

@@ -20,7 +20,7 @@ import numpy as np
 from ssd import atomic
 from ssd.detect.detector import Detections
 from ssd.metrics.evaluation import Evaluation
-from ssd.metrics.figures import Figures
+from ssd.metrics.figures import Edges, Figures
 from ssd.metrics.judging import judge_results
 from ssd.metrics.results import DetectorRun, PhotoResult
 
@@ -29,7 +29,7 @@ _PIXELS, _SCORES = 4, 7  # digits after the point: scores that differ stay apart
 _PACKAGES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras")
 
 
-def write_evaluation(evaluation: Evaluation, path: str | os.PathLike) -> None:
+def write_evaluation(evaluation: Evaluation, path: str | os.PathLike[str]) -> None:
     """Write an evaluation as JSON. The file appears whole or not at all.
 
     Of each photo it has `truth`, rows of `[ymin, xmin, ymax, xmax, class, ignored]`; `found`, rows
@@ -69,7 +69,7 @@ def write_evaluation(evaluation: Evaluation, path: str | os.PathLike) -> None:
     atomic.write_text(path, json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
+def read_evaluation(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What `write_evaluation` wrote, or another file of the same envelope.
 
     Args:
@@ -103,7 +103,9 @@ def read_evaluation(path: str | os.PathLike) -> dict[str, Any]:
     )
 
 
-def read_run(content: Mapping[str, Any], photos: str | os.PathLike | None = None) -> DetectorRun:
+def read_run(
+    content: Mapping[str, Any], photos: str | os.PathLike[str] | None = None
+) -> DetectorRun:
     """What a detector found, out of an evaluation's JSON.
 
     Args:
@@ -221,7 +223,7 @@ def _plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+    if isinstance(value, Edges):
         return _plain(value._asdict())
     if isinstance(value, Iterable) and not isinstance(value, str):
         return [_plain(each) for each in value]
