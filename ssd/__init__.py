@@ -5,6 +5,7 @@ Pillow and a LiteRT runtime `ssd.Detector` works and TensorFlow is never importe
 """
 
 import importlib
+from typing import Any
 
 from ssd.quiet import hush
 
@@ -32,7 +33,7 @@ __all__ = list(_HOME)
 hush()
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'ssd' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"ssd.{_HOME[name]}"), name)
@@ -40,5 +41,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

@@ -40,7 +40,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
-        self._commands: dict[str, argparse.ArgumentParser] | None = None
+        self._commands: Any = None  # {name: parser} where there are commands
 
     def add_subparsers(self, **options: Any) -> Any:
         """As in `argparse`; a command that is missing or misspelt is refused as options are.

@@ -21,22 +21,183 @@ MODULES = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_public_name_is_documented(name):
-    tree = ast.parse((ROOT / name).read_text())
-    assert ast.get_docstring(tree), f"{name} says nothing about itself"
-    missing = []
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            inside = node.body if isinstance(node, ast.ClassDef) else []
-            for each in [node, *inside]:
-                if not isinstance(each, ast.FunctionDef | ast.ClassDef):
-                    continue
-                if each.name.startswith("_") or each.name == "main":
-                    continue
-                if not ast.get_docstring(each):
-                    missing.append(f"{node.name}.{each.name}" if each is not node else node.name)
-    assert not missing, f"{name}: no docstring on {missing}"
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def public(nodes):
+    """Functions and classes of a body that do not begin with an underscore."""
+    return [
+        node
+        for node in nodes
+        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_")
+    ]
+
+
+def own(function):
+    """The nodes of a function without those of functions inside it."""
+    left = list(function.body)
+    while left:
+        node = left.pop()
+        yield node
+        if not isinstance(node, Function | ast.Lambda | ast.ClassDef):
+            left.extend(ast.iter_child_nodes(node))
+
+
+def wanted_sections(function):
+    """What its docstring has to say: what goes in, what comes out and what is raised."""
+    arguments = function.args
+    names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    names += [each.arg for each in (arguments.vararg, arguments.kwarg) if each]
+    decorators = {ast.unparse(each) for each in function.decorator_list}
+    if set(names) - {"self", "cls"}:
+        yield "Args:"
+    inside = list(own(function))
+    if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in inside):
+        yield "Yields:"
+    elif "property" not in decorators and any(
+        isinstance(node, ast.Return) and node.value is not None for node in inside
+    ):
+        yield "Returns:"
+    # A bare `raise`, or one of what was caught, hands on what somebody else says of.
+    if any(isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) for node in inside):
+        yield "Raises:"
+
+
+def lacking(source):
+    """What a file's docstrings do not say: pairs of a name and what it lacks."""
+    for node in public(ast.parse(source).body):
+        docstring = ast.get_docstring(node) or ""
+        if ">>>" not in docstring:
+            yield node.name, "an example"
+        if isinstance(node, ast.ClassDef):
+            for method in public(node.body):
+                text = ast.get_docstring(method) or ""
+                if not text:
+                    yield f"{node.name}.{method.name}", "a docstring"
+                for section in wanted_sections(method) if isinstance(method, Function) else ():
+                    if section not in text:
+                        yield f"{node.name}.{method.name}", section
+            made = [each for each in node.body if getattr(each, "name", "") == "__init__"]
+            fields = any(isinstance(each, ast.AnnAssign) for each in node.body)
+            takes = fields or (made and "Args:" in wanted_sections(made[0]))
+            if takes and "Args:" not in docstring and "Attributes:" not in docstring:
+                yield node.name, "Args: or Attributes:"
+        else:
+            for section in wanted_sections(node):
+                if section not in docstring:
+                    yield node.name, section
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_every_file_says_what_it_is(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+# Files whose docstrings are still being written; nothing may be added here.
+OPEN = {
+    "anchors/boxes.py",
+    "anchors/coverage.py",
+    "anchors/matching.py",
+    "benchmarks/balance.py",
+    "benchmarks/board.py",
+    "benchmarks/cores.py",
+    "benchmarks/first_trainer.py",
+    "benchmarks/labeling.py",
+    "benchmarks/ladder.py",
+    "benchmarks/latency.py",
+    "benchmarks/matching.py",
+    "benchmarks/utilization.py",
+    "distill/engine.py",
+    "distill/labeling.py",
+    "distill/lock.py",
+    "distill/marks.py",
+    "distill/review.py",
+    "distill/shard.py",
+    "distill/teacher.py",
+    "ssd/commands/coco.py",
+    "ssd/commands/compare.py",
+    "ssd/commands/detect.py",
+    "ssd/commands/evaluate.py",
+    "ssd/commands/export.py",
+    "ssd/commands/importing.py",
+    "ssd/commands/skew.py",
+    "ssd/commands/train.py",
+    "ssd/config.py",
+    "ssd/data/augment.py",
+    "ssd/data/cache.py",
+    "ssd/data/classes.py",
+    "ssd/data/importing.py",
+    "ssd/data/manifest.py",
+    "ssd/data/marked.py",
+    "ssd/data/records.py",
+    "ssd/data/service.py",
+    "ssd/data/yolo_names.py",
+    "ssd/detect/capture.py",
+    "ssd/detect/detector.py",
+    "ssd/detect/runtime.py",
+    "ssd/metrics/comparing.py",
+    "ssd/metrics/crops.py",
+    "ssd/metrics/evaluation.py",
+    "ssd/metrics/figures.py",
+    "ssd/metrics/judging.py",
+    "ssd/metrics/results.py",
+    "ssd/metrics/skew.py",
+    "ssd/nets/alexnet.py",
+    "ssd/nets/layers.py",
+    "ssd/nets/losses.py",
+    "ssd/nets/model.py",
+    "ssd/nets/photometric.py",
+    "ssd/photos/annotations.py",
+    "ssd/photos/finding.py",
+    "ssd/tflite/exporting.py",
+    "ssd/tflite/flatbuffer.py",
+    "ssd/tflite/metadata.py",
+    "ssd/tflite/ranges.py",
+    "ssd/tflite/saturation.py",
+    "ssd/training.py",
+}
+PROMISED = [
+    path
+    for path in FILES
+    if path.parent.name != "examples" and str(path.relative_to(ROOT)) not in OPEN
+]
+
+
+@pytest.mark.parametrize("path", PROMISED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_public_name_keeps_what_contributing_promises(path):
+    """Args, Returns or Yields, Raises, and an example."""
+    missing = [f"{name} lacks {what}" for name, what in lacking(path.read_text())]
+    assert missing == []
+
+
+def test_what_a_docstring_lacks_is_noticed():
+    source = """
+def f(a):
+    'Says nothing.'
+    if a:
+        raise ValueError("no")
+    return 1
+def _g(a):
+    return 1
+class C:
+    def __init__(self, a): ...
+    def m(self):
+        yield 1
+    @property
+    def p(self):
+        'A number.'
+        return 1
+"""
+    assert [*lacking(source)] == [
+        ("f", "an example"),
+        ("f", "Args:"),
+        ("f", "Returns:"),
+        ("f", "Raises:"),
+        ("C", "an example"),
+        ("C.m", "a docstring"),
+        ("C.m", "Yields:"),
+        ("C", "Args: or Attributes:"),
+    ]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -1,0 +1,21 @@
+# What an editor sees of the names that `ssd/__init__.py` imports when they are first used.
+# tests/test_types.py holds the two together.
+
+from ssd.config import Config as Config
+from ssd.data.pipeline import dataset as dataset
+from ssd.detect.capture import CaptureLog as CaptureLog
+from ssd.detect.detector import Detections as Detections
+from ssd.detect.detector import Detector as Detector
+from ssd.detect.drawing import draw as draw
+from ssd.detect.smoothing import Smoother as Smoother
+from ssd.detect.suppression import nms as nms
+from ssd.metrics.evaluation import evaluate as evaluate
+from ssd.nets.losses import MultiboxLoss as MultiboxLoss
+from ssd.nets.model import SSD as SSD
+from ssd.nets.model import load as load
+from ssd.photos.reading import read_photo as read_photo
+from ssd.tflite.exporting import export as export
+from ssd.training import train as train
+
+__all__: list[str]
+__version__: str
