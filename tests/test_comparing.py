@@ -53,7 +53,7 @@ def make_run(folder, *, photos=30, classes=1, noise=2.0, lost=0.2, seed=0):
         "score_floor": 0.001,
         "max_detections": 300,
     }
-    return DetectorRun(results, names, (), inputs)
+    return DetectorRun(results, names, inputs=inputs)
 
 
 @pytest.fixture

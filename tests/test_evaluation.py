@@ -321,6 +321,7 @@ def test_a_truth_without_faces_still_counts_false_positives(scene):
     assert result.false_positives == sum(map(len, answers)) / 40
     assert np.isnan(result.ap50)
     assert "AP50 –" in str(result)
+    assert "recall –" in str(result)
 
 
 def test_what_is_judged_has_a_least_score_and_a_greatest_number(scene):
@@ -448,7 +449,8 @@ def test_a_photo_that_cannot_be_read_is_left_out_by_name(scene):
     (photos / "3.png").unlink()
     (photos / "4.png").write_text("no photo")
     result = evaluate(detector, photos, truth)
-    assert result.photos == 38
+    assert (result.photos, result.run.left_out) == (38, 2)
+    assert "2 photos of the truth left out" in str(result)
     assert any("far/3.png: no such photo" in each for each in result.run.problems)
     assert any("4.png: wanted a photo" in each for each in result.run.problems)
     for path in photos.glob("*.png"):

@@ -162,12 +162,12 @@ def join(runs: Sequence[DetectorRun], names: Sequence[str]) -> tuple[list[Detect
     Example:
         >>> join([DetectorRun([]), DetectorRun([])], ["a", "b"])
         Traceback (most recent call last):
-        ValueError: compare: wanted evaluations of the same photos, a and b share none
+        ValueError: wanted evaluations of the same photos, a and b share none
     """
     first = runs[0]
     if any(run.class_names != first.class_names for run in runs):
         raise ValueError(
-            "compare: wanted evaluations of the same classes, got "
+            "wanted evaluations of the same classes, got "
             + " and ".join(", ".join(run.class_names) for run in runs)
         )
     tables = [{result.name: result for result in run.results} for run in runs]
@@ -179,9 +179,7 @@ def join(runs: Sequence[DetectorRun], names: Sequence[str]) -> tuple[list[Detect
     ]
     if not same:
         what = "share none" if not common else "have other boxes in the truth of each"
-        raise ValueError(
-            f"compare: wanted evaluations of the same photos, {' and '.join(names)} {what}"
-        )
+        raise ValueError(f"wanted evaluations of the same photos, {' and '.join(names)} {what}")
     lines = [
         f"{name}: {len(table) - len(common)} photos are not in all evaluations and left out"
         for name, table in zip(names, tables, strict=True)
@@ -332,8 +330,7 @@ def _read(
     evaluations = {path: contents[path] for path, kind in kinds.items() if kind == saving.KIND}
     if len(evaluations) < 2:
         raise ValueError(
-            "compare: wanted two different files of ssd evaluate --json or more, "
-            f"got {len(evaluations)}"
+            f"wanted two different files of ssd evaluate --json or more, got {len(evaluations)}"
         )
     return evaluations, [contents[path] for path, kind in kinds.items() if kind == "latency"]
 
@@ -393,7 +390,7 @@ def _common_options(
     try:
         options = [{name: each["options"][name] for name in _OPTIONS} for each in contents]
     except (KeyError, TypeError) as error:
-        raise ValueError(f"compare: wanted the options of each evaluation ({error!r})") from None
+        raise ValueError(f"wanted the options of each evaluation ({error!r})") from None
     lines = [
         f"{name}: was measured with {_spelt(own)}, and is compared with {_spelt(options[0])}"
         for name, own in zip(names, options, strict=True)

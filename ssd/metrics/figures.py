@@ -72,8 +72,8 @@ class Figures:
         coco_ap50: As `ap50`, but by COCO's 101 points.
         coco_ap: COCO's headline: by 101 points, the mean over IoU 0.5, 0.55 ... 0.95.
         precision: Share of what scores `Evaluation.score_threshold` or more that is right (at
-            IoU 0.5, as all that follows).
-        recall: Share of the boxes that are found at that score or more.
+            IoU 0.5, as all that follows); NaN where nothing does.
+        recall: Share of the boxes that are found at that score or more; NaN without a face.
         false_positives: False positives per photo at that score or more.
         mean_iou: Mean overlap of the hits with their boxes; 0 without hits.
         edges: `Edges`, of hits at IoU 0.3 and at that score or more.
@@ -148,8 +148,8 @@ def measure_figures(
         ap75=mean_precision(judged[0.75]),
         coco_ap50=mean_precision(at50, coco_average_precision),
         coco_ap=float(np.mean([mean_precision(judged[t], coco_average_precision) for t in _COCO])),
-        precision=hits / max(hits + wrong, 1),
-        recall=hits / max(faces, 1),
+        precision=hits / (hits + wrong) if hits + wrong else math.nan,
+        recall=hits / faces if faces else math.nan,
         false_positives=wrong / max(photos, 1),
         mean_iou=float(hit.mean()) if len(hit) else 0.0,
         edges=measure_edges(loose.of_rows(loose.scores >= threshold), results),

@@ -21,7 +21,7 @@ def measure_photo(image: np.ndarray, boxes: Iterable[np.ndarray]) -> dict[str, l
         >>> round(gray["brightness"][0]), gray["noise"], gray["backlight"]
         (100, [0.0], [])
     """
-    gray = image.astype(np.float32) @ np.float32([0.299, 0.587, 0.114])
+    gray = image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     mean = float(gray.mean())
     dark, light = np.percentile(gray, (5, 95))
     # A factor on the light changes none of the ratios.

@@ -105,7 +105,7 @@ def _title(evaluation: Evaluation) -> str:
     return (
         f"{model}  {evaluation.photos} photos, {evaluation.faces} faces\n"
         f"AP50 {show(evaluation.ap50)}   AP75 {show(evaluation.ap75)}   "
-        f"recall {evaluation.recall:.3f}, precision {evaluation.precision:.3f} and "
+        f"recall {show(evaluation.recall)}, precision {show(evaluation.precision)} and "
         f"{evaluation.false_positives:.2g} false positives a photo "
         f"{_threshold(evaluation)}\n"
         f"{evaluation.edges}"

@@ -49,12 +49,14 @@ class DetectorRun:
     Attributes:
         results: A `PhotoResult` for each photo, in the order of the truth's ids.
         class_names: Names of the classes; the first is class 1.
+        left_out: Number of photos of the truth that are missing or cannot be used.
         problems: One line for each thing that is not as it should be and cost something.
         inputs: What was run on what: plain values, as an evaluation's JSON has them.
     """
 
     results: Sequence[PhotoResult]
     class_names: tuple[str, ...] = ("face",)
+    left_out: int = 0
     problems: tuple[str, ...] = ()
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -131,7 +133,9 @@ def run_detector(
         "score_floor": score_floor,
         "max_detections": max_detections,
     }
-    return DetectorRun(results, class_names, tuple(problems), inputs)
+    left_out = len({each.name for each in complaints if each.became == "left out"})
+    left_out += len(labelled) - len(results)
+    return DetectorRun(results, class_names, left_out, tuple(problems), inputs)
 
 
 def pair_classes(
@@ -170,7 +174,7 @@ def pair_classes(
     if not class_of:
         raise ValueError(
             f"{path}: wanted a category that the model has ({', '.join(class_names)}), "
-            f"got {', '.join(categories) or 'none'}; a map says which is which"
+            f"got {', '.join(categories) or 'none'}; class_map (--map) says which is meant"
         )
     boxes = Counter(name for photo in annotations.photos for name in photo.names)
     problems = [
@@ -236,8 +240,8 @@ def _detect(
     """
     if not isinstance(detector, Detector):
         return detector(photo, score_threshold=score_floor)
-    outputs = detector.forward(detector.prepare(photo))
-    candidates = detector.decode(*outputs, photo.shape, score_threshold=score_floor)
+    offsets, logits = detector.forward(detector.prepare(photo))
+    candidates = detector.decode(offsets, logits, photo.shape, score_threshold=score_floor)
     class_ids = range(1, 1 + len(detector.config.classes))
     return detector.suppress(_best(candidates, class_ids, _CANDIDATES * max_detections))
 

@@ -60,6 +60,7 @@ def write_evaluation(evaluation: Evaluation, path: str | os.PathLike[str]) -> No
         **inputs,
         "options": {**evaluation.options, **floor},
         "figures": _plain(_figures(evaluation)),
+        "left_out": run.left_out,
         "problems": list(run.problems),
         "results": [
             _photo(result, hits, folder)
@@ -127,6 +128,7 @@ def read_run(
         return DetectorRun(
             [_result(each, folder) for each in content["results"]],
             tuple(content["model"]["classes"]),
+            int(content.get("left_out", 0)),
             tuple(content.get("problems", ())),
             {"model": content["model"], "photos": str(folder)},
         )

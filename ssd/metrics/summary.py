@@ -42,7 +42,7 @@ def summarize(result: "Evaluation") -> Iterator[str]:
     yield (
         f"{result.photos} photos, {result.faces} faces: "
         f"AP50 {show(result.ap50)}, AP75 {show(result.ap75)}, AP30 {show(result.ap30)}, "
-        f"recall {result.recall:.3f} at {per_photo:.3g} false positives a photo, "
+        f"recall {show(result.recall)} at {per_photo:.3g} false positives a photo, "
         f"mean IoU of hits {result.mean_iou:.3f}"
     )
     yield (
@@ -51,8 +51,8 @@ def summarize(result: "Evaluation") -> Iterator[str]:
     )
     if math.isfinite(result.score_threshold):
         yield (
-            f"from a score of {result.score_threshold:.3f} on: precision {result.precision:.3f}, "
-            f"recall {result.recall:.3f}, {result.false_positives:.3g} false positives a photo"
+            f"from a score of {result.score_threshold:.3f} on: precision {show(result.precision)}, "
+            f"recall {show(result.recall)}, {result.false_positives:.3g} false positives a photo"
         )
     if result.recall_at_precision is not None:
         asked = result.options["at_precision"]
@@ -129,4 +129,6 @@ def _conditions(result: "Evaluation") -> str:
     if inputs:
         parts.append(f"boxes from a score of {inputs['score_floor']:g} on")
         parts.append(f"at most {inputs['max_detections']} a photo")
+    if result.run.left_out:
+        parts.append(f"{result.run.left_out} photos of the truth left out")
     return "judged: " + ", ".join(parts)
