@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+# What `keras.ops` takes: a tensor of the backend, a NumPy array, lists of numbers.
+Array = Any
 
-def area(boxes):
+
+def area(boxes: Array) -> Array:
     """The area of each box.
 
     Args:
@@ -31,7 +34,7 @@ def area(boxes):
     return shared_area(boxes, boxes)
 
 
-def intersection(a, b):
+def intersection(a: Array, b: Array) -> Array:
     """The area that each box of `a` shares with each box of `b`.
 
     Args:
@@ -51,7 +54,7 @@ def intersection(a, b):
     return shared_area(a, b)
 
 
-def iou(a, b):
+def iou(a: Array, b: Array) -> Array:
     """How far two boxes overlap: the area shared over the area covered together.
 
     Args:
@@ -76,13 +79,13 @@ def iou(a, b):
 class Sides(NamedTuple):
     """The four numbers of boxes apart, each of any shape: no tensor then ends in an axis of 4."""
 
-    ymin: Any
-    xmin: Any
-    ymax: Any
-    xmax: Any
+    ymin: Array
+    xmin: Array
+    ymax: Array
+    xmax: Array
 
 
-def sides(boxes):
+def sides(boxes: Array) -> Sides:
     """The four numbers of each box apart.
 
     Args:
@@ -105,7 +108,7 @@ def sides(boxes):
     return Sides(*(boxes[..., side] for side in range(4)))
 
 
-def shared_area(a, b):
+def shared_area(a: Sides, b: Sides) -> Array:
     """The area shared by boxes given as `Sides` of shapes that broadcast; with itself, its area.
 
     Example:
@@ -120,7 +123,7 @@ def shared_area(a, b):
     return ops.where(ops.logical_and(height > 0, width > 0), height * width, 0.0)
 
 
-def overlap(shared, area, other_area):
+def overlap(shared: Array, area: Array, other_area: Array) -> Array:
     """IoU from the area shared and the two areas: `shared / (area + other_area - shared)`.
 
     Example:
@@ -132,7 +135,7 @@ def overlap(shared, area, other_area):
     return shared / union
 
 
-def corners_to_centre(boxes):
+def corners_to_centre(boxes: Array) -> Array:
     """Boxes by their corners, as boxes by their centre and size.
 
     Args:
@@ -150,7 +153,7 @@ def corners_to_centre(boxes):
     return ops.stack([(ymin + ymax) / 2, (xmin + xmax) / 2, ymax - ymin, xmax - xmin], axis=-1)
 
 
-def centre_to_corners(boxes):
+def centre_to_corners(boxes: Array) -> Array:
     """Boxes by their centre and size, as boxes by their corners.
 
     Args:
@@ -168,7 +171,7 @@ def centre_to_corners(boxes):
     return ops.stack([y - height / 2, x - width / 2, y + height / 2, x + width / 2], axis=-1)
 
 
-def clip(boxes):
+def clip(boxes: Array) -> Array:
     """The part of each box that lies inside the image.
 
     Args:

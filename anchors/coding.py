@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from anchors.boxes import centre_to_corners, corners_to_centre
+from anchors.boxes import Array, centre_to_corners, corners_to_centre
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 
@@ -14,7 +14,7 @@ SMALLEST = 1e-7
 LARGEST_EXPONENT = 20.0
 
 
-def encode(boxes, anchors):
+def encode(boxes: Array, anchors: Array) -> Array:
     """Boxes as offsets from anchors, as a network learns them.
 
     The centre is told in sizes of the anchor, the size by its logarithm, all divided by
@@ -44,7 +44,7 @@ def encode(boxes, anchors):
     return ops.concatenate([move, grow], axis=-1)
 
 
-def decode(offsets, anchors):
+def decode(offsets: Array, anchors: Array) -> Array:
     """The boxes that `encode` told as offsets.
 
     Args:

@@ -1,9 +1,13 @@
 """What a match did, in numbers to print or to plot."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from keras import ops
+
+from anchors.boxes import Array
+from anchors.matching import Match
 
 
 class Coverage(NamedTuple):
@@ -13,7 +17,7 @@ class Coverage(NamedTuple):
 
     Attributes:
         boxes: Real boxes: not padding, not regions to ignore.
-        matched: Those of them that at least one anchor answers for.
+        matched: Those of them that at least one anchor is assigned to.
         anchors: Anchors of each level, all photos together; a list, as the next two.
         positives: Positive anchors of each level.
         ignored: Ignored anchors of each level.
@@ -21,12 +25,12 @@ class Coverage(NamedTuple):
 
     boxes: int
     matched: int
-    anchors: list
-    positives: list
-    ignored: list
+    anchors: list[int]
+    positives: list[int]
+    ignored: list[int]
 
     @property
-    def share(self):
+    def share(self) -> float:
         """The share of boxes that got an anchor, from 0 to 1; 1 where there is no box."""
         return self.matched / self.boxes if self.boxes else 1.0
 
@@ -39,7 +43,9 @@ class Coverage(NamedTuple):
         return "\n".join(lines)
 
 
-def coverage(found, boxes, levels=None, *, ignore=None):
+def coverage(
+    found: Match, boxes: Array, levels: Sequence[int] | None = None, *, ignore: Array = None
+) -> Coverage:
     """What `match` found, counted: for a look at a new grid of anchors or at new labels.
 
     Many boxes without an anchor mean that anchors of their size are missing, or that the grid is
@@ -80,8 +86,8 @@ def coverage(found, boxes, levels=None, *, ignore=None):
     box, positive, ignored = (field.reshape(-1, count) for field in (box, positive, ignored))
     real = real.reshape(len(box), -1)
     photo, anchor = positive.nonzero()
-    answered = np.zeros_like(real)
-    answered[photo, box[photo, anchor]] = True
+    assigned = np.zeros_like(real)
+    assigned[photo, box[photo, anchor]] = True
     ends = np.cumsum([0, *levels])
 
     def by_level(marks):
@@ -90,7 +96,7 @@ def coverage(found, boxes, levels=None, *, ignore=None):
 
     return Coverage(
         boxes=int(real.sum()),
-        matched=int((real & answered).sum()),
+        matched=int((real & assigned).sum()),
         anchors=[len(box) * each for each in levels],
         positives=by_level(positive),
         ignored=by_level(ignored),

@@ -1,9 +1,14 @@
 """Anchors laid over the cells of feature maps."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 
-def grid(feature_shapes, sizes):
+def grid(
+    feature_shapes: Iterable[Sequence[int]],
+    sizes: Iterable[Iterable[Sequence[float]]],
+) -> np.ndarray:
     """Anchors on every cell of every level, centred on the cells.
 
     In order of level, then row, then column, then size within the level. Anchors are not

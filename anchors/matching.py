@@ -1,4 +1,4 @@
-"""Which box each anchor answers for.
+"""Which box each anchor is assigned to.
 
 The order of work, and why it is fast:
 
@@ -17,12 +17,12 @@ a compiler, so every compiler gives the same bits.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 from keras import ops
 
-from anchors.boxes import Sides, overlap, shared_area
+from anchors.boxes import Array, Sides, overlap, shared_area
 
 # Measured on two cores under XLA, 32 photos of 16 boxes, 4,096 anchors. Memory grows with the rows
 # in a group, and 2 take the same time as 4. Tiles of 128 are faster than tiles of 64 by a fifth.
@@ -37,7 +37,7 @@ class Match(NamedTuple):
     """What `match` says of every anchor; each field is [..., anchors].
 
     Attributes:
-        box: int32, the row of the box this anchor answers for. Always in range; 0 where no box
+        box: int32, the row of the box this anchor is assigned to. Always in range; 0 where no box
             overlaps the anchor.
         positive: bool, whether the anchor should find that box.
         ignored: bool, whether the anchor should be left out of the loss. Never with `positive`.
@@ -45,14 +45,21 @@ class Match(NamedTuple):
         overlap: float32, IoU with that box, from 0 to 1.
     """
 
-    box: Any
-    positive: Any
-    ignored: Any
-    overlap: Any
+    box: Array
+    positive: Array
+    ignored: Array
+    overlap: Array
 
 
-def match(anchors, boxes, *, positive_iou=0.5, negative_iou=0.4, ignore=None):
-    """Which box each anchor answers for, and whether it is positive, ignored or background.
+def match(
+    anchors: Array,
+    boxes: Array,
+    *,
+    positive_iou: float = 0.5,
+    negative_iou: float = 0.4,
+    ignore: Array = None,
+) -> Match:
+    """Which box each anchor is assigned to, and whether it is positive, ignored or background.
 
     1. Every box that overlaps any anchor gets one of its own: over all pairs, the highest
        overlap first. A box goes without only where others hold every anchor it overlaps.
@@ -92,30 +99,28 @@ def match(anchors, boxes, *, positive_iou=0.5, negative_iou=0.4, ignore=None):
     return Match(*_compiled(_match)(anchors, boxes, ignore, positive_iou, negative_iou))
 
 
+@functools.cache
 def _compiled(function):
-    """By XLA in a TensorFlow graph and under JAX; they run every small operation by itself."""
+    """By XLA, once for each shape.
+
+    Otherwise TensorFlow would run every small operation by itself, and JAX, called eagerly,
+    would compile the loops in every call.
+    """
     if keras.backend.backend() == "jax":
-        return _jitted(function)
+        import jax
+
+        return jax.jit(function)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        if not tf.executing_eagerly():
-            return tf.function(function, jit_compile=True, autograph=False)
+        return tf.function(function, jit_compile=True, autograph=False)
     return function
-
-
-@functools.cache
-def _jitted(function):
-    """By JAX, once for each shape: a loop that is called eagerly it would compile every time."""
-    import jax
-
-    return jax.jit(function)
 
 
 def _match(anchors, boxes, ignore, positive_iou, negative_iou):
     photos = ops.shape(boxes)[:-2]
     real = boxes if ignore is None else ops.where(ignore[..., None], 0.0, boxes)
-    box, held, overlap = _answer(anchors, _grouped(real))
+    box, held, overlap = _assign(anchors, _grouped(real))
     is_positive = ops.logical_or(held, overlap >= positive_iou)
     ignored = overlap >= negative_iou
     if ignore is not None:
@@ -194,7 +199,7 @@ def _tiled(anchors):
     return Sides(*(tiles[..., side] for side in range(4)))
 
 
-def _answer(anchors, groups):
+def _assign(anchors, groups):
     """Each anchor's box, whether that box holds it, and their overlap; [photos, anchors]."""
     tiles = _tiled(anchors)
     starts = range(0, tiles.ymin.shape[0], PART)
@@ -207,8 +212,8 @@ def _answer(anchors, groups):
     rows = count * GROUP
     boxes = ops.reshape(ops.transpose(groups, (0, 1, 3, 2, 4, 5)), (rows * photos, 4))
     reach = ops.reshape(reach, (rows * photos, tiles.ymin.shape[0]))
-    waiting, *answer = _first_claims(tiles, boxes, reach, box, best, rows)
-    box, best, held = _turns(tiles, boxes, waiting, reach, *answer)
+    waiting, *claims = _first_claims(tiles, boxes, reach, box, best, rows)
+    box, best, held = _turns(tiles, boxes, waiting, reach, *claims)
     shape = (photos, tiles.ymin.shape[0] * TILE)
     fields = (ops.reshape(field, shape) for field in (box, held, best))
     return tuple(field[:, : anchors.shape[0]] for field in fields)
@@ -260,7 +265,7 @@ def _first_claims(tiles, boxes, reach, box, best, rows):
     photos, tile_count, _ = ops.shape(box)
     # `initial` says what a batch without photos has, for which Keras would raise.
     tile = _first(reach, ops.max(reach, axis=-1, keepdims=True, initial=0.0))
-    found = _look(tiles, tile, boxes)
+    found = _tile_iou(tiles, tile, boxes)
     value = _most(found)
     # A box that overlaps nothing claims anchor 0 and has nothing to offer.
     claim = ops.reshape(tile * TILE + _first(found, value), (rows, photos))
@@ -294,8 +299,6 @@ def _first_claims(tiles, boxes, reach, box, best, rows):
 def _turns(tiles, boxes, waiting, reach, box, best, held):
     """Boxes without an anchor take turns, one of each photo at a time, until nobody waits.
 
-    In its turn a box claims the best anchor that no better box holds; whom it replaces waits.
-
     Args:
         tiles, boxes: As for `_first_claims`.
         waiting: bool [rows, photos], the boxes without an anchor that overlap one.
@@ -306,53 +309,71 @@ def _turns(tiles, boxes, waiting, reach, box, best, held):
     Returns:
         `box`, `best` and `held` at the end.
     """
+    return ops.while_loop(
+        lambda waiting, *_: ops.any(waiting),
+        functools.partial(_turn, tiles, boxes),
+        (waiting, reach, box, best, held),
+    )[2:]
+
+
+def _turn(tiles, boxes, waiting, reach, box, best, held):
+    """One box of each photo claims the best anchor that no better box holds.
+
+    Whom it replaces waits. Arguments as for `_turns`; returned is what changes, from `waiting` on.
+    """
     rows, photos = ops.shape(waiting)
-    tile_count = tiles.ymin.shape[0]
     row = ops.arange(rows, dtype="int32")[:, None]  # [rows, 1]
     photo = ops.arange(photos, dtype="int32")  # [photos]
-    tile_order = ops.arange(tile_count, dtype="int32")
+    asker = ops.min(ops.where(waiting, row, rows), axis=0)  # [photos]
+    asks = asker < rows
+    asker = ops.minimum(asker, rows - 1)
+
+    # It looks into the tile that it hopes most of.
+    pair = asker * photos + photo
+    hopes = ops.take(reach, pair, axis=0)  # [photos, tiles]
+    tile = _first(hopes, ops.max(hopes, axis=-1, keepdims=True))
+    spot = photo * tiles.ymin.shape[0] + tile
+    here = [ops.take(field, spot, axis=0) for field in (box, best, held)]  # [photos, TILE] each
+    free = _free(_tile_iou(tiles, tile, ops.take(boxes, pair, axis=0)), asker, *here)
+    hopes, overlaps, takes, taken = _decide(free, hopes, tile, asks)
+
+    box_here, best_here, held_here = here
+    replaced = ops.max(ops.where(taken & held_here, box_here, -1), axis=-1)
+    best_free = _most(free)
+    spot = spot[:, None]
+    return (
+        ops.where(row == asker, overlaps & ~takes, waiting | (row == replaced)),
+        ops.scatter_update(reach, pair[:, None], hopes),
+        ops.scatter_update(box, spot, ops.where(taken, asker[:, None], box_here)),
+        ops.scatter_update(best, spot, ops.where(taken, best_free, best_here)),
+        ops.scatter_update(held, spot, taken | held_here),
+    )
+
+
+def _free(found, asker, box_here, best_here, held_here):
+    """Overlaps with a tile's anchors, [photos, TILE]; 0 where a better box holds the anchor."""
+    better = (found > best_here) | ((found == best_here) & (asker[:, None] < box_here))
+    return ops.where(better | ~held_here, found, 0.0)
+
+
+def _decide(free, hopes, tile, asks):
+    """What boxes do that have seen their tiles: each takes an anchor unless it may hope for more.
+
+    Returns:
+        `hopes` as they are now, [photos, tiles]; whether each asks and overlaps something, and
+        whether it takes an anchor, bool [photos]; and which, bool [photos, TILE].
+    """
+    value = _most(free)
+    tile_order = ops.arange(hopes.shape[-1], dtype="int32")
+    hopes = ops.where(tile_order == tile[:, None], value, hopes)
+    most = ops.max(hopes, axis=-1, keepdims=True)
+    overlaps = asks & (most[:, 0] > 0)
+    takes = overlaps & (_first(hopes, most) == tile)
     order = ops.arange(TILE, dtype="int32")
-
-    def someone_waits(waiting, *_):
-        return ops.any(waiting)
-
-    def turn(waiting, reach, box, best, held):
-        asker = ops.min(ops.where(waiting, row, rows), axis=0)  # [photos]
-        asks = asker < rows
-        asker = ops.minimum(asker, rows - 1)
-        pair = asker * photos + photo
-        hopes = ops.take(reach, pair, axis=0)  # [photos, tiles]
-        tile = _first(hopes, ops.max(hopes, axis=-1, keepdims=True))
-        spot = photo * tile_count + tile
-        here = [ops.take(field, spot, axis=0) for field in (box, best, held)]
-        box_here, best_here, held_here = here  # each [photos, TILE]
-
-        found = _look(tiles, tile, ops.take(boxes, pair, axis=0))  # [photos, TILE]
-        better = (found > best_here) | ((found == best_here) & (asker[:, None] < box_here))
-        found = ops.where(better | ~held_here, found, 0.0)
-        value = _most(found)
-        # It takes what it found, unless it may hope for more elsewhere.
-        hopes = ops.where(tile_order == tile[:, None], value, hopes)
-        most = ops.max(hopes, axis=-1, keepdims=True)
-        overlaps = asks & (most[:, 0] > 0)
-        takes = overlaps & (_first(hopes, most) == tile)
-        taken = takes[:, None] & (order == _first(found, value)[:, None])  # [photos, TILE]
-        replaced = ops.max(ops.where(taken & held_here, box_here, -1), axis=-1)
-
-        waiting = ops.where(row == asker, overlaps & ~takes, waiting | (row == replaced))
-        spot = spot[:, None]
-        return (
-            waiting,
-            ops.scatter_update(reach, pair[:, None], hopes),
-            ops.scatter_update(box, spot, ops.where(taken, asker[:, None], box_here)),
-            ops.scatter_update(best, spot, ops.where(taken, value, best_here)),
-            ops.scatter_update(held, spot, taken | held_here),
-        )
-
-    return ops.while_loop(someone_waits, turn, (waiting, reach, box, best, held))[2:]
+    return hopes, overlaps, takes, takes[:, None] & (order == _first(free, value)[:, None])
 
 
-def _look(tiles, tile, boxes):
+def _tile_iou(tiles, tile, boxes):
     """How far each box, [boxes, 4], overlaps the anchors of its tile; [boxes, TILE]."""
     boxes = Sides(*(boxes[:, side, None] for side in range(4)))
     return _overlap(boxes, Sides(*(ops.take(side, tile, axis=0) for side in tiles)))

@@ -474,7 +474,7 @@ def write_portraits(folder, *, count=256):
     import matplotlib.cbook
     from PIL import Image
 
-    from ssd.data import records
+    from ssd.data import manifest, records
 
     portrait = iio.imread(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     face = np.array([90, 185, 300, 340])  # ymin, xmin, ymax, xmax in pixels
@@ -494,6 +494,7 @@ def write_portraits(folder, *, count=256):
             )
         )
     records.write_shard(records.shard_path(folder, 0), photos)
+    manifest.write(folder, {"classes": ["face"]})
 
 
 def table(result):

@@ -12,10 +12,10 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from distill.lock import lock
 from distill.voting import Rules, vote
 from ssd import atomic
 from ssd.data import manifest, records
+from ssd.lock import lock
 
 
 class _Rater(NamedTuple):

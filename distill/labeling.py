@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 from distill import marks
 from distill.engine import local
-from distill.lock import lock
 from distill.options import Options as Options
 from distill.photo_files import find_photos
 from distill.shard import read_photo
 from ssd import atomic
 from ssd.data import manifest, records
+from ssd.lock import lock
 
 
 class Progress(NamedTuple):

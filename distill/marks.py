@@ -21,10 +21,10 @@ import pathlib
 
 import numpy as np
 
-from distill.lock import lock
 from ssd import atomic
 from ssd.data import manifest, records
 from ssd.data import marked as marked_labels
+from ssd.lock import lock
 
 COUNTED = ("dropped_boxes", "ignored_photos")  # in a shard's report and in dataset.json
 _FIELDS = ("faces", "ignored", "one_sided", *COUNTED)

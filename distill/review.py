@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image
 
 from distill import marks
-from distill.lock import lock
 from ssd import atomic
 from ssd.data import manifest, records
+from ssd.lock import lock
 
 PAGE = pathlib.Path(__file__).parent / "page"
 CHUNK = 32  # photos to a file of thumbnails

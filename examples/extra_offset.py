@@ -92,10 +92,10 @@ def run(name, seed, options):
             batch_size=BATCHES[-1],
             learning_rate=RATES[-1] if options.start else RATES[0],
             seed=seed,
-            alpha=ALPHA,
-            balance_objects=BALANCE_OBJECTS,
+            loss=ssd.MultiboxLoss(
+                config, alpha=ALPHA, balance_objects=BALANCE_OBJECTS, **LOSSES[name]
+            ),
             cache=options.out / "cache",
-            **LOSSES[name],
         )
         file = ssd.export(model, options.out / f"{stem}.tflite", precision="float32")
         atomic.write_text(

@@ -102,8 +102,7 @@ def main():
             epochs=options.epochs[number - 1],
             batch_size=BATCHES[number - 1],
             learning_rate=RATES[number - 1],
-            alpha=ALPHA,
-            balance_objects=BALANCE_OBJECTS,
+            loss=ssd.MultiboxLoss(config, alpha=ALPHA, balance_objects=BALANCE_OBJECTS),
             seed=options.seed,
             cache=out / "cache",
         )
@@ -264,8 +263,9 @@ def training_line(number, about):
     """How one round went."""
     return (
         f"{number}. {about['photos']} photos (repeats counted), {about['epochs']} epochs, "
-        f"batch {about['batch_size']}, learning rate {about['learning_rate']:g}, alpha "
-        f"{about['alpha']:g}, seed {about['seed']}, final loss {about['terms']['loss']:.3f}; "
+        f"batch {about['batch_size']}, learning rate {about['learning_rate']:g}, "
+        f"alpha {about['loss']['alpha']:g}, seed {about['seed']}, "
+        f"final loss {about['terms']['loss']:.3f}; "
         f"ssd-faces {about['version']} on {about['backend']}."
     )
 

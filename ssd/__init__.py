@@ -26,7 +26,7 @@ _HOME = {
     "load": "nets.model",
     "nms": "detect.suppression",
     "read_photo": "photos.reading",
-    "train": "training",
+    "train": "training.fitting",
 }
 __all__ = list(_HOME)
 

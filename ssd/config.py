@@ -4,6 +4,8 @@ import dataclasses
 import difflib
 import json
 import math
+from collections.abc import Mapping
+from typing import Any
 
 BACKBONES = ("alexnet",)
 STRIDES = (8, 16, 32)
@@ -58,70 +60,25 @@ class Config:
     negative_iou: float = 0.4
 
     def __post_init__(self):
-        def check(field, holds, wanted):
-            if not holds:
-                raise ValueError(f"Config.{field}: wanted {wanted}, got {getattr(self, field)!r}")
-
-        def freeze(value):
-            return tuple(map(freeze, value)) if isinstance(value, list | tuple) else value
-
         for field in ("image_size", "classes", "anchor_sizes"):
-            object.__setattr__(self, field, freeze(getattr(self, field)))
-        check(
-            "image_size",
-            isinstance(self.image_size, tuple)
-            and len(self.image_size) == 2
-            and all(_is_int(n) and n > 0 and n % STRIDES[-1] == 0 for n in self.image_size),
-            f"(height, width), both multiples of {STRIDES[-1]}",
-        )
-        check(
-            "classes",
-            isinstance(self.classes, tuple)
-            and self.classes
-            and all(isinstance(name, str) and name for name in self.classes)
-            and len(set(self.classes)) == len(self.classes),
-            'different names such as ("face",)',
-        )
-        check("backbone", self.backbone in BACKBONES, f"one of {', '.join(BACKBONES)}")
-        check(
-            "width_multiplier",
-            _is_number(self.width_multiplier) and 0 < self.width_multiplier <= 4,
-            "a number in (0, 4]",
-        )
-        check(
-            "anchor_sizes",
-            isinstance(self.anchor_sizes, tuple)
-            and len(self.anchor_sizes) == len(STRIDES)
-            and all(isinstance(level, tuple) and level for level in self.anchor_sizes)
-            and all(_is_number(size) and size > 0 for level in self.anchor_sizes for size in level),
-            f"{len(STRIDES)} lists of sizes in pixels, none of them empty",
-        )
-        check(
-            "anchor_aspect",
-            _is_number(self.anchor_aspect) and 0.1 <= self.anchor_aspect <= 10,
-            "a number from 0.1 to 10",
-        )
-        check("max_boxes", _is_int(self.max_boxes) and self.max_boxes > 0, "a positive integer")
-        check("min_face", _is_number(self.min_face) and self.min_face >= 0, "0 or more pixels")
-        check(
-            "positive_iou",
-            _is_number(self.positive_iou) and 0 < self.positive_iou <= 1,
-            "a number in (0, 1]",
-        )
-        check(
-            "negative_iou",
-            _is_number(self.negative_iou) and 0 <= self.negative_iou <= self.positive_iou,
-            f"a number from 0 to positive_iou ({self.positive_iou})",
-        )
+            object.__setattr__(self, field, _frozen(getattr(self, field)))
+        for field, (holds, wanted) in _RULES.items():
+            if not holds(getattr(self, field)):
+                raise ValueError(f"Config.{field}: wanted {wanted}, got {getattr(self, field)!r}")
+        if self.negative_iou > self.positive_iou:
+            raise ValueError(
+                f"Config.negative_iou: wanted a number from 0 to positive_iou "
+                f"({self.positive_iou}), got {self.negative_iou!r}"
+            )
 
     @property
-    def feature_shapes(self):
+    def feature_shapes(self) -> tuple[tuple[int, int], ...]:
         """(rows, columns) of each level's feature map."""
         height, width = self.image_size
         return tuple((height // stride, width // stride) for stride in STRIDES)
 
     @property
-    def anchor_shapes(self):
+    def anchor_shapes(self) -> tuple[tuple[tuple[float, float], ...], ...]:
         """(height, width) of each level's anchors on the unit square, as `anchors.grid` takes."""
         height, width = self.image_size
         tall = math.sqrt(self.anchor_aspect)
@@ -130,7 +87,7 @@ class Config:
             for level in self.anchor_sizes
         )
 
-    def fit(self, height, width):
+    def fit(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) in pixels that a photo of this size takes up in the input.
 
         The photo keeps its aspect and fills one side of the input. In whole numbers, so that
@@ -146,16 +103,16 @@ class Config:
             max(1, min(columns, (2 * width * rows + height) // (2 * height))),
         )
 
-    def to_json(self):
+    def to_json(self) -> str:
         """The Config as JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=2)
 
     @classmethod
-    def from_json(cls, text):
+    def from_json(cls, text: str) -> "Config":
         """The Config that `to_json` wrote.
 
         Raises:
-            ValueError: If the text is no JSON object or holds a word that no Config knows.
+            ValueError: If the text is no JSON object or holds a field that no Config has.
         """
         try:
             values = json.loads(text)
@@ -166,19 +123,24 @@ class Config:
         return cls.from_dict(values)
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: Mapping[str, Any]) -> "Config":
         """A Config from a dictionary of its fields; fields left out take their defaults.
 
         Raises:
-            ValueError: If a word is unknown; the message names the nearest known one.
+            ValueError: If a field is unknown; the message names the nearest known one.
         """
         known = [field.name for field in dataclasses.fields(cls)]
-        for word in values:
-            if word not in known:
-                near = difflib.get_close_matches(word, known, n=1)
+        for field in values:
+            if field not in known:
+                near = difflib.get_close_matches(field, known, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-                raise ValueError(f"Config: unknown word {word!r}; {hint}")
+                raise ValueError(f"Config: unknown field {field!r}; {hint}")
         return cls(**values)
+
+
+def _frozen(value):
+    """Lists, as JSON has them, as tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
 def _is_int(value):
@@ -187,3 +149,47 @@ def _is_int(value):
 
 def _is_number(value):
     return isinstance(value, int | float) and math.isfinite(value) and not isinstance(value, bool)
+
+
+def _is_image_size(value):
+    return (
+        isinstance(value, tuple)
+        and len(value) == 2
+        and all(_is_int(side) and side > 0 and side % STRIDES[-1] == 0 for side in value)
+    )
+
+
+def _are_names(value):
+    return (
+        isinstance(value, tuple)
+        and len(value) > 0
+        and all(isinstance(name, str) and name for name in value)
+        and len(set(value)) == len(value)
+    )
+
+
+def _are_anchor_sizes(value):
+    return (
+        isinstance(value, tuple)
+        and len(value) == len(STRIDES)
+        and all(isinstance(level, tuple) and level for level in value)
+        and all(_is_number(size) and size > 0 for level in value for size in level)
+    )
+
+
+# Of each field: what holds of it, and what is wanted where it does not.
+_RULES = {
+    "image_size": (_is_image_size, f"(height, width), both multiples of {STRIDES[-1]}"),
+    "classes": (_are_names, 'different names such as ("face",)'),
+    "backbone": (lambda name: name in BACKBONES, f"one of {', '.join(BACKBONES)}"),
+    "width_multiplier": (lambda x: _is_number(x) and 0 < x <= 4, "a number in (0, 4]"),
+    "anchor_sizes": (
+        _are_anchor_sizes,
+        f"{len(STRIDES)} lists of sizes in pixels, none of them empty",
+    ),
+    "anchor_aspect": (lambda x: _is_number(x) and 0.1 <= x <= 10, "a number from 0.1 to 10"),
+    "max_boxes": (lambda x: _is_int(x) and x > 0, "a positive integer"),
+    "min_face": (lambda x: _is_number(x) and x >= 0, "0 or more pixels"),
+    "positive_iou": (lambda x: _is_number(x) and 0 < x <= 1, "a number in (0, 1]"),
+    "negative_iou": (lambda x: _is_number(x) and x >= 0, "a number from 0 to positive_iou"),
+}

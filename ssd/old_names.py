@@ -35,6 +35,8 @@ def renamed(fields: dict[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if name == "larger":  # a switch that became a choice
             name, value = "combine", "max" if value else "sum"
+        if name == "focal" and value is None:  # an option that went
+            continue
         if name in ("config", "training", "provenance", "start") and isinstance(value, dict):
             value = renamed(value)
         found[NAMES.get(name, name)] = value

@@ -10,9 +10,9 @@ import pytest
 from test_voting import photo
 
 from distill.combining import combine
-from distill.lock import lock
 from distill.voting import Rules
 from ssd.data import manifest, records
+from ssd.lock import lock
 
 NAMES = ["a.jpg", "b.jpg", "c.jpg"]
 

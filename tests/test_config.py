@@ -50,8 +50,8 @@ def test_a_value_out_of_range_is_refused_by_name(field, value, wanted):
     assert repr(value) in str(caught.value)
 
 
-def test_an_unknown_word_is_refused_and_the_nearest_one_named():
-    with pytest.raises(ValueError, match="unknown word 'image_sise'; did you mean 'image_size'"):
+def test_an_unknown_field_is_refused_and_the_nearest_one_named():
+    with pytest.raises(ValueError, match="unknown field 'image_sise'; did you mean 'image_size'"):
         Config.from_json('{"image_sise": [256, 256]}')
 
 

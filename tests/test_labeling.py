@@ -19,8 +19,8 @@ from PIL import Image
 
 from distill import labeling
 from distill.__main__ import main
-from distill.lock import lock
 from ssd.data import manifest, records
+from ssd.lock import lock
 from ssd.photos import reading
 
 ROOT = pathlib.Path(__file__).parent.parent

@@ -24,6 +24,7 @@ ROWS = {
     "ssd.atomic": ([], []),
     "ssd.boxes": ([], []),
     "ssd.config": ([], []),
+    "ssd.lock": ([], []),
     "ssd.old_names": ([], []),
     "ssd.quiet": ([], ["tensorflow"]),
     "ssd.photos": (["ssd.atomic", "ssd.boxes", "ssd.config"], []),
@@ -42,7 +43,7 @@ ROWS = {
         ["matplotlib"],
     ),
     "ssd.training": (
-        ["ssd.atomic", "ssd.config", "ssd.data", "ssd.nets"],
+        ["ssd.atomic", "ssd.config", "ssd.data", "ssd.lock", "ssd.nets"],
         ["keras", "matplotlib"],
     ),
     "ssd.commands": (
@@ -62,7 +63,16 @@ ROWS = {
     ),
     "ssd.__main__": (["ssd", "ssd.arguments", "ssd.commands", "ssd.quiet"], []),
     "distill": (
-        ["ssd", "ssd.arguments", "ssd.atomic", "ssd.boxes", "ssd.data", "ssd.photos", "ssd.quiet"],
+        [
+            "ssd",
+            "ssd.arguments",
+            "ssd.atomic",
+            "ssd.boxes",
+            "ssd.data",
+            "ssd.lock",
+            "ssd.photos",
+            "ssd.quiet",
+        ],
         ["mtcnn", "ray", "tensorflow"],
     ),
     "benchmarks": (

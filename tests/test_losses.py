@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 import anchors
+import ssd
 from ssd.nets.losses import MultiboxLoss, hardest, smooth_l1
 
 pytestmark = pytest.mark.device
@@ -37,7 +38,7 @@ def values(terms):
 
 
 def test_terms_on_hand_worked_numbers(tiny):
-    # positive_iou=1: only the anchor that is the face itself answers for it.
+    # positive_iou=1: only the anchor that is the face itself is assigned to it.
     config = dataclasses.replace(tiny, positive_iou=1.0, negative_iou=1.0)
     loss = MultiboxLoss(config, negatives_per_positive=3, min_negatives_per_image=0)
     terms = values(loss.terms(one_face(tiny), predictions(tiny, offsets=2.0)))
@@ -160,23 +161,6 @@ def test_half_precision_predictions_are_computed_in_float32(tiny):
     )
 
 
-def test_focal_loss_on_hand_worked_numbers(tiny):
-    config = dataclasses.replace(tiny, positive_iou=1.0, negative_iou=1.0)
-    loss = MultiboxLoss(config, focal=2.0)
-    terms = values(loss.terms(one_face(tiny), predictions(tiny, face=np.log(3.0))))
-    # The face is at 3/4, so its anchor is in doubt by 1/4 and each background anchor by 3/4.
-    positive = 0.25 * (1 / 4) ** 2 * -np.log(3 / 4)
-    background = 0.75 * (3 / 4) ** 2 * -np.log(1 / 4)
-    expected = positive + (len(grid(tiny)) - 1) * background
-    assert terms["confidence"] == pytest.approx(expected, rel=1e-4)
-
-
-def test_focal_loss_has_a_finite_gradient_where_nothing_is_in_doubt(tiny):
-    rows = predictions(tiny, background=200.0)
-    slope = gradient(MultiboxLoss(tiny, focal=2.0), NO_FACE, rows)
-    assert np.isfinite(slope).all()
-
-
 def compiled(function):
     if keras.backend.backend() == "jax":
         import jax
@@ -221,7 +205,6 @@ def test_the_loss_survives_saving(tiny):
         balance_objects=0.5,
         negatives_per_positive=5,
         min_negatives_per_image=1,
-        focal=1.5,
     )
     again = MultiboxLoss.from_config(loss.get_config())
     assert again.config == tiny
@@ -235,7 +218,7 @@ def test_the_loss_survives_saving(tiny):
         ("gate", 1.5),
         ("extra", -1),
         ("alpha", -1),
-        ("focal", -1),
+        ("alpha", float("nan")),
         ("balance_objects", -0.1),
         ("balance_objects", 1.1),
     ],
@@ -243,3 +226,13 @@ def test_the_loss_survives_saving(tiny):
 def test_options_out_of_range_are_refused(tiny, option, value):
     with pytest.raises(ValueError, match=option):
         MultiboxLoss(tiny, **{option: value})
+
+
+def test_weights_of_photos_are_refused_in_a_line(tiny):
+    with pytest.raises(ValueError, match="sample_weight: wanted none"):
+        MultiboxLoss(tiny)(NO_FACE, predictions(tiny), sample_weight=np.ones(1))
+    model = ssd.SSD(tiny)
+    model.compile("adam", MultiboxLoss(tiny))
+    photos = np.zeros((1, *tiny.image_size, 3), np.uint8)
+    with pytest.raises(ValueError, match="sample_weight: wanted none"):
+        model.fit(photos, NO_FACE, sample_weight=np.ones(1), verbose=0)

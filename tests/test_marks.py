@@ -16,9 +16,9 @@ from test_labeling import files_of, make_photos, options
 
 from distill import labeling, marks
 from distill.__main__ import main
-from distill.lock import lock
 from ssd.data import manifest, records
 from ssd.data.importing import import_labels
+from ssd.lock import lock
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -183,7 +183,7 @@ def test_a_wrong_mark_is_one_line_and_harms_nothing(labels, tmp_path, capsys, co
 
 def test_a_folder_without_labels_takes_no_marks(tmp_path):
     file = write_marks(tmp_path / "marks.json", {"photo": "a.jpg", "ignore": True})
-    with pytest.raises(ValueError, match="wanted a folder of labels"):
+    with pytest.raises(FileNotFoundError, match="wanted a folder of labels"):
         marks.apply(tmp_path, file)
     assert os.listdir(tmp_path) == ["marks.json"]
 

@@ -161,11 +161,15 @@ def test_a_settled_model_trains_the_function_that_it_serves(tiny):
     )
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a model", b"PK\x05\x06" + bytes(18)])
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.keras: wanted a \.keras model file"):
+        ssd.load(tmp_path / "none.keras")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x05\x06" + bytes(18)])
 def test_a_file_that_is_no_model_is_refused_by_name(tmp_path, content):
     path = tmp_path / "model.keras"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(ValueError, match=r"model\.keras: wanted a \.keras model file"):
         ssd.load(path)
 

@@ -135,11 +135,11 @@ def test_a_disk_that_takes_no_more_is_an_oserror_and_harms_nothing(tmp_path):
 
 
 def test_a_folder_without_shards_is_named(tmp_path):
-    with pytest.raises(ValueError, match="no such folder"):
+    with pytest.raises(FileNotFoundError, match="no such folder"):
         records.shards(tmp_path / "missing")
-    with pytest.raises(ValueError, match=r"found no shard-\*\.tfrecord"):
+    with pytest.raises(FileNotFoundError, match=r"found no shard-\*\.tfrecord"):
         next(records.read(tmp_path))
-    with pytest.raises(ValueError, match=r"no dataset\.json"):
+    with pytest.raises(FileNotFoundError, match=r"no dataset\.json"):
         manifest.read(tmp_path)
 
 
@@ -149,6 +149,26 @@ def test_a_damaged_shard_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ValueError, match=r"shard-00000\.tfrecord: damaged"):
         list(records.read(tmp_path))
+    with pytest.raises(ValueError, match=r"shard-00000\.tfrecord: damaged shard \(cut off in rec"):
+        records.count(tmp_path)
+
+
+def test_a_damaged_record_is_numbered(tmp_path):
+    good = records.serialize(photo())
+    example = tf.train.Example.FromString(good)
+    del example.features.feature["image/encoded"]
+    bad = example.SerializeToString()
+    for wrong, wanted in ((bad, "wanted one image/encoded, got 0"), (b"\xff", "parsing")):
+        records.write_records(records.shard_path(tmp_path, 0), [good, wrong])
+        with pytest.raises(ValueError, match=rf"tfrecord: damaged record 1 \(.*{wanted}"):
+            list(records.read(tmp_path))
+
+
+def test_shards_of_others_may_lack_scores(tmp_path):
+    example = tf.train.Example.FromString(records.serialize(photo()))
+    del example.features.feature["image/object/score"]
+    records.write_records(records.shard_path(tmp_path, 0), [example.SerializeToString()])
+    assert next(records.read(tmp_path)).scores.tolist() == [1.0]
 
 
 def test_dataset_json_round_trip_and_refusals(tmp_path):

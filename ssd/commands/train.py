@@ -2,6 +2,7 @@
 
 import argparse
 import pathlib
+from importlib import util
 from typing import Any
 
 from ssd.arguments import existing_file, existing_folder, number, whole_number
@@ -88,24 +89,31 @@ def run(options: argparse.Namespace) -> None:
     import_tensorflow()
     import keras
 
-    from ssd.training import train
+    from ssd.nets.losses import MultiboxLoss
+    from ssd.nets.model import load
+    from ssd.training.fitting import train
 
     keras.config.set_dtype_policy(options.policy)
+    if config is None:
+        config = load(options.start).config if options.start else Config()
+    callbacks = []
+    if options.tensorboard:
+        board = options.out / "tensorboard"
+        callbacks.append(keras.callbacks.TensorBoard(board, write_graph=False))
     train(
         options.labels,
         options.out,
         config,
+        loss=MultiboxLoss(config, alpha=options.alpha, balance_objects=options.balance_objects),
         start=options.start,
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         seed=options.seed,
-        alpha=options.alpha,
-        balance_objects=options.balance_objects,
         freeze_normalization=options.freeze_normalization,
         validation=options.validation,
         patience=options.patience,
-        tensorboard=options.tensorboard,
+        callbacks=callbacks,
         cache=options.cache,
     )
     kept = "best.keras" if options.validation else "model.keras"
@@ -118,3 +126,5 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("--patience: wanted --validation with it")
     if options.freeze_normalization and not options.start:
         raise ValueError("--freeze-normalization: wanted --start with it, a trained model")
+    if options.tensorboard and util.find_spec("tensorboard") is None:
+        raise ValueError("--tensorboard: wanted the package of that name (pip install tensorboard)")

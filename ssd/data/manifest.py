@@ -1,14 +1,16 @@
 """`dataset.json`: what a folder of labels is and where it comes from."""
 
 import json
+import os
 import pathlib
+from typing import Any
 
 from ssd import atomic
 
 SCHEMA = 1
 
 
-def write(folder, about):
+def write(folder: str | os.PathLike, about: dict[str, Any]) -> None:
     """Writes `dataset.json`: what the labels of a folder are and where they come from.
 
     Args:
@@ -20,25 +22,37 @@ def write(folder, about):
     atomic.write_text(pathlib.Path(folder) / "dataset.json", text)
 
 
-def read(folder):
+def read(folder: str | os.PathLike) -> dict[str, Any]:
     """What `write` wrote, without the schema version.
 
+    Args:
+        folder: A folder of labels.
+
+    Returns:
+        A dictionary.
+
     Raises:
-        ValueError: If the folder holds no `dataset.json`, or one that this version cannot read.
+        FileNotFoundError: If the folder holds no `dataset.json`.
+        ValueError: If this version cannot read it.
     """
     path = pathlib.Path(folder) / "dataset.json"
     try:
         about = json.loads(path.read_text())
     except FileNotFoundError:
-        raise ValueError(f"{folder}: wanted a folder of labels, found no dataset.json") from None
+        raise FileNotFoundError(
+            f"{folder}: wanted a folder of labels, found no dataset.json"
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: wanted JSON, got something else ({error})") from None
-    if not isinstance(about, dict) or about.pop("schema", None) != SCHEMA:
-        raise ValueError(f"{path}: wanted a dataset.json of schema {SCHEMA}, got another")
+    if not isinstance(about, dict):
+        raise ValueError(f"{path}: wanted a JSON object, got {type(about).__name__}")
+    schema = about.pop("schema", None)
+    if schema != SCHEMA:
+        raise ValueError(f"{path}: wanted schema {SCHEMA}, got {schema}")
     return about
 
 
-def claim(folder, about):
+def claim(folder: str | os.PathLike, about: dict[str, Any]) -> dict[str, Any] | None:
     """Makes sure that a folder is free for a dataset, or holds an earlier run of the same one.
 
     Args:

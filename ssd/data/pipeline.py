@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from ssd.config import Config
-from ssd.data import augment, records
+from ssd.data import augment, checking, records
 from ssd.data import cache as kept
 
 # Photos waiting to be shuffled are compressed, 10 to 100 KB each.
@@ -18,7 +18,7 @@ TOGETHER = 32
 
 
 def dataset(
-    labels: Any,
+    labels: records.Labels,
     config: Config,
     *,
     batch_size: int = 32,
@@ -53,12 +53,14 @@ def dataset(
         `config.min_face` and, in training, faces that a crop cut in half.
 
     Raises:
-        ValueError: If the folder is missing or holds no shards, or `service` is combined with
-            what it cannot do.
+        FileNotFoundError: If a folder is missing or holds no labels.
+        ValueError: If labels are unfinished, cut off or of other classes than the Config's, or
+            `service` is combined with what it cannot do.
 
     Example:
-        >>> import pathlib, tempfile
+        >>> import tempfile
         >>> import ssd
+        >>> from ssd.data import manifest
         >>> encoded = tf.io.encode_jpeg(tf.zeros([80, 120, 3], tf.uint8)).numpy()
         >>> photo = records.LabelledPhoto(
         ...     encoded=encoded, filename="a.jpg", height=80, width=120,
@@ -66,12 +68,14 @@ def dataset(
         ... )
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     records.write_shard(records.shard_path(folder, 0), [photo])
+        ...     manifest.write(folder, {"classes": ["face"]})
         ...     for images, labels in ssd.dataset(folder, ssd.Config()):
         ...         print(images.shape, labels.shape)
         (1, 256, 256, 3) (1, 64, 5)
     """
     if service is not None and (seed is not None or not training):
         raise ValueError("service: wanted training=True and no seed, since workers share no order")
+    photo_count = checking.check(labels, config.classes).photos
     files = [str(path) for path in records.shards(labels)]
     if cache is not None:
         size = [2 * side for side in config.image_size] if training else config.image_size
@@ -88,7 +92,7 @@ def dataset(
         cached=cache is not None,
     )
     # With the number of batches known, a progress bar has an end from the first pass on.
-    examples = examples.apply(tf.data.experimental.assert_cardinality(records.count(labels)))
+    examples = examples.apply(tf.data.experimental.assert_cardinality(photo_count))
     batches = examples.batch(batch_size, drop_remainder=training)
     if service is not None:
         batches = _distribute(batches, service)
@@ -117,7 +121,8 @@ def _make_examples(serialized, config, *, training, seed, in_order, cached):
         groups = tf.data.Dataset.zip(groups, seeds)
 
     def plan(serialized, seed=None):
-        return plan_examples(records.parse(serialized), config, seed=seed)
+        record = checking.assert_sound(records.parse(serialized), len(config.classes))
+        return plan_examples(record, config, seed=seed)
 
     def draw(photo, view, label):
         photo = kept.pixels(*photo) if cached else photo[0]

@@ -10,13 +10,17 @@ A box is `[ymin, xmin, ymax, xmax]` on the unit square of the stored photo.
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf import message
 
 from ssd import atomic
+
+# A folder of labels, or several.
+Labels = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 IGNORE = -1  # class of a region that is neither a face to learn nor background
 
@@ -75,18 +79,7 @@ def serialize(photo: LabelledPhoto, *, class_names: Sequence[str] = ("face",)) -
     boxes = np.asarray(photo.boxes, np.float32).reshape(-1, 4)
     class_ids = np.asarray(photo.class_ids, np.int64)
     scores = np.asarray(photo.scores, np.float32)
-    if not len(boxes) == len(class_ids) == len(scores):
-        raise ValueError(
-            f"{photo.filename}: wanted a class and a score for each box, "
-            f"got {len(boxes)} boxes, {len(class_ids)} classes and {len(scores)} scores"
-        )
-    if not np.all((boxes >= 0) & (boxes <= 1)):  # False for NaN as well
-        raise ValueError(f"{photo.filename}: wanted boxes on the unit square, got {boxes.tolist()}")
-    if not np.all((class_ids == IGNORE) | ((class_ids > 0) & (class_ids <= len(class_names)))):
-        raise ValueError(
-            f"{photo.filename}: wanted classes from 1 to {len(class_names)}, "
-            f"or {IGNORE} to ignore, got {class_ids.tolist()}"
-        )
+    check_labels(photo, class_names)
     text = ["ignore" if label == IGNORE else class_names[label - 1] for label in class_ids.tolist()]
     filename = os.fsencode(photo.filename)
     ymin, xmin, ymax, xmax = boxes.T
@@ -111,7 +104,7 @@ def serialize(photo: LabelledPhoto, *, class_names: Sequence[str] = ("face",)) -
     return example.SerializeToString(deterministic=True)
 
 
-def parse(serialized):
+def parse(serialized: Any) -> dict[str, Any]:
     """Records as tensors, inside `tf.data` or outside: one, or several at once.
 
     Args:
@@ -155,7 +148,7 @@ def parse(serialized):
     }
 
 
-def shard_path(folder, index):
+def shard_path(folder: str | os.PathLike, index: int) -> pathlib.Path:
     """Where shard number `index` of a folder lies.
 
     Example:
@@ -260,7 +253,7 @@ def write_records(path: str | os.PathLike, records: Iterable[bytes]) -> None:
         raise OSError(f"{path}: {error.message}") from None
 
 
-def folders(labels):
+def folders(labels: Labels) -> list[pathlib.Path]:
     """The folders of labels that an argument names.
 
     Args:
@@ -284,47 +277,73 @@ def folders(labels):
     return paths
 
 
-def shards(labels):
+def shards(labels: Labels) -> list[pathlib.Path]:
     """The shards of a folder of labels, or of several, in order.
 
     Args:
         labels: A folder, or a list of folders; one that is named twice counts twice.
 
+    Returns:
+        Their paths.
+
     Raises:
-        ValueError: If there is no such folder, or no shard in it.
+        FileNotFoundError: If there is no such folder, or no shard in it.
     """
     return [path for folder in folders(labels) for path in _shards(folder)]
 
 
 def _shards(folder):
     if not folder.is_dir():
-        raise ValueError(f"{folder}: wanted a folder of labels, there is no such folder")
+        raise FileNotFoundError(f"{folder}: wanted a folder of labels, there is no such folder")
     paths = sorted(folder.glob("shard-*.tfrecord"))
     if not paths:
-        raise ValueError(f"{folder}: wanted a folder of labels, found no shard-*.tfrecord in it")
+        raise FileNotFoundError(
+            f"{folder}: wanted a folder of labels, found no shard-*.tfrecord in it"
+        )
     return paths
 
 
-def count(labels):
+def count(labels: Labels) -> int:
     """How many photos the shards of a folder hold, or of several, without reading them.
 
     Args:
         labels: As for `shards`.
 
+    Returns:
+        The number of records.
+
     Raises:
-        ValueError: If there is no such folder, or no shard in it.
+        FileNotFoundError: If there is no such folder, or no shard in it.
+        ValueError: If a shard is cut off.
+    """
+    return sum(len(checksums(path)) for path in shards(labels))
+
+
+def checksums(path: str | os.PathLike) -> list[bytes]:
+    """The checksum of each record of a shard, as it stands there, without reading the records.
+
+    Args:
+        path: A shard.
+
+    Returns:
+        4 bytes for each record.
+
+    Raises:
+        ValueError: If the shard is cut off.
     """
     # A record is its length (8 bytes), a checksum (4), the data and another checksum (4).
-    found = 0
-    for path in shards(labels):
-        with open(path, "rb") as shard:
-            while header := shard.read(12):
-                shard.seek(int.from_bytes(header[:8], "little") + 4, os.SEEK_CUR)
-                found += 1
+    found, end, size = [], 0, os.path.getsize(path)
+    with open(path, "rb") as shard:
+        while header := shard.read(12):
+            end += 16 + int.from_bytes(header[:8], "little")
+            if len(header) < 12 or end > size:
+                raise ValueError(f"{path}: damaged shard (cut off in record {len(found)})")
+            shard.seek(end - 4)
+            found.append(shard.read(4))
     return found
 
 
-def read(folder):
+def read(folder: str | os.PathLike) -> Iterator[LabelledPhoto]:
     """Every labelled photo of a folder, as NumPy, in the order of the shards.
 
     Args:
@@ -334,29 +353,61 @@ def read(folder):
         `LabelledPhoto`s, boxes float32 [boxes, 4], classes int32 [boxes], scores float32 [boxes].
 
     Raises:
-        ValueError: If there is no such folder, no shard in it, or a shard is damaged.
+        FileNotFoundError: If there is no such folder, or no shard in it.
+        ValueError: If a shard is damaged.
     """
     for path in shards(folder):
         yield from read_shard(path)
 
 
-def read_shard(path):
+def read_shard(path: str | os.PathLike) -> Iterator[LabelledPhoto]:
     """The labelled photos of one shard, as `read` gives them.
 
     Args:
         path: A shard.
 
     Yields:
-        `LabelledPhoto`s.
+        `LabelledPhoto`s. Where a shard of another program has no scores, they are 1.
 
     Raises:
-        ValueError: If the shard is damaged.
+        ValueError: If the shard, or a record of it, is damaged.
     """
     try:
-        for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            yield _to_photo(serialized)
+        for index, serialized in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()):
+            try:
+                photo = _to_photo(serialized)
+            except (message.DecodeError, ValueError) as error:
+                raise ValueError(f"{path}: damaged record {index} ({error})") from None
+            yield photo
     except tf.errors.DataLossError as error:
         raise ValueError(f"{path}: damaged shard ({error.message.split(' [')[0]})") from None
+
+
+def check_labels(photo: LabelledPhoto, class_names: Sequence[str]) -> None:
+    """See that the labels of a photo can be learned from.
+
+    Args:
+        photo: A `LabelledPhoto`.
+        class_names: Names of the classes, the first for class 1.
+
+    Raises:
+        ValueError: If boxes, classes and scores do not fit together, a box is not finite or
+            leaves the unit square, or a class has no name.
+    """
+    boxes = np.asarray(photo.boxes, np.float32).reshape(-1, 4)
+    class_ids, count = np.asarray(photo.class_ids), len(class_names)
+    if not len(boxes) == len(class_ids) == len(photo.scores):
+        raise ValueError(
+            f"{photo.filename}: wanted a class and a score for each box, got {len(boxes)} boxes, "
+            f"{len(class_ids)} classes and {len(photo.scores)} scores"
+        )
+    if not np.all((boxes >= 0) & (boxes <= 1)):  # False for NaN as well
+        raise ValueError(f"{photo.filename}: wanted boxes on the unit square, got {boxes.tolist()}")
+    if not np.all((class_ids == IGNORE) | ((class_ids > 0) & (class_ids <= count))):
+        raise ValueError(
+            f"{photo.filename}: wanted classes from 1 to {count}, "
+            f"or {IGNORE} to ignore, got {class_ids.tolist()}"
+        )
 
 
 def _to_photo(serialized):
@@ -365,16 +416,25 @@ def _to_photo(serialized):
     def floats(name):
         return np.array(feature[name].float_list.value, np.float32)
 
+    def one(name, values):
+        if len(values) != 1:
+            raise ValueError(f"wanted one {name}, got {len(values)}")
+        return values[0]
+
+    corners = [floats(f"image/object/bbox/{side}") for side in ("ymin", "xmin", "ymax", "xmax")]
+    if len({len(corner) for corner in corners}) > 1:
+        raise ValueError(f"wanted four corners for each box, got {[*map(len, corners)]}")
+    class_ids = np.array(feature["image/object/class/label"].int64_list.value, np.int32)
+    scores = floats("image/object/score")
+    encoded, filename = feature["image/encoded"], feature["image/filename"]
     return LabelledPhoto(
-        encoded=feature["image/encoded"].bytes_list.value[0],
-        filename=os.fsdecode(feature["image/filename"].bytes_list.value[0]),
-        height=feature["image/height"].int64_list.value[0],
-        width=feature["image/width"].int64_list.value[0],
-        boxes=np.stack(
-            [floats(f"image/object/bbox/{side}") for side in ("ymin", "xmin", "ymax", "xmax")], -1
-        ),
-        class_ids=np.array(feature["image/object/class/label"].int64_list.value, np.int32),
-        scores=floats("image/object/score"),
+        encoded=one("image/encoded", encoded.bytes_list.value),
+        filename=os.fsdecode(one("image/filename", filename.bytes_list.value)),
+        height=one("image/height", feature["image/height"].int64_list.value),
+        width=one("image/width", feature["image/width"].int64_list.value),
+        boxes=np.stack(corners, -1),
+        class_ids=class_ids,
+        scores=scores if len(scores) else np.ones(len(class_ids), np.float32),
         full_size=_full_size(feature),
     )
 

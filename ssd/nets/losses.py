@@ -1,7 +1,8 @@
 """The multibox loss, with the confidence-gated extra offset term."""
 
 import dataclasses
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -19,19 +20,19 @@ class LossTerms(NamedTuple):
         location: Smooth L1 of the positives' offsets, per positive.
         extra: What the gate charged again, per positive (before its factor).
         positives: Anchors that are assigned to a box, per photo.
-        unmatched: Share of the boxes that no anchor answers for.
+        unmatched: Share of the boxes that no anchor is assigned to.
     """
 
-    confidence: object
-    location: object
-    extra: object
-    positives: object
-    unmatched: object
+    confidence: Any
+    location: Any
+    extra: Any
+    positives: Any
+    unmatched: Any
 
 
 @keras.saving.register_keras_serializable("ssd")
 class MultiboxLoss(keras.losses.Loss):
-    """Softmax confidence with hard negatives, smooth L1 offsets, and an extra offset term.
+    """The loss of SSD: softmax confidence with hard negatives, smooth L1 offsets, an extra term.
 
     The loss is (L_conf + alpha · L_loc + extra · L_extra) / matched anchors. L_extra is the
     offset loss again of those positives whose predicted confidence for their class exceeds
@@ -52,36 +53,44 @@ class MultiboxLoss(keras.losses.Loss):
         negatives_per_positive: Background anchors that count per positive, the hardest of
             each photo.
         min_negatives_per_image: Background anchors that count in a photo without a face.
-        focal: If given, nothing is mined: every anchor that is not ignored counts, weighed by
-            (1 - its predicted confidence for its class) to the power of `focal` (2, say), and
-            positives by 1/4 against 3/4 for background.
 
     Call arguments:
-        labels: [batch, max_boxes, 5], box `[ymin, xmin, ymax, xmax]` on the unit square, class.
+        labels: [batch, rows, 5], box `[ymin, xmin, ymax, xmax]` on the unit square, class.
             Rows of zeros are unused, class -1 marks a region to ignore.
         predictions: [batch, anchors, 4 + 1 + classes] as `ssd.SSD` returns them.
 
+    Attributes:
+        config: As given.
+        options: A dictionary of the other arguments.
+
     Raises:
-        ValueError: If an option is out of its range.
+        ValueError: If an option is out of its range; in a call, if there is a `sample_weight`.
+
+    Example:
+        >>> import ssd
+        >>> config = ssd.Config(image_size=(64, 64), width_multiplier=0.05)
+        >>> loss = ssd.MultiboxLoss(config, alpha=3.0, balance_objects=0.5)
+        >>> labels = ops.convert_to_tensor([[[0.25, 0.25, 0.75, 0.75, 1.0]]])
+        >>> predictions = ops.zeros([1, 304, 6])
+        >>> float(loss(labels, predictions)) > float(loss.terms(labels, predictions).confidence) > 0
+        True
 
     Source:
-        Liu et al.: SSD (2016), section 2.2; Lin et al.: Focal Loss for Dense Object Detection
-        (2017), equation 5. The extra term is this project's own.
+        Liu et al.: SSD (2016), section 2.2. The extra term is this project's own.
     """
 
     def __init__(
         self,
-        config,
+        config: Config,
         *,
-        gate=0.999,
-        extra=1.0,
-        alpha=1.0,
-        balance_objects=0.0,
-        combine="sum",
-        negatives_per_positive=3,
-        min_negatives_per_image=8,
-        focal=None,
-        name="multibox_loss",
+        gate: float = 0.999,
+        extra: float = 1.0,
+        alpha: float = 1.0,
+        balance_objects: float = 0.0,
+        combine: str = "sum",
+        negatives_per_positive: float = 3,
+        min_negatives_per_image: float = 8,
+        name: str = "multibox_loss",
     ):
         super().__init__(name=name, reduction="sum")
         self.config = config
@@ -93,72 +102,51 @@ class MultiboxLoss(keras.losses.Loss):
             "combine": combine,
             "negatives_per_positive": negatives_per_positive,
             "min_negatives_per_image": min_negatives_per_image,
-            "focal": focal,
         }
-        if not 0 < gate <= 1:
-            raise ValueError(f"MultiboxLoss gate: wanted a confidence in (0, 1], got {gate}")
-        if combine not in ("sum", "max"):
-            raise ValueError(f'MultiboxLoss combine: wanted "sum" or "max", got {combine!r}')
-        if balance_objects > 1:
-            raise ValueError(
-                f"MultiboxLoss balance_objects: wanted a number in [0, 1], got {balance_objects}"
-            )
-        for option, value in self.options.items():
-            if option != "combine" and value is not None and value < 0:
-                raise ValueError(f"MultiboxLoss {option}: wanted 0 or more, got {value}")
+        _check(self.options)
         self.grid = ops.convert_to_numpy(anchors.grid(config.feature_shapes, config.anchor_shapes))
 
-    def call(self, labels, predictions):
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The loss of a batch, a scalar."""
+        refuse_weights(sample_weight)
+        return super().__call__(y_true, y_pred)
+
+    def call(self, labels: Any, predictions: Any) -> Any:
         """The loss of a batch, a scalar."""
         return self.total(self.terms(labels, predictions))
 
-    def total(self, terms):
-        """The loss that these terms add up to."""
+    def total(self, terms: LossTerms) -> Any:
+        """The loss that these terms add up to, a scalar."""
         join = ops.maximum if self.options["combine"] == "max" else ops.add
         both = join(terms.confidence, self.options["alpha"] * terms.location)
         return both + self.options["extra"] * terms.extra
 
-    def terms(self, labels, predictions):
-        """Each term of the loss of a batch by itself, as `LossTerms`."""
+    def terms(self, labels: Any, predictions: Any) -> LossTerms:
+        """Each term of the loss of a batch by itself.
+
+        Args:
+            labels, predictions: As for a call.
+
+        Returns:
+            `LossTerms`.
+        """
         labels = ops.cast(labels, "float32")
         predictions = ops.cast(predictions, "float32")
         boxes, classes = labels[..., :4], labels[..., 4]
         offsets, logits = predictions[..., :4], predictions[..., 4:]
 
-        match = anchors.match(
-            self.grid,
-            boxes,
-            positive_iou=self.config.positive_iou,
-            negative_iou=self.config.negative_iou,
-            ignore=classes < 0,
-        )
+        match = self._match(boxes, classes)
         positive = ops.cast(match.positive, "float32")  # [batch, anchors]
-        negative = ops.logical_not(ops.logical_or(match.positive, match.ignored))
-        own_class = positive * ops.take_along_axis(classes, match.box, axis=1)
-        own_box = ops.take_along_axis(boxes, match.box[..., None], axis=1)
-        answers = _answers(match, ops.shape(classes))
-        weight = positive * self._face_weights(match, answers)  # [batch, anchors]
+        assigned = _assigned_anchors(match, ops.shape(classes))
+        weight = positive * self._object_weights(match, assigned)
 
-        # L_conf = -log softmax(logits)[class]
-        log_shares = ops.log_softmax(logits, axis=-1)
-        target = ops.one_hot(ops.cast(own_class, "int32"), 1 + len(self.config.classes))
-        cross_entropy = -ops.sum(target * log_shares, axis=-1)  # [batch, anchors]
-        if self.options["focal"] is None:
-            mined = hardest(
-                cross_entropy,
-                negative,
-                ops.maximum(
-                    self.options["negatives_per_positive"] * ops.sum(positive, axis=-1),
-                    self.options["min_negatives_per_image"],
-                ),
-            )
-            charged = weight + ops.cast(mined, "float32")
-        else:
-            doubt = 1 - ops.exp(-cross_entropy)
-            charged = 0.25 * weight + 0.75 * ops.cast(negative, "float32")
-            charged = charged * ops.power(doubt, self.options["focal"])
+        # L_conf = -log softmax(logits)[class], of positives and of mined negatives
+        own_class = positive * ops.take_along_axis(classes, match.box, axis=1)
+        cross_entropy = self._cross_entropy(logits, own_class)
+        charged = weight + ops.cast(self._mined(match, cross_entropy), "float32")
 
         # L_loc = smooth L1(offsets - encode(box))
+        own_box = ops.take_along_axis(boxes, match.box[..., None], axis=1)
         difference = smooth_l1(offsets - anchors.encode(own_box, self.grid))
         fit = weight * ops.sum(difference, axis=-1)  # [batch, anchors]
 
@@ -171,31 +159,89 @@ class MultiboxLoss(keras.losses.Loss):
             location=ops.sum(fit) / matched,
             extra=ops.sum(ops.cast(sure, "float32") * fit) / matched,
             positives=ops.mean(ops.sum(positive, axis=-1)),
-            unmatched=1 - _answered(answers, classes > 0),
+            unmatched=_unmatched(assigned, classes > 0),
         )
 
-    def _face_weights(self, match, answers):
+    def _match(self, boxes, classes):
+        return anchors.match(
+            self.grid,
+            boxes,
+            positive_iou=self.config.positive_iou,
+            negative_iou=self.config.negative_iou,
+            ignore=classes < 0,
+        )
+
+    def _cross_entropy(self, logits, own_class):
+        """-log of each anchor's share for its own class, [batch, anchors]."""
+        log_shares = ops.log_softmax(logits, axis=-1)
+        target = ops.one_hot(ops.cast(own_class, "int32"), 1 + len(self.config.classes))
+        return -ops.sum(target * log_shares, axis=-1)
+
+    def _mined(self, match, cross_entropy):
+        """The background anchors that count, the hardest of each photo; bool [batch, anchors]."""
+        background = ops.logical_not(ops.logical_or(match.positive, match.ignored))
+        positives = ops.sum(ops.cast(match.positive, "float32"), axis=-1)
+        count = ops.maximum(
+            self.options["negatives_per_positive"] * positives,
+            self.options["min_negatives_per_image"],
+        )
+        return hardest(cross_entropy, background, count)
+
+    def _object_weights(self, match, assigned):
         """What each positive counts for, [batch, anchors]; on average over the positives, 1."""
         if not self.options["balance_objects"]:
             return 1.0
-        count = ops.cast(ops.take_along_axis(answers, match.box, axis=1), "float32")
+        count = ops.cast(ops.take_along_axis(assigned, match.box, axis=1), "float32")
         weights = ops.power(ops.maximum(count, 1.0), -self.options["balance_objects"])
         positive = ops.cast(match.positive, "float32")
         total = ops.sum(positive * weights)
         return weights * ops.sum(positive) / ops.maximum(total, 1e-6)
 
-    def get_config(self):
-        """The options as plain values."""
+    def get_config(self) -> dict[str, Any]:
+        """The Config and the options as plain values."""
         return {"config": dataclasses.asdict(self.config), "name": self.name, **self.options}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "MultiboxLoss":
         """The loss that `get_config` described."""
         options = renamed(config)
         return cls(Config.from_dict(options.pop("config")), **options)
 
 
-def smooth_l1(x):
+def _check(options):
+    gate, combine = options["gate"], options["combine"]
+    if not 0 < gate <= 1:
+        raise ValueError(f"MultiboxLoss gate: wanted a confidence in (0, 1], got {gate}")
+    if combine not in ("sum", "max"):
+        raise ValueError(f'MultiboxLoss combine: wanted "sum" or "max", got {combine!r}')
+    if not 0 <= options["balance_objects"] <= 1:
+        raise ValueError(
+            "MultiboxLoss balance_objects: wanted a number in [0, 1], "
+            f"got {options['balance_objects']}"
+        )
+    for option in ("extra", "alpha", "negatives_per_positive", "min_negatives_per_image"):
+        if not (math.isfinite(options[option]) and options[option] >= 0):
+            raise ValueError(
+                f"MultiboxLoss {option}: wanted a number of 0 or more, got {options[option]}"
+            )
+
+
+def refuse_weights(sample_weight: Any) -> None:
+    """Say that photos are not weighed one by one: the terms of a batch are shared by its anchors.
+
+    Args:
+        sample_weight: What Keras was given.
+
+    Raises:
+        ValueError: If there are weights.
+    """
+    if sample_weight is not None:
+        raise ValueError(
+            "sample_weight: wanted none; labels are weighed by naming their folder several times"
+        )
+
+
+def smooth_l1(x: Any) -> Any:
     """x²/2 where |x| < 1, |x| - 1/2 elsewhere.
 
     Args:
@@ -216,7 +262,7 @@ def smooth_l1(x):
     return ops.where(size < 1, 0.5 * ops.square(x), size - 0.5)
 
 
-def hardest(losses, candidates, count):
+def hardest(losses: Any, candidates: Any, count: Any) -> Any:
     """Which candidates are among the `count` of their row with the largest loss.
 
     By the loss of the last one picked, found by halving: some 25 counts of a row cost less than
@@ -269,21 +315,20 @@ def _number(marks):
     return ops.sum(ops.cast(marks, "int32"), axis=-1)
 
 
-def _answers(match, shape):
-    """How many anchors are assigned to each box, int32 [batch, boxes]."""
+def _assigned_anchors(match, shape):
+    """How many positive anchors each box has, int32 [batch, boxes]."""
     batch, boxes = shape
     row = ops.arange(batch, dtype="int32")[:, None] * boxes + ops.cast(match.box, "int32")
-    answers = ops.segment_sum(
+    count = ops.segment_sum(
         ops.reshape(ops.cast(match.positive, "int32"), (-1,)),
         ops.reshape(row, (-1,)),
         num_segments=batch * boxes,
     )
-    return ops.reshape(answers, (batch, boxes))
+    return ops.reshape(count, (batch, boxes))
 
 
-def _answered(answers, real):
-    """Share of the real boxes, bool [batch, boxes], for which an anchor answers; 1 without any."""
-    answered = ops.logical_and(answers > 0, real)
-    wanted = ops.sum(ops.cast(real, "float32"))
-    missing = wanted - ops.sum(ops.cast(answered, "float32"))
-    return 1 - missing / ops.maximum(wanted, 1.0)
+def _unmatched(assigned, real):
+    """Share of the real boxes, bool [batch, boxes], without an anchor; 0 where no box is real."""
+    boxes = ops.sum(ops.cast(real, "float32"))
+    without = ops.sum(ops.cast(ops.logical_and(assigned == 0, real), "float32"))
+    return without / ops.maximum(boxes, 1.0)

@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import zipfile
+from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from ssd.config import Config
 from ssd.nets import backbones
 from ssd.nets.layers import NormalizedConvolution, added, channels, convolution
-from ssd.nets.losses import LossTerms, MultiboxLoss
+from ssd.nets.losses import LossTerms, MultiboxLoss, refuse_weights
 from ssd.nets.photometric import PhotometricAugmentation
 from ssd.old_names import renamed
 
@@ -40,6 +43,9 @@ class SSD(keras.Model):
             fills and every file the model is saved to keeps, `.tflite` files as well. Empty for
             a fresh model.
 
+    Raises:
+        ValueError: In `fit`, if there is a `sample_weight`.
+
     Example:
         >>> import ssd
         >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width_multiplier=0.1))
@@ -52,7 +58,7 @@ class SSD(keras.Model):
         mixes them that of He et al.: Deep Residual Learning for Image Recognition (2015).
     """
 
-    def __init__(self, config, **kwargs):
+    def __init__(self, config: Config, **kwargs: Any):
         images = keras.Input((*config.image_size, 3), name="images")
         super().__init__(inputs=images, outputs=_network(images, config), **kwargs)
         self.config = config
@@ -61,6 +67,7 @@ class SSD(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """As Keras does, and keeps each term of a `MultiboxLoss` visible while training."""
+        refuse_weights(sample_weight)
         if not isinstance(self.loss, MultiboxLoss):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         terms = self.loss.terms(y, y_pred)
@@ -68,7 +75,7 @@ class SSD(keras.Model):
             mean.update_state(getattr(terms, name))
         return _per_replica(y, self.loss.total(terms) + sum(self.losses))
 
-    def freeze_normalization(self):
+    def freeze_normalization(self) -> None:
         """From here on, train with the normalization that the model has learned so far.
 
         A step is quicker then, for the normalization is part of the convolutions. For a model
@@ -79,7 +86,7 @@ class SSD(keras.Model):
             if isinstance(layer, NormalizedConvolution):
                 layer.frozen = True
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Config and training as plain values, from which `from_config` builds the model again."""
         return {
             "config": dataclasses.asdict(self.config),
@@ -89,7 +96,7 @@ class SSD(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "SSD":
         """The untrained model that `get_config` described."""
         config = renamed(config)
         model = cls(Config.from_dict(config["config"]), name=config["name"])
@@ -107,7 +114,7 @@ class _PerReplica(keras.losses.Loss):
 _per_replica = _PerReplica(name="per_replica")
 
 
-def load(path):
+def load(path: str | os.PathLike) -> SSD:
     """The model that `model.save(path)` wrote, with its `config`, ready to go on training.
 
     Args:
@@ -117,11 +124,19 @@ def load(path):
         An `ssd.SSD`.
 
     Raises:
-        ValueError: If there is no such file, or it holds no `ssd.SSD`.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no `ssd.SSD`.
+
+    Example:
+        >>> import tempfile, ssd
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ssd.SSD(ssd.Config(width_multiplier=0.05)).save(f"{folder}/model.keras")
+        ...     ssd.load(f"{folder}/model.keras").config.width_multiplier
+        0.05
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise ValueError(f"{path}: wanted a .keras model file, found no file")
+        raise FileNotFoundError(f"{path}: wanted a .keras model file, found no file")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path}: wanted a .keras model file, this is something else")
     try:
@@ -132,6 +147,28 @@ def load(path):
     if not isinstance(model, SSD):
         raise ValueError(f"{path}: wanted an ssd.SSD, this file holds a {type(model).__name__}")
     return model
+
+
+def check_finite(model: keras.Model) -> None:
+    """See that a model computes at all: one NaN among its weights, and all its answers are.
+
+    Args:
+        model: Any Keras model.
+
+    Raises:
+        ValueError: If a weight is not finite; the message names it.
+
+    Example:
+        >>> model = SSD(Config(width_multiplier=0.05))
+        >>> check_finite(model)
+        >>> _ = model.get_layer("conv1").beta.assign(8 * [float("nan")])
+        >>> check_finite(model)
+        Traceback (most recent call last):
+        ValueError: weights: wanted finite numbers, conv1/beta has others
+    """
+    for weight in model.weights:
+        if not np.isfinite(ops.convert_to_numpy(weight)).all():
+            raise ValueError(f"weights: wanted finite numbers, {weight.path} has others")
 
 
 def _network(images, config):

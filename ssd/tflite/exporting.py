@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from importlib import metadata
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,8 +19,9 @@ import numpy as np
 import anchors
 from anchors.coding import VARIANCES
 from ssd import atomic
-from ssd.nets.model import SSD
+from ssd.nets.model import SSD, check_finite
 from ssd.quiet import quietly
+from ssd.tflite.flatbuffer import pack, unpack
 from ssd.tflite.metadata import describe
 from ssd.tflite.ranges import fit_ranges
 from ssd.tflite.saturation import saturate
@@ -49,7 +52,13 @@ _LIMITS = {"offsets": 5.0, "logits": 8.0}
 _CALIBRATION_PHOTOS = 256
 
 
-def export(model, path, *, precision="int8", calibration=None):
+def export(
+    model: SSD,
+    path: str | os.PathLike,
+    *,
+    precision: str = "int8",
+    calibration: np.ndarray | Iterable[tuple[Any, Any]] | None = None,
+) -> pathlib.Path:
     """Write a model as a TFLite file for `ssd.Detector` and any other TFLite runtime.
 
     The file has two outputs, `offsets` [1, anchors, 4] and `logits` [1, anchors, 1 + classes],
@@ -69,11 +78,21 @@ def export(model, path, *, precision="int8", calibration=None):
         The path.
 
     Raises:
-        ValueError: If the precision is unknown, or int8 is asked for without photos.
+        ValueError: If the precision is unknown, int8 is asked for without photos, or a weight is
+            not finite.
+
+    Example:
+        >>> import tempfile, ssd
+        >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width_multiplier=0.05))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = ssd.export(model, f"{folder}/face.tflite", precision="float32")
+        ...     len(ssd.Detector(file)(np.zeros((48, 64, 3), np.uint8)).boxes)
+        0
     """
     path = pathlib.Path(path)
     if precision not in PRECISIONS:
         raise ValueError(f"precision: wanted one of {', '.join(PRECISIONS)}, got {precision!r}")
+    check_finite(model)
     images = None
     if precision == "int8":
         if calibration is None:
@@ -141,11 +160,13 @@ def _convert(model, precision, images):
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         made = _converted(tf, converter, precision, images)
+    flatbuffer = unpack(made)
     if precision == "int8":
-        made = fit_ranges(saturate(made, _LIMITS), images)
+        saturate(flatbuffer, _LIMITS)
+        fit_ranges(flatbuffer, made, images)
     height, width = model.config.image_size
-    return describe(
-        made,
+    describe(
+        flatbuffer,
         name="ssd-faces",
         version=_version(),
         description=(
@@ -156,6 +177,7 @@ def _convert(model, precision, images):
         outputs=_OUTPUTS,
         files=_FILES,
     )
+    return pack(flatbuffer)
 
 
 def _version():

@@ -1,24 +1,38 @@
 """A TFLite file taken apart and put together again, by TensorFlow's generated schema."""
 
+from typing import Any
+
 import flatbuffers
 
 
-def unpack(model):
+def schema() -> Any:
+    """TensorFlow's module with the names of the format, such as `ModelT` and `BuiltinOperator`."""
+    from tensorflow.lite.python import schema_py_generated
+
+    return schema_py_generated
+
+
+def unpack(flatbuffer: bytes) -> Any:
     """A TFLite model as objects that can be changed.
 
     Args:
-        model: The flatbuffer, bytes.
+        flatbuffer: The file.
 
     Returns:
-        (schema, model): TensorFlow's module with the names of the format, and a `ModelT` of it.
+        A `ModelT`.
     """
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    return schema, schema.ModelT.InitFromPackedBuf(model, 0)
+    return schema().ModelT.InitFromPackedBuf(flatbuffer, 0)
 
 
-def pack(model):
-    """The flatbuffer, bytes, of a `ModelT`."""
+def pack(model: Any) -> bytes:
+    """The file of a model that `unpack` gave.
+
+    Args:
+        model: A `ModelT`.
+
+    Returns:
+        The flatbuffer.
+    """
     builder = _Builder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
@@ -30,5 +44,5 @@ class _Builder(flatbuffers.Builder):
     The generated Python code forgets that; a runtime would have to copy the weights.
     """
 
-    def StartVector(self, size, count, alignment):
-        return super().StartVector(size, count, 16 if size == 1 else alignment)
+    def StartVector(self, elemSize, numElems, alignment):
+        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)

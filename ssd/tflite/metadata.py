@@ -4,10 +4,13 @@ The schema is `metadata_schema.fbs` of TensorFlow Lite Support, version 1.0. A f
 a row of slots; the functions below fill them in the schema's order.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import flatbuffers
 import numpy as np
 
-from ssd.tflite.flatbuffer import pack, unpack
+from ssd.tflite.flatbuffer import schema
 
 _IDENTIFIER = b"M001"
 _DESCRIPTIONS, _AXIS_LABELS = 1, 2  # AssociatedFileType
@@ -16,11 +19,20 @@ _RGB = 1  # ColorSpaceType
 _NORMALIZATION = 1  # ProcessUnitOptions
 
 
-def describe(model, *, name, version, description, inputs, outputs, files):
+def describe(
+    model: Any,
+    *,
+    name: str,
+    version: str,
+    description: str,
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    files: Mapping[str, str],
+) -> None:
     """Add the standard metadata to a TFLite model.
 
     Args:
-        model: The flatbuffer, bytes.
+        model: What `ssd.tflite.flatbuffer.unpack` gave; it is changed.
         name: Name of the model.
         version: Version of what made it.
         description: What it does and how it is used.
@@ -29,21 +41,16 @@ def describe(model, *, name, version, description, inputs, outputs, files):
         outputs: Description of each output, likewise.
         files: Description of each file that will be appended as a ZIP archive, by its name.
             `labels.txt` holds the names along the last axis of the output `logits`.
-
-    Returns:
-        The flatbuffer with its description, bytes.
     """
-    schema, unpacked = unpack(model)
-    (graph,) = unpacked.subgraphs
-    (signature,) = unpacked.signatureDefs
+    (graph,) = model.subgraphs
+    (signature,) = model.signatureDefs
     # The description's order is that of the graph, the names are those of the signature.
     names = {
         tensor.tensorIndex: tensor.name.decode()
         for tensor in [*signature.inputs, *signature.outputs]
     }
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = b"TFLITE_METADATA", len(unpacked.buffers)
-    buffer = schema.BufferT()
+    entry, buffer = schema().MetadataT(), schema().BufferT()
+    entry.name, entry.buffer = b"TFLITE_METADATA", len(model.buffers)
     about = _model_metadata(
         name,
         version,
@@ -53,9 +60,8 @@ def describe(model, *, name, version, description, inputs, outputs, files):
         files,
     )
     buffer.data = np.frombuffer(about, np.uint8)
-    unpacked.buffers.append(buffer)
-    unpacked.metadata = [*(unpacked.metadata or []), entry]
-    return pack(unpacked)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), entry]
 
 
 def _model_metadata(name, version, description, inputs, outputs, files):
@@ -110,9 +116,9 @@ def _feature(builder, name, description, files):
     )
 
 
-def _file(builder, name, description, kind):
+def _file(builder, name, description, file_type):
     text = builder.CreateString(name), builder.CreateString(description)
-    return _table(builder, *text, _Byte(kind))
+    return _table(builder, *text, _Byte(file_type))
 
 
 class _Byte(int):

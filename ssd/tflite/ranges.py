@@ -1,15 +1,18 @@
 """Ranges of what an int8 model computes inside, fitted to all of it instead of to its extremes."""
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from ssd.detect.detector import runtime
-from ssd.tflite.flatbuffer import pack, unpack
+from ssd.detect.runtime import runtime
+from ssd.tflite.flatbuffer import schema
 
 # Where a range may end, as shares of the extreme that calibration saw.
 _ENDS = np.arange(1.0, 0.24, -0.025)
 
 
-def fit_ranges(model, images):
+def fit_ranges(model: Any, flatbuffer: bytes, images: np.ndarray) -> None:
     """Give every map inside an int8 TFLite model the range in which it loses least.
 
     Calibration makes the greatest value that it saw the end of a range. One cell at the edge of
@@ -21,12 +24,11 @@ def fit_ranges(model, images):
     Scales of inputs, outputs and weights stay; biases follow those of what they are added to.
 
     Args:
-        model: The flatbuffer, bytes: convolutions, sums, pooling, resizing, and reshapes and
-            concatenations before the outputs.
+        model: What `ssd.tflite.flatbuffer.unpack` gave; it is changed. It may compute
+            convolutions, sums, pooling, resizing, and reshapes and concatenations before the
+            outputs.
+        flatbuffer: The file with the same maps inside, to be run.
         images: uint8 [photos, height, width, 3], photos like those the model will see.
-
-    Returns:
-        The flatbuffer, bytes.
 
     Raises:
         ValueError: If the model computes something else.
@@ -35,51 +37,65 @@ def fit_ranges(model, images):
         Sung, Shin, Hwang: Resiliency of Deep Neural Networks under Quantization (2015), 3.1, who
         choose a step by the squared error, too.
     """
-    schema, unpacked = unpack(model)
-    (graph,) = unpacked.subgraphs
-    codes = [code.builtinCode for code in unpacked.operatorCodes]
-    words = {value: word for word, value in vars(schema.BuiltinOperator).items()}
-    steps = [
-        (words[codes[each.opcodeIndex]], list(each.inputs), each.outputs[0])
+    (graph,) = model.subgraphs
+    operations = _operations(model, graph)
+    maps, source = _maps(operations, graph.outputs)
+    quantized = {index: graph.tensors[index].quantization for index in maps}
+    before = {index: (each.scale[0], each.zeroPoint[0]) for index, each in quantized.items()}
+    counts = _histograms(flatbuffer, images, maps)
+    after = {index: fitted(counts[index], *before[index]) for index in maps}
+    for index in [*maps, *(index for index in source if source[index] in after)]:
+        range_ = graph.tensors[index].quantization
+        scale, zero = after[source.get(index, index)]
+        range_.scale, range_.zeroPoint, range_.min, range_.max = [scale], [zero], None, None
+    for operation in operations:
+        taken = source.get(operation.inputs[0], operation.inputs[0])
+        if operation.name == "CONV_2D" and taken in after:
+            ratio = before[taken][0] / after[taken][0]
+            _scale_bias(model, graph.tensors[operation.inputs[2]], ratio)
+
+
+class _Operation(NamedTuple):
+    name: str
+    inputs: Sequence[int]  # indices of tensors
+    output: int
+
+
+def _operations(model, graph):
+    """What a graph computes, in order."""
+    names = {code: name for name, code in vars(schema().BuiltinOperator).items()}
+    codes = [each.builtinCode for each in model.operatorCodes]
+    return [
+        _Operation(names[codes[each.opcodeIndex]], [*each.inputs], each.outputs[0])
         for each in graph.operators
     ]
 
-    maker = {}  # of a tensor that hands values on: the one that they were computed for
-    computed, fixed = set(), set()
-    for kind, inputs, output in steps:
-        if kind in ("CONV_2D", "ADD"):
+
+def _maps(operations, outputs):
+    """The tensors whose range is free, and {tensor that hands on values: the one they are of}."""
+    source, computed, fixed = {}, set(), set()
+    for name, inputs, output in operations:
+        if name in ("CONV_2D", "ADD"):
             computed.add(output)
-        elif kind in ("MAX_POOL_2D", "RESIZE_BILINEAR", "RESHAPE"):
-            maker[output] = maker.get(inputs[0], inputs[0])
-        elif kind == "CONCATENATION":
-            fixed.update(maker.get(each, each) for each in inputs)
-        elif kind != "QUANTIZE":
-            raise ValueError(f"int8 model: wanted operations of an ssd.SSD, got {kind}")
-    fixed.update(maker.get(each, each) for each in graph.outputs)
-    computed = sorted(computed - fixed)
-
-    before = {index: graph.tensors[index].quantization for index in computed}
-    before = {index: (range_.scale[0], range_.zeroPoint[0]) for index, range_ in before.items()}
-    counts = _histograms(model, images, computed)
-    after = {index: fitted(counts[index], *before[index]) for index in computed}
-    for index in [*computed, *(index for index in maker if maker[index] in after)]:
-        range_ = graph.tensors[index].quantization
-        scale, zero = after[maker.get(index, index)]
-        range_.scale, range_.zeroPoint, range_.min, range_.max = [scale], [zero], None, None
-    for kind, inputs, _ in steps:
-        source = maker.get(inputs[0], inputs[0])
-        if kind == "CONV_2D" and source in after:
-            bias = graph.tensors[inputs[2]]
-            # A bias counts in steps of its input's times its weight's.
-            ratio = before[source][0] / after[source][0]
-            buffer = unpacked.buffers[bias.buffer]
-            values = np.asarray(buffer.data, np.uint8).view(np.int32)
-            buffer.data = np.round(values * float(ratio)).astype(np.int32).view(np.uint8)
-            bias.quantization.scale = np.asarray(bias.quantization.scale) / ratio
-    return pack(unpacked)
+        elif name in ("MAX_POOL_2D", "RESIZE_BILINEAR", "RESHAPE"):
+            source[output] = source.get(inputs[0], inputs[0])
+        elif name == "CONCATENATION":
+            fixed.update(source.get(each, each) for each in inputs)
+        elif name != "QUANTIZE":
+            raise ValueError(f"int8 model: wanted operations of an ssd.SSD, got {name}")
+    fixed.update(source.get(each, each) for each in outputs)
+    return sorted(computed - fixed), source
 
 
-def fitted(counts, scale, zero):
+def _scale_bias(model, bias, ratio):
+    """A bias counts in steps of its input's times its weight's: its input's have changed."""
+    buffer = model.buffers[bias.buffer]
+    values = np.asarray(buffer.data, np.uint8).view(np.int32)
+    buffer.data = np.round(values * float(ratio)).astype(np.int32).view(np.uint8)
+    bias.quantization.scale = np.asarray(bias.quantization.scale) / ratio
+
+
+def fitted(counts: Any, scale: float, zero: int) -> tuple[float, int]:
     """Scale and zero point of the range in which values lose least.
 
     Args:
@@ -100,7 +116,7 @@ def fitted(counts, scale, zero):
     """
     counts, values = np.asarray(counts, float), np.arange(-128.0, 128) - zero
     lows = values[0] * (_ENDS if values[0] else np.ones(1))
-    best, chosen = np.inf, None
+    best, chosen = np.inf, (values[0], 1.0)
     # Nothing is lost of a zero, which is what a ReLU gives most often.
     rounded = counts[values != 0].sum()
     for low in lows:
@@ -114,11 +130,11 @@ def fitted(counts, scale, zero):
     return float(scale * step), int(np.clip(round(-128 - low / step), -128, 127))
 
 
-def _histograms(model, images, tensors):
+def _histograms(flatbuffer, images, tensors):
     """How often each tensor holds each value from -128 to 127 in these photos: {index: [256]}."""
     module = runtime()
     interpreter = module.Interpreter(
-        model_content=model,
+        model_content=flatbuffer,
         # Other kernels would not keep what is between two operations.
         experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         experimental_preserve_all_tensors=True,

@@ -1,9 +1,12 @@
 """Outputs of an int8 model that saturate, so that their steps are fine where they matter."""
 
-from ssd.tflite.flatbuffer import pack, unpack
+from collections.abc import Mapping
+from typing import Any
+
+from ssd.tflite.flatbuffer import schema
 
 
-def saturate(model, limits):
+def saturate(model: Any, limits: Mapping[str, float]) -> None:
     """Give outputs of an int8 TFLite model a range of their own.
 
     Calibration takes the range of an output from all anchors; but nobody asks what offsets an
@@ -14,34 +17,30 @@ def saturate(model, limits):
     the limit.
 
     Args:
-        model: The flatbuffer, bytes. Between an output and its convolutions there are only
-            reshapes and concatenations.
+        model: What `ssd.tflite.flatbuffer.unpack` gave; it is changed. Between an output and its
+            convolutions there are only reshapes and concatenations.
         limits: Greatest magnitude of an output, by its name in the signature.
-
-    Returns:
-        The flatbuffer, bytes.
 
     Raises:
         ValueError: If something else computes an output.
     """
-    schema, unpacked = unpack(model)
-    kinds = schema.BuiltinOperator
-    (graph,) = unpacked.subgraphs
-    (signature,) = unpacked.signatureDefs
+    names = schema().BuiltinOperator
+    (graph,) = model.subgraphs
+    (signature,) = model.signatureDefs
     makers = {output: operator for operator in graph.operators for output in operator.outputs}
     for output in signature.outputs:
-        limit = limits[output.name.decode()]
+        name = output.name.decode()
         waiting = [output.tensorIndex]
         while waiting:
             index = waiting.pop()
             range_ = graph.tensors[index].quantization
-            range_.scale, range_.zeroPoint, range_.min, range_.max = [limit / 128], [0], None, None
-            kind = unpacked.operatorCodes[makers[index].opcodeIndex].builtinCode
+            range_.scale, range_.zeroPoint = [limits[name] / 128], [0]
+            range_.min, range_.max = None, None
+            code = model.operatorCodes[makers[index].opcodeIndex].builtinCode
             inputs = makers[index].inputs
-            if kind == kinds.CONCATENATION:
+            if code == names.CONCATENATION:
                 waiting.extend(inputs)
-            elif kind == kinds.RESHAPE:
+            elif code == names.RESHAPE:
                 waiting.append(inputs[0])
-            elif kind != kinds.CONV_2D:
-                raise ValueError(f"{output.name.decode()}: wanted a convolution, got kind {kind}")
-    return pack(unpacked)
+            elif code != names.CONV_2D:
+                raise ValueError(f"{name}: wanted a convolution, got operation {code}")

@@ -1,11 +1,15 @@
-"""One run at a time writes to a folder."""
+"""One run at a time writes to a folder. Standard library only."""
 
 import contextlib
+import os
 import pathlib
+from collections.abc import Iterator
+
+NAME = "lock"  # of the file in the folder that the system holds for one process
 
 
 @contextlib.contextmanager
-def lock(folder):
+def lock(folder: str | os.PathLike) -> Iterator[None]:
     """Keeps a second run out of the folder; the system lets go of it however the run ends.
 
     Args:
@@ -22,7 +26,7 @@ def lock(folder):
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "a") as file:
+    with open(folder / NAME, "a") as file:
         try:
             import fcntl
         except ImportError:  # Windows

@@ -1,0 +1,53 @@
+"""What a run does after each epoch."""
+
+import math
+
+import keras
+
+from ssd import atomic
+from ssd.nets.model import check_finite
+from ssd.training import history
+from ssd.training.folder import RunFolder
+
+
+class SaveEpoch(keras.callbacks.Callback):
+    """Saves history, model and optimizer after each epoch; a kill at any moment harms nothing.
+
+    In this order: a row too many can be dropped, a missing one could not be made up.
+
+    Args:
+        run: Where to.
+        validated: Whether there is a loss on validation labels to choose the best epoch by.
+        patience: Epochs without a new best after which to stop; None trains to the end.
+
+    Raises:
+        ValueError: If the loss or a weight is not finite; what was saved before stays.
+    """
+
+    def __init__(self, run: RunFolder, *, validated: bool = False, patience: int | None = None):
+        super().__init__()
+        self.run, self.validated, self.patience = run, validated, patience
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Check, save, and stop where the best epoch is long past."""
+        terms = {name: float(value) for name, value in (logs or {}).items()}
+        self._check(epoch, terms)
+        rows = history.read(self.run.history)[:epoch]
+        history.write(self.run.history, [*rows, {"epoch": epoch, **terms}])
+        self.model.provenance = {**self.model.provenance, "epochs_done": epoch + 1, "terms": terms}
+        with atomic.whole(self.run.saved) as temporary:
+            self.model.save(temporary)
+        if self.validated:
+            since = self.run.keep_best()
+            if self.patience is not None and since >= self.patience:
+                self.model.stop_training = True
+
+    def _check(self, epoch, terms):
+        kept = f"{self.run.saved} has the epoch before" if epoch else "no epoch was saved"
+        advice = f"{kept}; a smaller learning rate may help"
+        if not math.isfinite(terms["loss"]):
+            raise ValueError(f"epoch {epoch + 1}: the loss became {terms['loss']}; {advice}")
+        try:
+            check_finite(self.model)
+        except ValueError as error:
+            raise ValueError(f"epoch {epoch + 1}: {error}; {advice}") from None

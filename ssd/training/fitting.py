@@ -1,0 +1,266 @@
+"""`ssd.train`: labels in, a trained model out; stopped anywhere, the same call goes on."""
+
+import json
+import math
+import os
+import pathlib
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+
+import keras
+
+from ssd.config import Config
+from ssd.data import checking, records
+from ssd.data.pipeline import dataset
+from ssd.nets.losses import MultiboxLoss
+from ssd.nets.model import SSD, load
+from ssd.training import history
+from ssd.training.callbacks import SaveEpoch
+from ssd.training.curves import plot
+from ssd.training.folder import claim
+
+
+def train(
+    labels: records.Labels,
+    out: str | os.PathLike,
+    config: Config | None = None,
+    *,
+    loss: MultiboxLoss | None = None,
+    start: str | os.PathLike | None = None,
+    epochs: int = 30,
+    batch_size: int = 32,
+    learning_rate: float = 2e-3,
+    seed: int | None = None,
+    freeze_normalization: bool = False,
+    validation: records.Labels | None = None,
+    patience: int | None = None,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+    cache: str | os.PathLike | None = None,
+) -> SSD:
+    """Train a detector on labels.
+
+    After each epoch the run is saved, whole or not at all. The same call in the same folder
+    goes on after the last epoch saved there, however the run was stopped. How the model was
+    trained stands in its `provenance`, and in every file it is saved to.
+
+    Half precision and several devices are Keras's to set, before the call: see docs/training.md.
+
+    Args:
+        labels: Folder that `python -m distill` wrote, or a list of several. A folder that is
+            named twice is seen twice in an epoch, which is how labels are weighed.
+        out: Folder for `model.keras`, `history.csv` and `curves.png`.
+        config: The `ssd.Config` of the model. If left out, that of `loss` or of `start`, or the
+            default one. The labels must have its classes, in the same order.
+        loss: An `ssd.MultiboxLoss` of the same Config; if left out, the default one.
+        start: A `.keras` file whose weights to begin with. Its Config must have the same
+            backbone, width and anchors; a head for other classes begins afresh.
+        epochs: Passes over all photos.
+        batch_size: Photos in a step.
+        learning_rate: Its peak, reached after a twentieth of the steps; a cosine from there
+            to zero.
+        seed: Makes the run repeatable.
+        freeze_normalization: Whether to keep the normalization of `start`
+            (`ssd.SSD.freeze_normalization`), which makes a step a third faster or more.
+        validation: Folder of labels, or a list, to measure the loss on after each epoch. The
+            model of the epoch where it was least is kept in `best.keras`.
+        patience: Epochs without a new best after which to stop; None trains to the end.
+        callbacks: Keras's, or your own. After each epoch they are called when it is saved; in a
+            run that goes on they see the epochs that are left, under their numbers.
+        cache: As in `ssd.dataset`.
+
+    Returns:
+        The trained `ssd.SSD`: that of `out/best.keras` if there is a validation, or else that
+        of `out/model.keras`.
+
+    Raises:
+        FileNotFoundError: If there are no such labels, or no such `start`.
+        ValueError: If an option is out of its range or does not fit another, labels are
+            incomplete, damaged, fewer than a batch, or of other classes, or `out` holds
+            something else; then no step was taken. If a loss or a weight is not finite after
+            an epoch; then the epoch before stays saved.
+
+    Example:
+        >>> import tempfile, numpy as np, ssd
+        >>> from ssd.data import manifest
+        >>> from PIL import Image
+        >>> config = ssd.Config(image_size=(64, 64), width_multiplier=0.05)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Image.new("L", (64, 64)).save(f"{folder}/black.jpg")
+        ...     photo = records.LabelledPhoto(
+        ...         pathlib.Path(folder, "black.jpg").read_bytes(), "black.jpg", 64, 64,
+        ...         boxes=np.float32([[0.2, 0.2, 0.8, 0.8]]), class_ids=[1], scores=[1.0])
+        ...     records.write_shard(records.shard_path(folder, 0), [photo] * 2)
+        ...     manifest.write(folder, {"classes": ["face"]})
+        ...     model = ssd.train(folder, f"{folder}/run", config, epochs=1, batch_size=2)
+        ... # doctest: +ELLIPSIS
+        Epoch 1/1...
+        >>> model.provenance["photos"]
+        2
+    """
+    first = None if start is None else load(start)
+    config = _config(config, loss, first)
+    loss = loss or MultiboxLoss(config)
+    _check_options(epochs, batch_size, learning_rate, validation, patience)
+    _check_loss(loss, config)
+    _check_start(first, config, start, freeze_normalization)
+    content = _check_labels(labels, validation, config, batch_size)
+    options = {
+        "photos": content.photos,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "loss": loss.options,
+        "freeze_normalization": freeze_normalization,
+        "patience": patience,
+    }
+    about = {
+        "labels": _resolved(labels),
+        "content": content.digest,
+        "validation": None if validation is None else _resolved(validation),
+        "config": json.loads(config.to_json()),
+        "start": None if start is None else str(pathlib.Path(start).resolve()),
+        **options,
+    }
+    every = [*records.folders(labels), *(records.folders(validation) if validation else [])]
+    with claim(out, about) as run, checking.naming_damage(every, config.classes):
+        if seed is not None:
+            keras.utils.set_random_seed(seed)
+        steps = content.photos // batch_size
+        if run.saved.exists():
+            model = load(run.saved)
+        else:
+            model = _build(config, first, options)
+            model.compile(_optimizer(learning_rate, epochs * steps), loss)
+        if freeze_normalization:
+            model.freeze_normalization()
+        done = model.provenance.get("epochs_done", 0)
+        history.write(run.history, history.read(run.history)[:done])
+        if not _is_over(run, done, epochs, validation, patience):
+            # Repeated, so that the next epoch's photos are on their way before this one ends.
+            # A run that goes on must not see the examples of its first epochs again.
+            order = None if seed is None else seed + done
+            data = dataset(
+                labels, config, batch_size=batch_size, training=True, seed=order, cache=cache
+            ).repeat()
+            judge = None
+            if validation is not None:
+                judge = dataset(validation, config, batch_size=batch_size)
+            saving = SaveEpoch(run, validated=validation is not None, patience=patience)
+            model.fit(
+                data,
+                validation_data=judge,
+                epochs=epochs,
+                initial_epoch=done,
+                steps_per_epoch=steps,
+                shuffle=False,  # the data does that
+                verbose=1 if sys.stdout.isatty() else 2,
+                callbacks=[saving, *callbacks],
+            )
+        plot(run.history, run.curves)
+        return model if validation is None else _best(run)
+
+
+def _config(config, loss, first):
+    """The Config asked for, or that of the first of these that has one."""
+    for each in (loss, first):
+        if config is None and each is not None:
+            config = each.config
+    return config or Config()
+
+
+def _check_options(epochs, batch_size, learning_rate, validation, patience):
+    for option, value in {"epochs": epochs, "batch_size": batch_size}.items():
+        if value < 1:
+            raise ValueError(f"{option}: wanted 1 or more, got {value}")
+    if not (math.isfinite(learning_rate) and learning_rate >= 0):
+        raise ValueError(f"learning_rate: wanted a number of 0 or more, got {learning_rate}")
+    if patience is not None and (patience < 1 or validation is None):
+        raise ValueError(f"patience: wanted 1 or more and a validation, got {patience}")
+
+
+def _check_loss(loss, config):
+    if not isinstance(loss, MultiboxLoss):
+        raise ValueError(f"loss: wanted an ssd.MultiboxLoss, got {type(loss).__name__}")
+    if loss.config != config:
+        raise ValueError("loss: wanted an ssd.MultiboxLoss of the model's Config, got another's")
+
+
+def _check_start(first, config, start, freeze_normalization):
+    """See that weights made under one Config mean something under another."""
+    if first is None:
+        if freeze_normalization:
+            raise ValueError("freeze_normalization: wanted a trained model to start from, got none")
+        return
+    for field in ("backbone", "width_multiplier", "anchor_sizes", "anchor_aspect"):
+        if getattr(first.config, field) != getattr(config, field):
+            raise ValueError(
+                f"{start}: wanted a model with the Config's {field}, {getattr(config, field)!r}, "
+                f"got one with {getattr(first.config, field)!r}"
+            )
+
+
+def _check_labels(labels, validation, config, batch_size):
+    """What the labels hold, if they can be trained on and validated with."""
+    content = checking.check(labels, config.classes)
+    if content.photos < batch_size:
+        named = ", ".join(map(str, records.folders(labels)))
+        raise ValueError(
+            f"{named}: wanted at least a batch of {batch_size} photos, got {content.photos}"
+        )
+    if validation is not None and not checking.check(validation, config.classes).photos:
+        named = ", ".join(map(str, records.folders(validation)))
+        raise ValueError(f"{named}: wanted photos to validate with, got none")
+    return content
+
+
+def _resolved(labels):
+    return [str(folder.resolve()) for folder in records.folders(labels)]
+
+
+def _build(config, first, options):
+    """A fresh model, or one with the weights of another, and what it is made of."""
+    model = SSD(config)
+    if first is not None:
+        _take_over(model, first)
+    model.provenance = {
+        **options,
+        "start": None if first is None else first.provenance,
+        "version": metadata.version("ssd-faces"),
+        "backend": keras.backend.backend(),
+    }
+    return model
+
+
+def _take_over(model, first):
+    """The weights of another model; a head for other classes keeps its own."""
+    same_classes = model.config.classes == first.config.classes
+    for layer in model.layers:
+        if layer.name.startswith("logits") and not same_classes:
+            continue
+        for weight, other in zip(layer.weights, first.get_layer(layer.name).weights, strict=True):
+            weight.assign(other)
+
+
+def _optimizer(learning_rate, steps):
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, warmup_target=learning_rate, warmup_steps=max(1, steps // 20)
+    )
+    return keras.optimizers.Adam(schedule, clipnorm=10.0)
+
+
+def _is_over(run, done, epochs, validation, patience):
+    """Whether nothing is left to train; else say where a run goes on."""
+    since = run.keep_best() if validation is not None and done else 0
+    if done >= epochs or (patience is not None and since >= patience):
+        return True
+    if done:
+        print(f"{run.path}: goes on after epoch {done} of {epochs}", flush=True)
+    return False
+
+
+def _best(run):
+    if not run.best.exists():
+        raise ValueError(f"{run.path}: wanted a finite loss on the validation labels, got none")
+    return load(run.best)

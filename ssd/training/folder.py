@@ -1,0 +1,106 @@
+"""The folder of a run: what is in it, whose it is, and that one process at a time writes to it."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from ssd import atomic, lock
+from ssd.training import history
+
+
+class RunFolder:
+    """The files of a run.
+
+    Args:
+        path: Its folder.
+
+    Attributes:
+        note: `run.json`, what was asked for.
+        saved: `model.keras`, the model after the last epoch.
+        best: `best.keras`, the model of the epoch with the least loss on the validation labels.
+        history: `history.csv`, the terms of the loss after each epoch.
+        curves: `curves.png`, the same as a picture.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = pathlib.Path(path)
+        self.note = self.path / "run.json"
+        self.saved = self.path / "model.keras"
+        self.best = self.path / "best.keras"
+        self.history = self.path / "history.csv"
+        self.curves = self.path / "curves.png"
+
+    def keep_best(self) -> int:
+        """Keep the model of the last epoch if it is the best; how many epochs ago the best was.
+
+        What decides is on the disk, so that a resumed run decides as an undisturbed one.
+        """
+        rows = history.read(self.history)
+        best = history.best(rows)
+        since = len(rows) if best is None else len(rows) - 1 - best
+        if since == 0:
+            with atomic.whole(self.best) as temporary:
+                shutil.copyfile(self.saved, temporary)
+        return since
+
+
+@contextlib.contextmanager
+def claim(path: str | os.PathLike, about: dict[str, Any]) -> Iterator[RunFolder]:
+    """Hold a folder for a run: a new one, or one that holds just this run.
+
+    A run of which no epoch was saved yet is forgotten for another: there is nothing to lose.
+
+    Args:
+        path: The folder; made if missing.
+        about: What was asked for, as JSON can hold it; what differs makes another run.
+
+    Yields:
+        Its `RunFolder`.
+
+    Raises:
+        ValueError: If the folder holds something else or another run, or another process trains
+            in it. Then nothing in it is changed.
+    """
+    run = RunFolder(path)
+    if run.path.exists() and not run.path.is_dir():
+        raise ValueError(f"{run.path}: wanted a folder for the run, it is a file")
+    if not run.note.exists() and _holds_something(run.path):
+        raise ValueError(f"{run.path}: wanted an empty folder or a run to go on with")
+    with lock.lock(run.path):
+        for part in atomic.stale(run.path):
+            part.unlink()  # of a run that was killed; the lock says that none is writing
+        if run.saved.exists():
+            _check_same(run, about)
+        else:
+            atomic.write_text(run.note, json.dumps(about, indent=2))
+        yield run
+
+
+def _holds_something(path):
+    if not path.exists():
+        return False
+    own = {path / lock.NAME, *atomic.stale(path)}  # of a run that was killed as it began
+    return any(each not in own for each in path.iterdir())
+
+
+def _check_same(run, about):
+    try:
+        before = json.loads(run.note.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{run.note}: wanted what the run was asked for ({error})") from None
+    changed = [field for field in about if before.get(field) != about[field]]
+    if changed:
+        field = changed[0]
+        what = (
+            "its labels have changed since it began"
+            if field == "content"
+            else f"its {field} is {before.get(field)!r}, wanted {about[field]!r}"
+        )
+        raise ValueError(
+            f"{run.path} holds another run: {what}; name another folder "
+            f"(with {run.saved} as its start, to train that model on)"
+        )

@@ -1,0 +1,67 @@
+"""`history.csv` of a run: the terms of the loss, one row for each epoch."""
+
+import csv
+import io
+import math
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ssd import atomic
+
+
+def read(path: str | os.PathLike) -> list[dict[str, str]]:
+    """The rows of a history, as text.
+
+    Args:
+        path: The file; if there is none, there is no row.
+
+    Returns:
+        A dictionary for each epoch: `epoch`, counted from 0, and the terms.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return [*csv.DictReader(file)]
+
+
+def write(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes a history that appears whole or not at all.
+
+    Args:
+        path: The file. One of that name is replaced.
+        rows: A dictionary for each epoch, all with the same keys.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(f"{folder}/history.csv", [{"epoch": 0, "loss": 2.5}])
+        ...     read(f"{folder}/history.csv")
+        [{'epoch': '0', 'loss': '2.5'}]
+    """
+    text = io.StringIO(newline="")
+    if rows:
+        writer = csv.DictWriter(text, [*rows[0]])
+        writer.writeheader()
+        writer.writerows(rows)
+    atomic.write_text(path, text.getvalue())
+
+
+def best(rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Which epoch had the least loss on the validation labels, the first of equals.
+
+    Args:
+        rows: As `read` gives them.
+
+    Returns:
+        Its index in `rows`; None if no epoch had a finite loss.
+
+    Example:
+        >>> best([{"val_loss": "nan"}, {"val_loss": "2.0"}, {"val_loss": "3.0"}])
+        1
+    """
+    losses = [float(row["val_loss"]) for row in rows]
+    finite = [index for index, loss in enumerate(losses) if math.isfinite(loss)]
+    return min(finite, key=lambda index: losses[index], default=None)
