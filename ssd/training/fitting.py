@@ -94,7 +94,7 @@ def train(
         ...     manifest.write(folder, {"classes": ["face"]})
         ...     model = ssd.train(folder, f"{folder}/run", config, epochs=1, batch_size=2)
         ... # doctest: +ELLIPSIS
-        Epoch 1/1...
+        1/1 - ...
         >>> model.provenance["photos"]
         2
     """
