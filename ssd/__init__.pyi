@@ -15,7 +15,7 @@ from ssd.nets.model import SSD as SSD
 from ssd.nets.model import load as load
 from ssd.photos.reading import read_photo as read_photo
 from ssd.tflite.exporting import export as export
-from ssd.training import train as train
+from ssd.training.fitting import train as train
 
 __all__: list[str]
 __version__: str

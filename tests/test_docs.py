@@ -109,7 +109,6 @@ OPEN = {
     "benchmarks/utilization.py",
     "distill/engine.py",
     "distill/labeling.py",
-    "distill/lock.py",
     "distill/marks.py",
     "distill/review.py",
     "distill/shard.py",
@@ -125,6 +124,7 @@ OPEN = {
     "ssd/config.py",
     "ssd/data/augment.py",
     "ssd/data/cache.py",
+    "ssd/data/checking.py",
     "ssd/data/classes.py",
     "ssd/data/importing.py",
     "ssd/data/manifest.py",
@@ -142,6 +142,7 @@ OPEN = {
     "ssd/metrics/judging.py",
     "ssd/metrics/results.py",
     "ssd/metrics/skew.py",
+    "ssd/lock.py",
     "ssd/nets/alexnet.py",
     "ssd/nets/layers.py",
     "ssd/nets/losses.py",
@@ -154,7 +155,9 @@ OPEN = {
     "ssd/tflite/metadata.py",
     "ssd/tflite/ranges.py",
     "ssd/tflite/saturation.py",
-    "ssd/training.py",
+    "ssd/training/callbacks.py",
+    "ssd/training/folder.py",
+    "ssd/training/history.py",
 }
 PROMISED = [
     path
