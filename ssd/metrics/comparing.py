@@ -28,6 +28,10 @@ class Difference(NamedTuple):
         value: The second's figure less the first's.
         low: Lower end of its 95 % interval.
         high: Upper end of it.
+
+    Example:
+        >>> str(Difference(0.03, 0.01, 0.05)), str(Difference(0.03, -0.01, 0.07))
+        ('+0.030 (+0.010 to +0.050)', '+0.030 (-0.010 to +0.070)  could be chance')
     """
 
     value: float
@@ -55,6 +59,15 @@ class Comparison:
         lost: Likewise, faces that it misses and the first finds.
         milliseconds: For each evaluation, what a photo takes, where a benchmark was given.
         problems: Lines about what was left out.
+
+    Example:
+        >>> figures = dict.fromkeys(FIGURES, 0.5)
+        >>> sure = {name: Difference(0.1, 0.05, 0.15) for name in FIGURES}
+        >>> options = {"rule": "coco", "false_positives_per_image": 0.1}
+        >>> result = Comparison(("old", "new"), 9, 20, options, (figures, figures), (sure,),
+        ...                     ([],), ([],), (None, None), ())
+        >>> print(str(result).splitlines()[-1].strip())
+        new finds 0 faces that old misses, and misses 0 that old finds
     """
 
     names: tuple[str, ...]

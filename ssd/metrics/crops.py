@@ -21,6 +21,10 @@ class Crop(NamedTuple):
         box: `[ymin, xmin, ymax, xmax]` in its pixels.
         text: What to write above it.
         beside: [n, 4], other boxes of the photo, to be dashed.
+
+    Example:
+        >>> Crop(pathlib.Path("a.jpg"), np.array([0, 0, 9, 9]), "0.97").beside.shape
+        (0, 4)
     """
 
     path: pathlib.Path

@@ -44,6 +44,10 @@ class Evaluation(Figures):
             positives is the discrete ROC curve of FDDB.
         options: The options, as plain values.
         run: What was found: the `DetectorRun` measured.
+
+    Example:
+        >>> str(evaluate_run(DetectorRun([]))).split(", recall")[0]
+        '0 photos, 0 faces: AP50 –, AP75 –, AP30 –'
     """
 
     score_threshold: float

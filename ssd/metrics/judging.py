@@ -23,6 +23,11 @@ class Judged(NamedTuple):
         scores: float [k].
         ious: float [k], IoU with the box of the truth that was hit; 0 for a false positive.
         faces: int [k], place of that box in the truth; -1 for a false positive.
+
+    Example:
+        >>> judged = judge([[0, 0, 9, 9]], [0.9], [[0, 0, 9, 9]], [False])
+        >>> judged.scores.tolist(), judged.faces.tolist()
+        ([0.9], [0])
     """
 
     indices: np.ndarray
@@ -166,6 +171,11 @@ class Judgement:
         scores: float [k].
         ious: float [k], as in `Judged`.
         hits: int [k], place in the photo's truth of the box that was hit; -1: false positive.
+
+    Example:
+        >>> judged = judge_results([], 2)
+        >>> judged.faces.shape, judged.hits.shape
+        ((0, 2), (0,))
     """
 
     faces: np.ndarray
@@ -347,6 +357,10 @@ class Curve(NamedTuple):
         precision: float [points], of what scores as much or more.
         recall: float [points], likewise.
         false_positives: float [points], their number.
+
+    Example:
+        >>> curve([0.9, 0.8], [True, False], faces=2).recall.tolist()
+        [0.5, 0.5]
     """
 
     scores: np.ndarray

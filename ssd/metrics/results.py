@@ -30,6 +30,12 @@ class PhotoResult(NamedTuple):
         found: What the detector found, `ssd.Detections`, best first.
         name: The photo's name in the truth.
         source: Where the truth says it is from, or None.
+
+    Example:
+        >>> box, one = np.array([[0.0, 0, 10, 10]]), np.array([1])
+        >>> found = Detections(box, np.array([0.9]), one)
+        >>> PhotoResult(pathlib.Path("a.jpg"), (60, 80), box, one, one == 0, found).ignored
+        array([False])
     """
 
     path: pathlib.Path
@@ -52,6 +58,10 @@ class DetectorRun:
         left_out: Number of photos of the truth that are missing or cannot be used.
         problems: One line for each thing that is not as it should be and cost something.
         inputs: What was run on what: plain values, as an evaluation's JSON has them.
+
+    Example:
+        >>> DetectorRun([]).class_names
+        ('face',)
     """
 
     results: Sequence[PhotoResult]

@@ -30,6 +30,10 @@ class Measure(NamedTuple):
         least_spread: The least spread that training photos are taken to have.
         less: What captures are called that have less of it; None where that is nothing to mend.
         more: Likewise, that have more.
+
+    Example:
+        >>> MEASURES["noise"].more
+        'noisy'
     """
 
     unit: str
@@ -83,6 +87,11 @@ class MeasureSkew(NamedTuple):
         distance: Greatest difference of the two cumulative distributions (Kolmogorov-Smirnov),
             in [0, 1]; NaN likewise.
         cause: What is wrong with the captures in one or two words, or None.
+
+    Example:
+        >>> dark = MeasureSkew("brightness", np.arange(99.0), np.zeros(30), -1.5, 0.9, "dark")
+        >>> _row(dark)
+        'brightness        49         0    -1.5      0.90      30  dark'
     """
 
     name: str
@@ -102,6 +111,11 @@ class Skew:
         captures: Captures measured.
         faceless: Captures in which nothing was found.
         measures: A `MeasureSkew` for each of `MEASURES`.
+
+    Example:
+        >>> dark = MeasureSkew("brightness", np.arange(99.0), np.zeros(30), -1.5, 0.9, "dark")
+        >>> str(Skew(99, 30, 0, [dark])).splitlines()[-1].split(" The room")[0]
+        'Captures are dark: brightness 0, in training 49.'
     """
 
     photos: int
