@@ -135,6 +135,7 @@ OPEN = {
     "ssd/detect/capture.py",
     "ssd/detect/detector.py",
     "ssd/detect/runtime.py",
+    "ssd/lock.py",
     "ssd/nets/alexnet.py",
     "ssd/nets/layers.py",
     "ssd/nets/losses.py",
