@@ -3,13 +3,14 @@ import io
 import json
 
 import imageio.v3 as iio
+import lamps
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssd.config import Config
-from ssd.detect.detector import Detections
+from ssd.detect.detector import Detections, Detector
 from ssd.metrics.evaluation import evaluate, evaluate_run
 from ssd.metrics.figures import mean_precision
 from ssd.metrics.judging import coco_average_precision, judge_results
@@ -340,6 +341,26 @@ def test_what_is_judged_has_a_least_score_and_a_greatest_number(scene):
     few = evaluate(weak, photos, truth, score_threshold=0, max_detections=7, score_floor=0.2)
     assert few.false_positives == 7
     assert asked[-1] == 0.2
+
+
+def test_only_the_best_candidates_go_into_suppression(tmp_path, monkeypatch):
+    """At a low score nearly all anchors of a model are candidates, thousands of a real one."""
+    iio.imwrite(tmp_path / "a.png", np.zeros((64, 96, 3), np.uint8))
+    images = [{"id": 1, "file_name": "a.png"}]
+    lamp = {"images": images, "annotations": [], "categories": [{"id": 1, "name": "lamp"}]}
+    (tmp_path / "truth.json").write_text(json.dumps(lamp))
+    detector, counts = Detector(lamps.write_model(tmp_path / "lamps.tflite")), []
+    suppress = detector.suppress
+
+    def count(found, *options):
+        counts.append(len(found))
+        return suppress(found, *options)
+
+    monkeypatch.setattr(detector, "suppress", count)
+    run_detector(detector, tmp_path, tmp_path / "truth.json", score_floor=0)
+    few = run_detector(detector, tmp_path, tmp_path / "truth.json", score_floor=0, max_detections=2)
+    assert counts == [96, 8]
+    assert len(few.results[0].found) == 2
 
 
 def test_sources_are_told_apart_and_so_is_their_style(scene):
