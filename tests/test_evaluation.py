@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ssd.config import Config
 from ssd.detect.detector import Detections, Detector
 from ssd.metrics.evaluation import evaluate, evaluate_run
-from ssd.metrics.figures import mean_precision
+from ssd.metrics.figures import calibration_error, mean_precision
 from ssd.metrics.judging import coco_average_precision, judge_results
 from ssd.metrics.results import run_detector
 
@@ -341,6 +341,21 @@ def test_what_is_judged_has_a_least_score_and_a_greatest_number(scene):
     few = evaluate(weak, photos, truth, score_threshold=0, max_detections=7, score_floor=0.2)
     assert few.false_positives == 7
     assert asked[-1] == 0.2
+
+
+def test_calibration_is_the_difference_of_scores_and_the_share_that_is_right():
+    random = np.random.default_rng(0)
+    scores = random.uniform(0, 1, 100_000)
+    right = random.uniform(0, 1, 100_000) < scores
+    assert calibration_error(scores, right) < 0.01
+    assert calibration_error(scores, random.uniform(0, 1, 100_000) < scores / 2) == pytest.approx(
+        0.5 * (1 + 0.05) / 2, abs=0.01
+    )
+    # Bins of 1/15: 0.80 and 0.85 share one, 0.95 has its own; scores under 0.05 do not count.
+    scores = np.array([0.81, 0.85, 0.95, 0.01])
+    error = calibration_error(scores, np.array([True, False, True, False]))
+    assert error == pytest.approx((abs(0.81 + 0.85 - 1) + 0.05) / 3)
+    assert np.isnan(calibration_error(np.zeros(3), np.zeros(3, bool)))
 
 
 def test_only_the_best_candidates_go_into_suppression(tmp_path, monkeypatch):

@@ -54,6 +54,7 @@ def summarize(result: "Evaluation") -> Iterator[str]:
             f"from a score of {result.score_threshold:.3f} on: precision {show(result.precision)}, "
             f"recall {show(result.recall)}, {result.false_positives:.3g} false positives a photo"
         )
+    yield f"calibration error of scores (15 bins from 0.05): {show(result.calibration_error)}"
     if result.recall_at_precision is not None:
         asked = result.options["at_precision"]
         yield f"at a precision of {asked:g} or more: recall {result.recall_at_precision:.3f}"
