@@ -1,10 +1,13 @@
 """Photos to try the project on, composed from what installed packages ship.
 
+    python examples/compose.py photos/ --count 240 --seed 1
+
 Two portraits (Grace Hopper from matplotlib, Eileen Collins from scikit-image) are placed into
 scenes without people, varied in place, size, tilt, light and blur. Two faces make a detector of
 those two faces: this is enough to walk the road, not to judge a model.
 """
 
+import argparse
 import pathlib
 from typing import NamedTuple
 
@@ -27,6 +30,16 @@ class Portrait(NamedTuple):
 
     photo: Image.Image
     head: tuple[int, int, int, int]  # left, top, right, bottom in pixels, hair and hat included
+
+
+def main():
+    """Compose as many photos as were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=pathlib.Path, help="folder for the photos")
+    parser.add_argument("--count", type=int, default=240, help="photos (240)")
+    parser.add_argument("--seed", type=int, default=1, help="another seed, other photos (1)")
+    options = parser.parse_args()
+    write_photos(options.folder, options.count, options.seed)
 
 
 def portraits():
@@ -150,3 +163,7 @@ def _relight(random, photo):
     light = light ** np.exp(random.uniform(-0.5, 0.5)) * random.uniform(0.8, 1.15, 3)
     light += random.normal(0, random.uniform(0, 0.03), light.shape)
     return Image.fromarray((light.clip(0, 1) * 255).round().astype(np.uint8))
+
+
+if __name__ == "__main__":
+    main()
