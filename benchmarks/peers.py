@@ -192,7 +192,9 @@ def _measured(options: argparse.Namespace) -> Iterator[Row]:
         size = _size(detector.path) if each is detector else weights
         judged: tuple[float, ...] = ()
         if options.truth and each is not at_640:
-            found = ssd.evaluate(each, options.photos, options.truth, min_height=SMALLEST)
+            found = ssd.evaluate(
+                each, options.photos, options.truth, min_height=SMALLEST, rule="scorer"
+            )
             judged = (found.ap50, found.recall)
         yield Row(name, size, times[name], *judged)
 

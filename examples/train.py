@@ -8,8 +8,6 @@
 
 import sys
 
-import imageio.v3 as iio
-
 import ssd
 
 labels, out, photo = sys.argv[1:]
@@ -25,5 +23,5 @@ model.save(f"{out}/model.keras")
 ssd.export(model, f"{out}/face.tflite", precision="int8", calibration=data)
 
 detector = ssd.Detector(f"{out}/face.tflite", threads=1)
-for box, score, _ in zip(*detector(iio.imread(photo)), strict=True):
+for box, score, _ in zip(*detector(ssd.read_photo(photo)), strict=True):
     print(f"face {score:.2f} at ymin, xmin, ymax, xmax = {box.round()}")
