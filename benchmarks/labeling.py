@@ -132,11 +132,11 @@ def long_run(folder, number, *, teacher="benchmarks.labeling:pretend", report=la
     photos = _names(folder)
     memory, times = [], []
 
-    def progress(state):
-        if not memory or state.done > memory[-1][0]:  # a shard's end is told once more
+    def progress(done, total):
+        if not memory or done > memory[-1][0]:  # a shard's end is told once more
             times.append(time.perf_counter())
-            memory.append((state.done, resident_megabytes()))
-            report(state.done)
+            memory.append((done, resident_megabytes()))
+            report(done)
 
     with tempfile.TemporaryDirectory() as temporary:
         links, out = pathlib.Path(temporary, "links"), pathlib.Path(temporary, "labels")
@@ -172,8 +172,11 @@ def pretend(photos, *, min_face, floor):
         >>> pretend([np.zeros([40, 80, 3], np.uint8)], min_face=20, floor=0.6)[0][0].tolist()
         [[10.0, 20.0, 30.0, 60.0]]
     """
-    shapes = (np.float32(photo.shape[:2]) for photo in photos)
-    return [(np.concatenate([shape, 3 * shape])[None] / 4, np.float32([1])) for shape in shapes]
+    shapes = (np.array(photo.shape[:2], np.float32) for photo in photos)
+    return [
+        (np.concatenate([shape, 3 * shape])[None] / 4, np.array([1], np.float32))
+        for shape in shapes
+    ]
 
 
 def table(results):

@@ -67,7 +67,7 @@ def _label(options: argparse.Namespace) -> None:
     start = time.monotonic()
     with Reporter() as report:
         counts = label(options.photos, options.out, chosen, engine=work, progress=report)
-    page = review.write(options.out)
+    page = review.write_page(options.out)
     print(summary(options.out, counts, time.monotonic() - start))
     print(f"to check labels on: {page}")
 
@@ -77,12 +77,12 @@ def _review(options: argparse.Namespace) -> None:
     from distill import marks, review
 
     if options.marks:
-        counts = marks.apply(options.review, options.marks)
+        counts = marks.apply_marks(options.review, options.marks)
         print(
             f"{counts['dropped_boxes']:,} boxes are dropped, "
             f"{counts['ignored_photos']:,} photos ignored"
         )
-    print(f"to check labels on: {review.write(options.review)}")
+    print(f"to check labels on: {review.write_page(options.review)}")
 
 
 def _check(parser: Parser, options: argparse.Namespace) -> None:

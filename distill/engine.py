@@ -1,4 +1,4 @@
-"""Where shards are labelled: in this process, or on the machines of a Ray cluster.
+"""Where shards are labeled: in this process, or on the machines of a Ray cluster.
 
 An engine is a generator of a folder, the shards to label ({index: names of photos}) and `Options`.
 It yields `(index, parts, whole)`: all that there is so far of a shard, and whether that is all of
@@ -10,39 +10,50 @@ import collections
 import logging
 import os
 import platform
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from distill.shard import label_shard
+from distill.options import Options
+from distill.shard import Part, label_shard
 
 DEATHS = 4  # that end a run: of workers with the same shard, or on the same machine
 PATIENCE = 1.0  # seconds between two looks at which machines there are
 
 
-def local(source, shards, options):
+Step = tuple[int, list[Part], bool]
+Shards = Mapping[int, Sequence[str]]
+
+
+def local(source: str | os.PathLike, shards: Shards, options: Options) -> Iterator[Step]:
     """Labels shards in this process, one after the other.
 
     Args:
         source: Folder of the photos.
         shards: {index: names of photos}.
-        options: `distill.labeling.Options`.
+        options: `distill.options.Options`.
 
     Yields:
         (index, a list of `distill.shard.Part`s, whether the shard is whole).
 
+    Raises:
+        OSError: If photos cannot be read for a reason that may pass.
+
     Example:
-        >>> list(local("photos", {}, None))
+        >>> list(local("photos", {}, Options(teacher="time:sleep")))
         []
     """
-    teacher = options.load_teacher() if shards else None
+    teacher = options.load_teacher()
     for index, names in shards.items():
-        parts = []
+        parts: list[Part] = []
         for part in label_shard(source, names, teacher, options):
             parts.append(part)
             yield index, parts, False
         yield index, parts, True
 
 
-def cluster(source, shards, options, *, address="local"):
+def cluster(
+    source: str | os.PathLike, shards: Shards, options: Options, *, address: str = "local"
+) -> Iterator[Step]:
     """Labels shards on a Ray cluster.
 
     Each GPU gets a worker, an actor that holds the teacher, and so does each machine without a
@@ -52,7 +63,7 @@ def cluster(source, shards, options, *, address="local"):
     Args:
         source: Folder of the photos.
         shards: {index: names of photos}.
-        options: `distill.labeling.Options`.
+        options: `distill.options.Options`.
         address: Of a running cluster ("auto", "host:port", "ray://host:port"), or "local" to
             start one on this machine that ends with the run.
 
@@ -63,6 +74,13 @@ def cluster(source, shards, options, *, address="local"):
         ValueError: If Ray is not installed, no cluster is at the address, or a machine of it
             does not see the photos or the teacher.
         ChildProcessError: If workers keep dying.
+        OSError: If photos cannot be read for a reason that may pass.
+
+    Example:
+        >>> import functools
+        >>> engine = functools.partial(cluster, address="head:6379")  # for `distill.labeling.label`
+        >>> engine.keywords
+        {'address': 'head:6379'}
     """
     ray = _import_ray()
     ours = not ray.is_initialized()
@@ -91,14 +109,14 @@ class _Worker(NamedTuple):
 class _Job(NamedTuple):
     worker: _Worker
     index: int
-    parts: list
+    parts: list[Part]
 
 
-def _deal(ray, crew, shards):
+def _deal(ray: Any, crew: Any, shards: Shards) -> Iterator[Step]:
     """Gives each free worker a shard until all are done."""
     waiting = collections.deque(shards)
-    deaths = collections.Counter()
-    jobs = {}  # stream of parts -> _Job
+    deaths: collections.Counter[int] = collections.Counter()
+    jobs: dict[Any, _Job] = {}  # by their streams of parts
     while waiting or jobs:
         crew.hire(len(waiting) + len(jobs))
         while waiting and crew.idle:
@@ -131,7 +149,7 @@ def _deal(ray, crew, shards):
             yield job.index, [], False
 
 
-def _next(ray, stream):
+def _next(ray: Any, stream: Any) -> Part | None:
     """The next part of a shard; None if there is none, be it whole or its worker dead."""
     try:
         return ray.get(next(stream))
@@ -146,15 +164,15 @@ def _next(ray, stream):
 class _Crew:
     """The workers of a cluster: as many as its machines have room for, none of them given up on."""
 
-    def __init__(self, ray, source, options):
+    def __init__(self, ray: Any, source: str, options: Options):
         self.ray, self.source, self.options = ray, source, options
-        self.idle = []
-        self.starting = {}  # that the teacher is loaded, an object to come -> _Worker
-        self.staff = collections.defaultdict(list)  # machine -> actors
-        self.deaths = collections.Counter()  # of workers in a row on a machine
+        self.idle: list[_Worker] = []
+        self.starting: dict[Any, _Worker] = {}  # by the promise that the teacher is loaded
+        self.staff: dict[str, list] = collections.defaultdict(list)  # actors of each machine
+        self.deaths: collections.Counter[str] = collections.Counter()  # in a row on a machine
         self.actor = ray.remote(max_restarts=0)(_Labeller)
 
-    def hire(self, wanted):
+    def hire(self, wanted: int) -> None:
         """Puts workers where there is room for them, as long as there are fewer than wanted."""
         machines = {
             node["NodeID"]: workers_on(node["Resources"])
@@ -180,7 +198,7 @@ class _Crew:
                 self.staff[machine].append(actor)
                 self.starting[actor.prepare.remote()] = _Worker(actor, machine)
 
-    def welcome(self, begun):
+    def welcome(self, begun: Any) -> None:
         """Takes on a worker that has loaded the teacher, or buries it."""
         worker = self.starting.pop(begun)
         try:
@@ -193,7 +211,7 @@ class _Crew:
             self.deaths[worker.machine] = 0
             self.idle.append(worker)
 
-    def bury(self, worker):
+    def bury(self, worker: _Worker) -> None:
         """Strikes a dead worker off, so that another may take its place."""
         logging.getLogger(__name__).warning("a worker died; what it had is begun anew")
         self.ray.kill(worker.actor)
@@ -201,7 +219,7 @@ class _Crew:
         if worker.actor in self.staff[worker.machine]:
             self.staff[worker.machine].remove(worker.actor)
 
-    def dismiss(self):
+    def dismiss(self) -> None:
         """Ends all workers."""
         for actors in self.staff.values():
             for actor in actors:
@@ -211,10 +229,10 @@ class _Crew:
 class _Labeller:
     """An actor that holds the teacher."""
 
-    def __init__(self, source, options):
+    def __init__(self, source: str, options: Options):
         self.source, self.options = source, options
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Loads the teacher; raises ValueError if the photos or the teacher are not there."""
         if not os.path.isdir(self.source):
             raise ValueError(
@@ -222,18 +240,18 @@ class _Labeller:
             )
         self.teacher = self.options.load_teacher()
 
-    def label(self, names):
+    def label(self, names: Sequence[str]) -> Iterator[Part]:
         """The parts of a shard, all of whose photos the machine that found them sees."""
         if names and not _sees_any(self.source, names):
             raise ValueError(f"{self.source}: {platform.node()} sees none of {names[0]!r} and more")
         yield from label_shard(self.source, names, self.teacher, self.options)
 
 
-def _sees_any(source, names):
+def _sees_any(source: str, names: Sequence[str]) -> bool:
     return any(os.path.lexists(os.path.join(source, name)) for name in names)
 
 
-def workers_on(resources):
+def workers_on(resources: Mapping[str, float]) -> tuple[int, int, int]:
     """How many workers a machine of a cluster takes, and what each is given.
 
     A worker uses all cores it finds, so a machine without a GPU has one, and each GPU has one.
@@ -254,11 +272,11 @@ def workers_on(resources):
     return min(cpus, 1), cpus, 0
 
 
-def _import_ray():
+def _import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        import ray
-        import ray.util.scheduling_strategies
+        import ray  # pyright: ignore[reportMissingImports]
+        import ray.util.scheduling_strategies  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise ValueError("engine: wanted Ray, it is not installed (pip install '.[ray]')") from None
     return ray

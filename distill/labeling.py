@@ -1,8 +1,8 @@
-"""A folder of photos labelled shard by shard, so that a run can be stopped at any moment.
+"""A folder of photos labeled shard by shard, so that a run can be stopped at any moment.
 
-What is to be done is written down first: `progress/plan.jsonl` has one line for each shard, the
-names of its photos. A shard that exists is done. Whatever stops a run, the same command goes on
-with the shards that are missing, and the labels are those of a run that nothing stopped.
+What is to be done is written down first (`distill.planning`). A shard that exists is done. Whatever
+stops a run, the same command goes on with the shards that are missing, and the labels are those of
+a run that nothing stopped.
 """
 
 import contextlib
@@ -10,36 +10,39 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import pathlib
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from distill import marks
 from distill.engine import local
 from distill.options import Options as Options
-from distill.photo_files import find_photos
-from distill.shard import read_photo
+from distill.photo_files import PhotoFiles, find_photos
+from distill.planning import (
+    Shards,
+    extend_plan,
+    read_plan,
+    readable_now,
+    refused_photos,
+    split_off_missing,
+)
+from distill.shard import Part, read_photo
 from ssd import atomic
 from ssd.data import manifest, records
 from ssd.lock import lock
 
-
-class Progress(NamedTuple):
-    """How far a run is.
-
-    Args:
-        done: Photos dealt with, by this run or an earlier one.
-        fresh: How many of them by this run.
-        total: Photos there are.
-        faces: Faces found on those done.
-    """
-
-    done: int
-    fresh: int
-    total: int
-    faces: int
+SUMMED = ("labelled", "faces", "ignored", "one_sided", "repaired", *marks.COUNTED)
 
 
-def label(source, out, options, *, engine=local, progress=lambda state: None):
+def label(
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    options: Options,
+    *,
+    engine: Callable[..., Any] = local,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, int]:
     """Labels every photo under a folder; goes on where an earlier run stopped.
 
     Args:
@@ -47,7 +50,7 @@ def label(source, out, options, *, engine=local, progress=lambda state: None):
         out: Folder for the labels. Made if missing; may hold an earlier run of the same.
         options: `Options`.
         engine: Where the work is done: `distill.engine.local`, or another generator like it.
-        progress: Called with a `Progress` at the start and after every few photos.
+        progress: Called with (photos done, photos in all) at the start and after every few.
 
     Returns:
         The counts, as `dataset.json` holds them: `photos` (files found), `labelled`, `errors`,
@@ -59,15 +62,20 @@ def label(source, out, options, *, engine=local, progress=lambda state: None):
         FileNotFoundError: If there is no folder `source`.
         ValueError: If `source` holds no photo, or `out` something else.
         OSError: If photos cannot be read for a reason that may pass, or `out` not be written to.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Image.new("RGB", (64, 48)).save(f"{folder}/black.jpg")
+        ...     counts = label(folder, f"{folder}/labels", Options())
+        >>> counts["photos"], counts["faces"]
+        (1, 0)
     """
     source, out = pathlib.Path(source), pathlib.Path(out)
     if not source.is_dir():
         raise FileNotFoundError(f"{source}: wanted a folder of photos, there is no such folder")
-    about = {
-        "classes": ["face"],
-        "source": str(source.resolve()),
-        **dataclasses.asdict(options),
-    }
+    about = {"classes": ["face"], "source": str(source.resolve()), **dataclasses.asdict(options)}
     earlier = manifest.claim(out, about)
     found = find_photos(source, leave_out=out)
     if not found.names and not found.refused:
@@ -77,108 +85,56 @@ def label(source, out, options, *, engine=local, progress=lambda state: None):
     with lock(out / "progress"):
         for path in [*atomic.stale(out), *atomic.stale(out / "progress")]:
             path.unlink()  # of a run that was killed; the lock says that none is writing
-        marks.finish(out)
-        shards = _read_plan(out)
-        done = {i for i in range(len(shards)) if records.shard_path(out, i).exists()}
-        reports = {index: _read_report(out, index) for index in sorted(done)}
-        again = _readable_now(source, found, shards, reports, options)
-        shards = _extend_plan(out, shards, found, again, options.shard_photos)
+        marks.finish_marks(out)
+        shards, reports = _begin(source, out, found, options)
         if earlier is None:
             manifest.write(out, {**about, "complete": False})
-        todo, missing = _split_off_missing(shards, done, found)
+        names, missing = split_off_missing(shards, reports, found)
         count = _Count(shards, reports, missing)
-        progress(count.state())
-        with contextlib.closing(engine(source, todo, options)) as work:
+        progress(count.done, count.total)
+        with contextlib.closing(engine(source, names, options)) as work:
             for index, parts, whole in work:
                 if whole:
                     reports[index] = _report(parts, missing[index])
-                    _write_report(out, index, reports[index])
-                    shard = (photo for part in parts for photo in part.labelled)
-                    records.write_shard(records.shard_path(out, index), shard)
+                    _write(out, index, parts, reports[index])
                 count.take(index, parts)
-                progress(count.state())
+                progress(count.done, count.total)
         return _finish(out, about, shards, reports, found)
 
 
-def _read_plan(out):
-    """The photos of each shard."""
-    path = out / "progress" / "plan.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def _extend_plan(out, shards, found, again, shard_photos):
-    """The shards, and more of them: for photos new since an earlier run, or readable only now."""
-    known = {name for shard in shards for name in shard}.difference(again)
-    new = [name for name in sorted([*found.names, *found.refused]) if name not in known]
-    if new:
-        more = [new[start : start + shard_photos] for start in range(0, len(new), shard_photos)]
-        shards = [*shards, *more]
-        text = "".join(json.dumps(shard) + "\n" for shard in shards)
-        atomic.write_text(out / "progress" / "plan.jsonl", text)
-    return shards
-
-
-def _errors(shards, reports):
-    """[name, reason] of the photos that were refused, and not taken again since."""
-    last = {name: index for index, shard in enumerate(shards) for name in shard}
-    return [
-        [name, reason]
-        for index in sorted(reports)
-        for name, reason in reports[index]["errors"]
-        if last[name] == index
-    ]
-
-
-def _readable_now(source, found, shards, reports, options):
-    """Photos that an earlier run refused and this one need not: copied to the end since, say."""
-    there = set(found.names)
-    return [
-        name
-        for name, _ in _errors(shards, reports)
-        if name in there and not isinstance(read_photo(source, name, options), str)
-    ]
-
-
-def _split_off_missing(shards, done, found):
-    """What is left to label, {shard: names}, and what of it is not there, {shard: errors}."""
-    there = set(found.names)
-    todo, missing = {}, {}
-    for index, names in enumerate(shards):
-        if index not in done:
-            todo[index] = [name for name in names if name in there]
-            missing[index] = [
-                [name, found.refused.get(name, "no longer there")]
-                for name in names
-                if name not in there
-            ]
-    return todo, missing
+def _begin(
+    source: pathlib.Path, out: pathlib.Path, found: PhotoFiles, options: Options
+) -> tuple[Shards, dict[int, dict]]:
+    """The shards that there are to be, and the reports of those that are done."""
+    shards = read_plan(out)
+    reports = {
+        index: json.loads(_report_path(out, index).read_text())
+        for index in range(len(shards))
+        if records.shard_path(out, index).exists()
+    }
+    refused = refused_photos(shards, _errors(reports))
+    again = readable_now(refused, found, lambda name: read_photo(source, name, options))
+    return extend_plan(out, found, again, options.shard_photos), reports
 
 
 class _Count:
-    """Counts photos and faces as shards grow, whole or not, and begin anew."""
+    """Counts photos as shards grow, whole or not, and begin anew."""
 
-    def __init__(self, shards, reports, missing):
+    def __init__(self, shards: Shards, reports: Mapping[int, dict], missing: Mapping[int, list]):
         self.total = len({name for shard in shards for name in shard})
         again = sum(map(len, shards)) - self.total
-        dealt_with = sum(report["photos"] for report in reports.values()) - again
-        self.before = dealt_with + sum(map(len, missing.values()))
-        self.fresh = 0
-        self.faces = sum(report["faces"] for report in reports.values())
-        self.counted = {}  # shard -> its photos and faces counted so far
+        self.done = sum(report["photos"] for report in reports.values()) - again
+        self.done += sum(map(len, missing.values()))
+        self._counted: dict[int, int] = {}  # photos of each shard that `done` has in it
 
-    def take(self, index, parts):
-        now = sum(part.photos for part in parts), sum(part.faces for part in parts)
-        earlier = self.counted.get(index, (0, 0))
-        self.fresh += now[0] - earlier[0]
-        self.faces += now[1] - earlier[1]
-        self.counted[index] = now
-
-    def state(self):
-        return Progress(self.before + self.fresh, self.fresh, self.total, self.faces)
+    def take(self, index: int, parts: Sequence[Part]) -> None:
+        now = sum(part.photos for part in parts)
+        self.done += now - self._counted.get(index, 0)
+        self._counted[index] = now
 
 
-def _report(parts, missing):
-    labelled = sum(len(part.labelled) for part in parts)
+def _report(parts: Sequence[Part], missing: Iterable[list[str]]) -> dict[str, Any]:
+    labelled = sum(len(part.labeled) for part in parts)
     errors = sorted([*missing, *(error for part in parts for error in part.errors)])
     return {
         "photos": labelled + len(errors),
@@ -191,32 +147,29 @@ def _report(parts, missing):
     }
 
 
-def _report_path(out, index):
+def _report_path(out: pathlib.Path, index: int) -> pathlib.Path:
     return out / "progress" / f"shard-{index:05d}.json"
 
 
-def _write_report(out, index, report):
+def _write(out: pathlib.Path, index: int, parts: Sequence[Part], report: dict) -> None:
+    """A shard and, before it, its report: a shard that exists is done."""
     atomic.write_text(_report_path(out, index), json.dumps(report) + "\n")
+    photos = (photo for part in parts for photo in part.labeled)
+    records.write_shard(records.shard_path(out, index), photos)
 
 
-def _read_report(out, index):
-    return json.loads(_report_path(out, index).read_text())
+def _errors(reports: Mapping[int, dict]) -> dict[int, list]:
+    return {index: report["errors"] for index, report in reports.items()}
 
 
-def _finish(out, about, shards, reports, found):
-    def total(field):
-        return sum(report.get(field, 0) for report in reports.values())
-
-    errors = _errors(shards, reports)
+def _finish(
+    out: pathlib.Path, about: dict, shards: Shards, reports: Mapping[int, dict], found: PhotoFiles
+) -> dict[str, int]:
+    errors = refused_photos(shards, _errors(reports))
     counts = {
         "photos": len({name for shard in shards for name in shard}),
-        "labelled": total("labelled"),
         "errors": len(errors),
-        "faces": total("faces"),
-        "ignored": total("ignored"),
-        "one_sided": total("one_sided"),
-        "repaired": total("repaired"),
-        **{field: total(field) for field in marks.COUNTED},
+        **{field: sum(r.get(field, 0) for r in reports.values()) for field in SUMMED},
         "closed_folders": len(found.closed_folders),
         "other_files": found.other_files,
     }

@@ -88,25 +88,25 @@ def find_photos(
     return PhotoFiles(sorted(names), dict(sorted(refused.items())), closed, other)
 
 
-def _identity(status):
+def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _inside(folder, path):
+def _inside(folder: str | os.PathLike, path: str) -> str:
     return os.path.relpath(path, folder).replace(os.sep, "/")
 
 
-def _mode(path):
+def _mode(path: str) -> tuple[int, str]:
     """(What kind of file it is; why that is unknown, if it is). Links are followed."""
     try:
         return os.stat(path).st_mode, ""
     except OSError as error:
         if os.path.islink(path) or isinstance(error, PermissionError | FileNotFoundError):
-            return 0, error.strerror
+            return 0, error.strerror or str(error)
         raise
 
 
-def _is_photo(path, mode):
+def _is_photo(path: str, mode: int) -> bool:
     if os.path.splitext(path)[1].lower() in PHOTO_SUFFIXES:
         return True
     if not stat.S_ISREG(mode):  # opening a pipe would wait for ever

@@ -12,8 +12,8 @@ SECONDS_BETWEEN_LINES = 10
 class Reporter:
     """A bar on a terminal, a plain line now and then elsewhere.
 
-    Called with each `distill.labeling.Progress`; a context manager, so that the bar ends with
-    the run.
+    Called with (photos done, photos in all), first before any is; a context manager, so that the
+    bar ends with the run.
 
     Example:
         >>> with Reporter() as report:
@@ -21,55 +21,53 @@ class Reporter:
     """
 
     def __enter__(self) -> "Reporter":
-        self.bar = self.start = None
+        self.bar: Any = None
+        self.begun: tuple[int, float] | None = None
         self.last = 0.0
         return self
 
-    def __call__(self, state: Any) -> None:
-        if self.start is None:
-            self.start = self.last = time.monotonic()
-        if sys.stderr.isatty():
-            self._draw(state)
-            return
+    def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - self.last > SECONDS_BETWEEN_LINES or state.done == state.total:
+        if self.begun is None:
+            self.begun, self.last = (done, now), now
+        if sys.stderr.isatty():
+            self._draw(done, total)
+        elif now - self.last > SECONDS_BETWEEN_LINES or done == total:
             self.last = now
-            print(progress_line(state, now - self.start), file=sys.stderr, flush=True)
+            fresh, seconds = done - self.begun[0], now - self.begun[1]
+            print(progress_line(done, total, fresh, seconds), file=sys.stderr, flush=True)
 
-    def _draw(self, state: Any) -> None:
+    def _draw(self, done: int, total: int) -> None:
         from tqdm import tqdm
 
         if self.bar is None:
-            self.bar = tqdm(total=state.total, initial=state.done, unit=" photos", smoothing=0.1)
-        self.bar.set_postfix_str(f"{state.faces:,} faces", refresh=False)
-        self.bar.update(state.done - self.bar.n)
+            self.bar = tqdm(total=total, initial=done, unit=" photos", smoothing=0.1)
+        self.bar.update(done - self.bar.n)
 
     def __exit__(self, *_: object) -> None:
         if self.bar is not None:
             self.bar.close()
 
 
-def progress_line(state: Any, seconds: float) -> str:
+def progress_line(done: int, total: int, fresh: int, seconds: float) -> str:
     """How far a run is, in words.
 
     Args:
-        state: A `distill.labeling.Progress`.
-        seconds: How long the run has taken so far.
+        done: Photos dealt with.
+        total: Photos in all.
+        fresh: Photos dealt with by this run.
+        seconds: How long this run has taken so far.
 
     Returns:
         One line.
 
     Example:
-        >>> from distill.labeling import Progress
-        >>> progress_line(Progress(done=600, fresh=500, total=2600, faces=432), 100)
-        '600 of 2,600 photos, 432 faces, 5.0 photos/s, 0:06:40 left'
+        >>> progress_line(600, 2600, 500, 100)
+        '600 of 2,600 photos, 5.0 photos/s, 0:06:40 left'
     """
-    rate = state.fresh / seconds if seconds else 0
-    left = datetime.timedelta(seconds=round((state.total - state.done) / rate)) if rate else "?"
-    return (
-        f"{state.done:,} of {state.total:,} photos, {state.faces:,} faces, "
-        f"{rate:.1f} photos/s, {left} left"
-    )
+    rate = fresh / seconds if seconds else 0
+    left = datetime.timedelta(seconds=round((total - done) / rate)) if rate else "?"
+    return f"{done:,} of {total:,} photos, {rate:.1f} photos/s, {left} left"
 
 
 def summary(out: str | os.PathLike, counts: dict[str, int], seconds: float) -> str:

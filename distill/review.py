@@ -12,14 +12,19 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Mapping
 from concurrent import futures
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
-from distill import marks
+from distill.marks import find_one_sided
 from ssd import atomic
 from ssd.data import manifest, records
+from ssd.data.marked import Entry, unmarked
+from ssd.data.marked import read as read_marked
 from ssd.lock import lock
 
 PAGE = pathlib.Path(__file__).parent / "page"
@@ -28,7 +33,7 @@ SIDE = 160  # longest side of a thumbnail in pixels
 QUALITY = 60
 
 
-def write(out):
+def write_page(out: str | os.PathLike) -> pathlib.Path:
     """Writes the review page of a folder of labels; thumbnails that are there already stay.
 
     Args:
@@ -47,7 +52,7 @@ def write(out):
         >>> with tempfile.TemporaryDirectory() as out:
         ...     manifest.write(out, {"classes": ["face"]})
         ...     records.write_shard(records.shard_path(out, 0), [])
-        ...     write(out).name
+        ...     write_page(out).name
         'review.html'
     """
     from tqdm import tqdm
@@ -56,13 +61,13 @@ def write(out):
     about = manifest.read(out)
     shards = records.shards(out)
     folder = out / "review"
-    index = Index(about, marks.marked(out))
+    index = Index(about, read_marked(out))
     with lock(folder), futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for path in atomic.stale(folder):
             path.unlink()  # of a run that was killed; the lock says that none is writing
         for shard in tqdm(shards, "review page", unit=" shards", leave=False, disable=None):
             _write_thumbnails(folder, shard, index, pool)
-        _write_script(folder / "index.js", "index", index.content())
+        _write_script(folder / "index.js", "index", index.to_json())
         for old in set(folder.glob("*-*.js")) - {folder / f"{name}.js" for name in index.chunks()}:
             old.unlink()
         for source in PAGE.iterdir():
@@ -77,40 +82,53 @@ class Index:
 
     Photos stand in the order of the shards. A photo that a person has marked is shown with the
     labels it had before, and its marks.
+
+    Args:
+        about: What `dataset.json` says.
+        marked: What `ssd.data.marked.read` returns.
+
+    Example:
+        >>> index = Index({"classes": ["face"]}, {})
+        >>> index.begin_shard("00000")
+        >>> index.chunks()
+        []
     """
 
-    def __init__(self, about, marked):
-        """An index without photos.
-
-        Args:
-            about: What `dataset.json` says.
-            marked: What `marks.marked` returns.
-        """
+    def __init__(self, about: Mapping[str, Any], marked: Mapping[str, Entry]):
         self._about, self._marked = about, marked
-        self._shards, self._names = [], []
-        self._arrays = {}  # of 100,000 photos: as bytes, since small arrays weigh ten times more
+        self._shards: list[tuple[str, int]] = []  # digits of the name, and photos
+        self._names: list[str] = []
+        # Of 100,000 photos: as bytes, since small arrays weigh ten times more.
+        self._arrays: dict[str, bytearray] = {}
 
-    def _append(self, field, values, kind):
+    def _append(self, field: str, values: ArrayLike, dtype: str) -> None:
         array = self._arrays.setdefault(field, bytearray())
-        array += np.asarray(values).astype(kind).tobytes()
+        array += np.asarray(values).astype(dtype).tobytes()
 
-    def begin_shard(self, number):
+    def begin_shard(self, number: str) -> None:
         """Notes that the photos to come are those of another shard.
 
         Args:
             number: The digits of its name, such as "00012".
         """
-        self._shards.append([number, 0])
+        self._shards.append((number, 0))
 
-    def add(self, photo):
-        """Adds a `LabelledPhoto` of the shard begun last."""
-        entry = self._marked.get(photo.filename, {"ignored": False, "dropped": []})
-        boxes = np.float32(entry.get("boxes", photo.boxes)).reshape(-1, 4)
-        classes = np.int32(entry.get("classes", photo.class_ids))
-        scores = np.float32(entry.get("scores", photo.scores))
+    def add(self, photo: records.LabelledPhoto) -> None:
+        """Adds a photo of the shard begun last.
+
+        Args:
+            photo: As the shard has it.
+        """
+        number, photos = self._shards[-1]
+        self._shards[-1] = number, photos + 1
+        entry = self._marked.get(photo.filename) or unmarked("", photo)
+        boxes = np.array(entry["boxes"], np.float32).reshape(-1, 4)
+        classes, scores = (
+            np.array(entry["classes"], np.int32),
+            np.array(entry["scores"], np.float32),
+        )
         dropped = np.zeros(len(boxes), np.uint8)
         dropped[entry["dropped"]] = 1
-        self._shards[-1][1] += 1
         self._names.append(photo.filename)
         self._append("sizes", [photo.width, photo.height], "<u4")
         self._append("ignored", [entry["ignored"]], "u1")
@@ -118,19 +136,27 @@ class Index:
         self._append("boxes", boxes, "<f4")
         self._append("classes", classes, "<i4")
         self._append("scores", scores, "<f4")
-        self._append("one_sided", marks.one_sided(classes, scores, self._about), "u1")
+        self._append("one_sided", find_one_sided(classes, scores, self._about), "u1")
         self._append("dropped", dropped, "u1")
 
-    def chunks(self):
-        """The names of all files of thumbnails, without their suffix."""
+    def chunks(self) -> list[str]:
+        """The names of all files of thumbnails, without their suffix.
+
+        Returns:
+            Names, in the order of the photos.
+        """
         return [
             _chunk(number, start)
             for number, photos in self._shards
             for start in range(0, photos, CHUNK)
         ]
 
-    def content(self):
-        """All of it as JSON can hold it; numbers are base64 of little-endian arrays."""
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON can hold it; numbers are base64 of little-endian arrays.
+
+        Returns:
+            What the page expects.
+        """
         source = self._about.get("source", "")
         about = {name: value for name, value in self._about.items() if name not in _CHANGING}
         identity = json.dumps(about, sort_keys=True).encode()
@@ -149,7 +175,7 @@ class Index:
 _CHANGING = ("complete", "counts")  # of the same labels, as a run goes on and marks are set
 
 
-def thumbnail(encoded):
+def make_thumbnail(encoded: bytes) -> bytes:
     """A small JPEG file of a photo, for the page.
 
     Args:
@@ -158,10 +184,13 @@ def thumbnail(encoded):
     Returns:
         JPEG file as bytes, its longest side at most `SIDE` pixels.
 
+    Raises:
+        OSError: If it is no JPEG file, or a damaged one.
+
     Example:
         >>> file = io.BytesIO()
         >>> Image.new("RGB", (640, 480)).save(file, "JPEG")
-        >>> Image.open(io.BytesIO(thumbnail(file.getvalue()))).size
+        >>> Image.open(io.BytesIO(make_thumbnail(file.getvalue()))).size
         (160, 120)
     """
     with Image.open(io.BytesIO(encoded)) as image:
@@ -172,20 +201,22 @@ def thumbnail(encoded):
     return file.getvalue()
 
 
-def _chunk(number, start):
+def _chunk(number: str, start: int) -> str:
     return f"{number}-{start // CHUNK}"
 
 
-def _write_thumbnails(folder, shard, index, pool):
+def _write_thumbnails(
+    folder: pathlib.Path, shard: pathlib.Path, index: Index, pool: futures.Executor
+) -> None:
     number = shard.stem.rpartition("-")[2]
     changed = shard.stat().st_mtime_ns
     index.begin_shard(number)
-    group = []
+    group: list[bytes] = []
 
-    def finish(start):
+    def finish(start: int) -> None:
         path = folder / f"{_chunk(number, start)}.js"
         if group and not (path.exists() and path.stat().st_mtime_ns > changed):
-            made = pool.map(thumbnail, group)
+            made = pool.map(make_thumbnail, group)
             _write_script(path, "chunk", [path.stem, *map(_base64, made)])
         group.clear()
 
@@ -198,16 +229,16 @@ def _write_thumbnails(folder, shard, index, pool):
     finish(position - len(group))
 
 
-def _write_script(path, function, content):
+def _write_script(path: pathlib.Path, function: str, content: Any) -> None:
     """A file that hands its content to the page, as a page opened from the disk may not read it."""
     text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
     atomic.write_text(path, f"review.{function}({text});\n")
 
 
-def _photos_url(source):
+def _photos_url(source: str) -> str | None:
     """Where the page finds the photos as they were, for a closer look."""
     return pathlib.Path(source).as_uri() if os.path.isabs(source) else None
 
 
-def _base64(data):
+def _base64(data: bytes | bytearray) -> str:
     return base64.b64encode(data).decode()

@@ -11,8 +11,9 @@ Networks, 2016, arXiv:1604.02878.
 
 import functools
 import os
+from collections.abc import Callable, Sequence
 from concurrent import futures
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -34,13 +35,17 @@ class Faces(NamedTuple):
     Args:
         boxes: float32 [faces, 4], `[ymin, xmin, ymax, xmax]` in pixels of the photo.
         scores: float32 [faces], in [0, 1], best first.
+
+    Example:
+        >>> Faces(np.float32([[10, 20, 50, 50]]), np.float32([0.99])).boxes.shape
+        (1, 4)
     """
 
     boxes: np.ndarray
     scores: np.ndarray
 
 
-def mtcnn(photos, *, min_face=20, floor=0.6):
+def mtcnn(photos: Sequence[np.ndarray], *, min_face: float = 20, floor: float = 0.6) -> list[Faces]:
     """Finds the faces on photos with MTCNN.
 
     Args:
@@ -51,22 +56,36 @@ def mtcnn(photos, *, min_face=20, floor=0.6):
     Returns:
         A list of `Faces`, one for each photo.
 
+    Raises:
+        ImportError: If the `mtcnn` package is not installed.
+
     Example:
         >>> black = np.zeros([64, 48, 3], np.uint8)
         >>> [len(faces.boxes) for faces in mtcnn([black])]
         [0]
     """
-    faces = []
+    faces: list[Faces] = []
     with futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for start in range(0, len(photos), PHOTOS_AT_ONCE):
             faces += _cascade(photos[start : start + PHOTOS_AT_ONCE], min_face, floor, pool.map)
     return faces
 
 
-def package(photos, *, min_face=20, floor=0.6):
+def package(
+    photos: Sequence[np.ndarray], *, min_face: float = 20, floor: float = 0.6
+) -> list[Faces]:
     """The same by the `mtcnn` package itself, photo by photo: slow, the answer to compare with.
 
-    Args and Returns: see `mtcnn`.
+    Args:
+        photos: A list of uint8 [height, width, 3], RGB, of any sizes.
+        min_face: Side of the smallest face to find, in pixels.
+        floor: Least score of a face, in [0, 1].
+
+    Returns:
+        A list of `Faces`, one for each photo.
+
+    Raises:
+        ImportError: If the `mtcnn` package is not installed.
 
     Example:
         >>> black = np.zeros([64, 48, 3], np.uint8)
@@ -87,7 +106,7 @@ def package(photos, *, min_face=20, floor=0.6):
     return [Faces(boxes=faces[:, [2, 1, 4, 3]], scores=faces[:, 5]) for faces in rows]
 
 
-def pyramid(height, width, min_face):
+def pyramid_scales(height: int, width: int, min_face: float) -> np.ndarray:
     """The scales at which the first network looks at a photo.
 
     Args:
@@ -99,20 +118,24 @@ def pyramid(height, width, min_face):
         float64 [levels]; empty if the photo is smaller than a face can be.
 
     Example:
-        >>> pyramid(48, 64, 20).round(3)
+        >>> pyramid_scales(48, 64, 20).round(3)
         array([0.6  , 0.425, 0.302])
     """
     short = min(height, width)
     levels = round(-np.log(short / CELL) / np.log(SCALE_STEP) - 1)
     scales = CELL / min_face * SCALE_STEP ** np.arange(levels)
-    # The package goes on below the cell where min_face is large, fails, and finds no face at all.
+    # The package goes on below the cell where min_face is large (see `_package`).
     return scales[np.floor(short * scales) >= CELL]
 
 
-def _cascade(photos, min_face, floor, parallel):
+def _cascade(
+    photos: Sequence[np.ndarray], min_face: float, floor: float, parallel: Callable
+) -> list[Faces]:
     """The three stages on a few photos; `parallel` is a `map` that may use threads."""
     images = [tf.constant(photo) for photo in photos]
-    scales = [tf.constant(pyramid(*photo.shape[:2], min_face)) for photo in photos]
+    scales = [
+        tf.constant(pyramid_scales(photo.shape[0], photo.shape[1], min_face)) for photo in photos
+    ]
     propose, crop, refine, finish = _graphs()
     boxes = list(parallel(propose, images, scales))
     for side, stage in (24, refine), (48, functools.partial(finish, floor=floor)):
@@ -122,68 +145,80 @@ def _cascade(photos, min_face, floor, parallel):
         boxes = tf.dynamic_partition(found, owner, len(photos))
     scores = tf.dynamic_partition(scores, owner, len(photos))
     return [
-        Faces(np.clip(b, 0, np.float32([*photo.shape[:2]] * 2) - 1), s.numpy())
+        Faces(np.clip(b, 0, np.array([*photo.shape[:2]] * 2, np.float32) - 1), s.numpy())
         for photo, b, s in zip(photos, boxes, scores, strict=True)
     ]
 
 
 @functools.cache
-def _graphs():
+def _graphs() -> tuple[Callable, Callable, Callable, Callable]:
     """The graphs of the cascade, each traced once for photos of every size."""
     photo = tf.TensorSpec([None, None, 3], tf.uint8)
+    scales = tf.TensorSpec([None], tf.float64)
     boxes = tf.TensorSpec([None, 4], tf.float32)
     owner = tf.TensorSpec([None], tf.int32)
+    number = tf.TensorSpec([], tf.float32)
+    small, large = (tf.TensorSpec([None, side, side, 3], tf.float32) for side in (24, 48))
     first, second, third = _networks()
 
-    def patches(side):
-        return tf.TensorSpec([None, side, side, 3], tf.float32)
+    def graph(stage: Callable, *signature: tf.TensorSpec) -> Callable:
+        return tf.function(stage, input_signature=signature)
 
-    @tf.function(input_signature=[photo, tf.TensorSpec([None], tf.float64)])
-    def propose(photo, scales):
-        if tf.shape(scales)[0] == 0:  # of no levels, `tf.map_fn` loses the shape
-            return tf.zeros([0, 4])
-        rows = tf.map_fn(
-            lambda scale: _propose_at(first, photo, scale),
-            scales,
-            fn_output_signature=tf.RaggedTensorSpec([None, 5], tf.float32, ragged_rank=0),
-        ).values  # [boxes, 5]
-        found, scores = rows[:, :4], rows[:, 4]
-        return _square(tf.gather(found, _suppress(found, scores, iou_threshold=OVERLAP)))
+    return (
+        graph(functools.partial(_propose, first), photo, scales),
+        graph(_crop, photo, boxes, tf.TensorSpec([], tf.int32)),
+        graph(functools.partial(_refine, second), small, boxes, owner),
+        graph(functools.partial(_finish, third), large, boxes, owner, number),
+    )
 
-    @tf.function(input_signature=[photo, boxes, tf.TensorSpec([], tf.int32)])
-    def crop(photo, boxes, side):
-        # Outside the photo all is gray: zero to the networks.
-        size = tf.cast(tf.tile(tf.shape(photo)[:2], [2]), tf.float32)
-        return _centred(
-            tf.image.crop_and_resize(
-                photo[None],
-                boxes / size,
-                tf.zeros_like(boxes[:, 0], tf.int32),
-                [side, side],
-                extrapolation_value=MIDDLE,
-            )
+
+def _propose(network, photo, scales):
+    """Squares [boxes, 4] that the first network finds on a photo at all scales."""
+    if tf.shape(scales)[0] == 0:  # of no levels, `tf.map_fn` loses the shape
+        return tf.zeros([0, 4])
+    rows = tf.map_fn(
+        lambda scale: _propose_at(network, photo, scale),
+        scales,
+        fn_output_signature=tf.RaggedTensorSpec([None, 5], tf.float32, ragged_rank=0),
+    ).values  # [boxes, 5]
+    boxes, scores = rows[:, :4], rows[:, 4]
+    return _square(tf.gather(boxes, _suppress(boxes, scores, iou_threshold=OVERLAP)))
+
+
+def _crop(photo, boxes, side):
+    """What a photo shows in its boxes, [boxes, side, side, 3] as the networks take it."""
+    # Outside the photo all is gray: zero to the networks.
+    size = tf.cast(tf.tile(tf.shape(photo)[:2], [2]), tf.float32)
+    return _centered(
+        tf.image.crop_and_resize(
+            photo[None],
+            boxes / size,
+            tf.zeros_like(boxes[:, 0], tf.int32),
+            [side, side],
+            extrapolation_value=MIDDLE,
         )
+    )
 
-    @tf.function(input_signature=[patches(24), boxes, owner])
-    def refine(patches, boxes, owner):
-        boxes, scores, owner = _regress(second, patches, boxes, owner, SECOND)
-        kept = _suppress(boxes, scores, owner, iou_threshold=OVERLAP)
-        return _square(tf.gather(boxes, kept)), tf.gather(scores, kept), tf.gather(owner, kept)
 
-    @tf.function(input_signature=[patches(48), boxes, owner, tf.TensorSpec([], tf.float32)])
-    def finish(patches, boxes, owner, floor):
-        boxes, scores, owner = _regress(third, patches, boxes, owner, floor)
-        kept = _suppress(boxes, scores, owner, iou_threshold=OVERLAP, of_smaller=True)
-        return tf.gather(boxes, kept), tf.gather(scores, kept), tf.gather(owner, kept)
+def _refine(network, patches, boxes, owner):
+    """Squares that the second network lets pass, with scores and owners."""
+    boxes, scores, owner = _regress(network, patches, boxes, owner, SECOND)
+    kept = _suppress(boxes, scores, owner, iou_threshold=OVERLAP)
+    return _square(tf.gather(boxes, kept)), tf.gather(scores, kept), tf.gather(owner, kept)
 
-    return propose, crop, refine, finish
+
+def _finish(network, patches, boxes, owner, floor):
+    """Boxes that the third network says are faces, with scores and owners."""
+    boxes, scores, owner = _regress(network, patches, boxes, owner, floor)
+    kept = _suppress(boxes, scores, owner, iou_threshold=OVERLAP, of_smaller=True)
+    return tf.gather(boxes, kept), tf.gather(scores, kept), tf.gather(owner, kept)
 
 
 def _propose_at(network, photo, scale):
     """Boxes and scores [boxes, 5] that the first network finds at one level of the pyramid."""
     size = tf.cast(tf.cast(tf.shape(photo)[:2], tf.float64) * scale, tf.int32)
     level = tf.raw_ops.ResizeArea(images=photo[None], size=size)
-    offsets, scores = network(_centred(level))
+    offsets, scores = network(_centered(level))
     cells = tf.where(scores[0] > FIRST)  # [boxes, 2]
     corner = tf.cast(cells * STRIDE, tf.float32)
     boxes = tf.concat([corner + 1, corner + CELL], 1)
@@ -199,7 +234,7 @@ def _regress(network, patches, boxes, owner, least):
     count = tf.shape(patches)[0]
     # The kernels meet few sizes, and never an empty batch, which they refuse. A `tf.pad` would be
     # fused into the convolution, which then refuses all the same.
-    spare = tf.zeros([WHOLE - count % WHOLE, *patches.shape[1:]])
+    spare = tf.zeros([WHOLE - tf.math.mod(count, WHOLE), *patches.shape[1:]])
     offsets, scores = network(tf.concat([patches, spare], 0))
     offsets, scores = offsets[:count], scores[:count]
     size = boxes[:, 2:] - boxes[:, :2] + 1
@@ -247,18 +282,18 @@ def _suppress(boxes, scores, owner=None, *, iou_threshold, of_smaller=False):
 
 
 def _square(boxes):
-    """Boxes grown to squares about their centres."""
+    """Boxes grown to squares about their centers."""
     sides = boxes[:, 2:] - boxes[:, :2]
     side = tf.reduce_max(sides, axis=1, keepdims=True)
     corner = boxes[:, :2] + (sides - side) / 2
     return tf.concat([corner, corner + side], 1)
 
 
-def _centred(pixels):
+def _centered(pixels):
     return (pixels - MIDDLE) / 128
 
 
-def _networks():
+def _networks() -> tuple[Callable, Callable, Callable]:
     """The three networks: images -> (offsets [..., 4], ymin xmin ymax xmax; scores [...])."""
 
     proposing, refining, finishing = (
@@ -287,7 +322,7 @@ def _networks():
     return first, second, third
 
 
-def _layers(name, count):
+def _layers(name: str, count: int) -> list:
     """The package's weights: (kernel, bias, slope) of each layer, then (kernel, bias) of the head.
 
     The head is all heads in one: four offsets, y before x, and the one number that decides a
@@ -327,7 +362,7 @@ def _convolve_and_pool(x, layer, *, window):
     falling = int(np.sum(slope < 0))
     kernel = np.concatenate([kernel, (kernel * slope)[..., :falling]], -1)
     bias = np.concatenate([bias, (bias * slope.ravel())[:falling]])
-    x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), bias)
+    x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), tf.constant(bias))
     x = tf.nn.max_pool2d(x, window, 2, "SAME")
     falls, rises, other = tf.split(x, [falling, slope.size - falling, falling], axis=-1)
     return tf.concat([tf.maximum(falls, other), _prelu(rises, slope[..., falling:])], -1)
@@ -351,7 +386,17 @@ def _prelu(x, slope):
 
 
 @functools.cache
-def _package():
+def _package() -> Any:
     from mtcnn import MTCNN
+    from mtcnn.stages import stage_pnet
 
+    # Its pyramid goes on below what its first network takes. There Keras found nothing up to 3.14,
+    # and raises since.
+    build = stage_pnet.build_scale_pyramid
+
+    def build_what_fits(width: int, height: int, **options: Any) -> np.ndarray:
+        scales = build(width, height, **options)
+        return scales[np.floor(min(width, height) * scales) >= CELL]
+
+    stage_pnet.build_scale_pyramid = build_what_fits
     return MTCNN()

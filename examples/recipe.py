@@ -275,9 +275,9 @@ def say(what):
     print(what, flush=True)
 
 
-def tell(state):
-    """How far the labelling is."""
-    say(f"   {state.done} of {state.total} photos, {state.faces} faces")
+def tell(done, total):
+    """How far the labeling is."""
+    say(f"   {done} of {total} photos")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Script:
         return value
 
 
-ONE = Part([], [["a.jpg", "no photo"]], 0)
+ONE = Part([], [["a.jpg", "no photo"]], 0, 0)
 
 
 def test_a_shard_whose_worker_dies_is_begun_anew():

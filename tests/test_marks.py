@@ -16,7 +16,7 @@ from test_labeling import files_of, make_photos, options
 
 from distill import labeling, marks
 from distill.__main__ import main
-from ssd.data import manifest, records
+from ssd.data import manifest, marked, records
 from ssd.data.importing import import_labels
 from ssd.lock import lock
 
@@ -53,7 +53,7 @@ def test_dropped_boxes_go_and_ignored_photos_teach_nothing(labels, tmp_path):
         drop(labels, "0009.jpg", 1),
         {"photo": "0003.jpg", "ignore": True},
     )
-    counts = marks.apply(labels, file)
+    counts = marks.apply_marks(labels, file)
     after = {photo.filename: photo for photo in records.read(labels)}
     assert list(after) == list(before)
     assert after["0002.jpg"].boxes.tolist() == before["0002.jpg"].boxes[1:].tolist()
@@ -74,7 +74,9 @@ def test_dropped_boxes_go_and_ignored_photos_teach_nothing(labels, tmp_path):
 
 
 def test_a_later_run_keeps_marks_and_counts_them(labels, tmp_path):
-    counts = marks.apply(labels, write_marks(tmp_path / "marks.json", drop(labels, "0002.jpg")))
+    counts = marks.apply_marks(
+        labels, write_marks(tmp_path / "marks.json", drop(labels, "0002.jpg"))
+    )
     make_photos(tmp_path / "photos" / "more", 2)
     later = labeling.label(tmp_path / "photos", labels, options())
     assert later["faces"] == counts["faces"] + 2 == 12
@@ -87,7 +89,9 @@ def test_marks_of_a_run_that_has_not_ended(labels, tmp_path):
     unfinished = {field: value for field, value in whole.items() if field != "counts"}
     manifest.write(labels, {**unfinished, "complete": False})
     records.shard_path(labels, 1).unlink()
-    counts = marks.apply(labels, write_marks(tmp_path / "marks.json", drop(labels, "0002.jpg")))
+    counts = marks.apply_marks(
+        labels, write_marks(tmp_path / "marks.json", drop(labels, "0002.jpg"))
+    )
     assert (counts["faces"], counts["dropped_boxes"]) == (7, 1)
     assert manifest.read(labels) == {**unfinished, "complete": False}
     counts = labeling.label(tmp_path / "photos", labels, options())
@@ -98,10 +102,10 @@ def test_twice_changes_nothing(labels, tmp_path):
     file = write_marks(
         tmp_path / "marks.json", drop(labels, "0002.jpg"), {"photo": "0003.jpg", "ignore": True}
     )
-    first = marks.apply(labels, file)
+    first = marks.apply_marks(labels, file)
     before = files_of(labels)
     times = {path: path.stat().st_mtime_ns for path in labels.glob("shard-*")}
-    assert marks.apply(labels, file) == first
+    assert marks.apply_marks(labels, file) == first
     assert files_of(labels) == before
     assert {path: path.stat().st_mtime_ns for path in labels.glob("shard-*")} == times
 
@@ -110,16 +114,16 @@ def test_marks_can_be_taken_back(labels, tmp_path):
     before = {path.name: path.read_bytes() for path in labels.glob("shard-*")}
     counts = manifest.read(labels)["counts"]
     dropped, ignored = drop(labels, "0002.jpg"), {"photo": "0003.jpg", "ignore": True}
-    marks.apply(labels, write_marks(tmp_path / "one.json", dropped))
-    marks.apply(
+    marks.apply_marks(labels, write_marks(tmp_path / "one.json", dropped))
+    marks.apply_marks(
         labels, write_marks(tmp_path / "two.json", ignored, {**ignored, "photo": "0002.jpg"})
     )
-    assert set(marks.marked(labels)) == {"0002.jpg", "0003.jpg"}  # the first file still holds
+    assert set(marked.read(labels)) == {"0002.jpg", "0003.jpg"}  # the first file still holds
     back = [{**dropped, "drop": False}, {**ignored, "ignore": False}]
     back.append({"photo": "0002.jpg", "ignore": False})
-    assert marks.apply(labels, write_marks(tmp_path / "back.json", *back)) == counts
+    assert marks.apply_marks(labels, write_marks(tmp_path / "back.json", *back)) == counts
     assert {path.name: path.read_bytes() for path in labels.glob("shard-*")} == before
-    assert marks.marked(labels) == {}
+    assert marked.read(labels) == {}
 
 
 def test_faces_that_one_look_sees_are_counted_without_those_dropped(tmp_path):
@@ -128,9 +132,9 @@ def test_faces_that_one_look_sees_are_counted_without_those_dropped(tmp_path):
     out = tmp_path / "out"
     assert labeling.label(tmp_path / "photos", out, chosen)["one_sided"] == 4
     first = write_marks(tmp_path / "marks.json", drop(out, "0000.jpg", 1))
-    assert marks.apply(out, first)["one_sided"] == 3
+    assert marks.apply_marks(out, first)["one_sided"] == 3
     second = write_marks(tmp_path / "marks.json", {"photo": "0001.jpg", "ignore": True})
-    assert marks.apply(out, second)["one_sided"] == 1
+    assert marks.apply_marks(out, second)["one_sided"] == 1
 
 
 def test_labels_drawn_by_people_take_marks(disc_labels, tmp_path):
@@ -138,7 +142,7 @@ def test_labels_drawn_by_people_take_marks(disc_labels, tmp_path):
     labels.mkdir()
     for path in disc_labels.iterdir():
         (labels / path.name).write_bytes(path.read_bytes())
-    counts = marks.apply(labels, write_marks(tmp_path / "marks.json", drop(labels, "07.jpg")))
+    counts = marks.apply_marks(labels, write_marks(tmp_path / "marks.json", drop(labels, "07.jpg")))
     assert counts["faces"] == sum(np.sum(photo.class_ids == 1) for photo in records.read(labels))
     assert counts["photos"] == 48
 
@@ -184,14 +188,14 @@ def test_a_wrong_mark_is_one_line_and_harms_nothing(labels, tmp_path, capsys, co
 def test_a_folder_without_labels_takes_no_marks(tmp_path):
     file = write_marks(tmp_path / "marks.json", {"photo": "a.jpg", "ignore": True})
     with pytest.raises(FileNotFoundError, match="wanted a folder of labels"):
-        marks.apply(tmp_path, file)
+        marks.apply_marks(tmp_path, file)
     assert os.listdir(tmp_path) == ["marks.json"]
 
 
 def test_marks_wait_for_no_run_that_writes(labels, tmp_path):
     file = write_marks(tmp_path / "marks.json", {"photo": "0001.jpg", "ignore": True})
     with lock(labels / "progress"), pytest.raises(ValueError, match="another run is writing"):
-        marks.apply(labels, file)
+        marks.apply_marks(labels, file)
 
 
 @pytest.mark.parametrize("moment", range(1, 8))
@@ -208,7 +212,7 @@ def test_stopped_at_every_step_nothing_is_lost(labels, tmp_path, monkeypatch, mo
     for path in labels.rglob("*"):
         target = undisturbed / path.relative_to(labels)
         target.mkdir() if path.is_dir() else target.write_bytes(path.read_bytes())
-    marks.apply(undisturbed, file)
+    marks.apply_marks(undisturbed, file)
     replace, left = os.replace, [moment]
 
     def failing(source, target):
@@ -220,10 +224,10 @@ def test_stopped_at_every_step_nothing_is_lost(labels, tmp_path, monkeypatch, mo
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", failing)
         with pytest.raises(OSError, match="power cut"):
-            marks.apply(labels, file)
+            marks.apply_marks(labels, file)
     # The next run of any kind goes on with them: labelling as well as marking.
     if moment == 1:  # not even the plan was there yet
-        marks.apply(labels, file)
+        marks.apply_marks(labels, file)
     else:
         labeling.label(tmp_path / "photos", labels, options())
     assert files_of(labels) == files_of(undisturbed)
@@ -267,7 +271,7 @@ def test_what_was_dropped_stays_dropped_when_labels_are_imported_again(tmp_path)
         (photos / f"{name}.txt").write_text("0 .5 .5 .2 .4\n0 .2 .2 .1 .1\n")
     before = import_labels("yolo", photos, photos, out, shard_photos=1)
     ignored = {"photo": "c.jpg", "ignore": True}
-    marks.apply(out, write_marks(tmp_path / "marks.json", drop(out, "b.jpg"), ignored))
+    marks.apply_marks(out, write_marks(tmp_path / "marks.json", drop(out, "b.jpg"), ignored))
     whole = list(records.read(out))
     # The same again, with a photo before it that moves all to the next shard, and a box more.
     Image.new("RGB", (100, 80), "gray").save(photos / "0.jpg")
@@ -281,12 +285,12 @@ def test_what_was_dropped_stays_dropped_when_labels_are_imported_again(tmp_path)
             assert box in after[photo.filename].boxes.tolist()
         assert len(after[photo.filename].boxes) == len(photo.boxes) + (photo.filename == "b.jpg")
     # And marks can still be taken back.
-    entry = marks.marked(out)["b.jpg"]
+    entry = marked.read(out)["b.jpg"]
     assert entry["shard"] == "shard-00002.tfrecord"
     taken_back = {"photo": "b.jpg", "box": entry["boxes"][entry["dropped"][0]], "drop": False}
     not_ignored = {"photo": "c.jpg", "ignore": False}
-    marks.apply(out, write_marks(tmp_path / "marks.json", taken_back, not_ignored))
-    assert marks.marked(out) == {}
+    marks.apply_marks(out, write_marks(tmp_path / "marks.json", taken_back, not_ignored))
+    assert marked.read(out) == {}
     assert manifest.read(out)["counts"]["boxes"] == before.counts["boxes"] + 1
 
 
@@ -296,5 +300,5 @@ def test_an_import_whose_every_box_was_dropped_is_no_error(tmp_path):
     Image.new("RGB", (100, 80), "gray").save(photos / "a.jpg")
     (photos / "a.txt").write_text("0 .5 .5 .2 .4\n")
     import_labels("yolo", photos, photos, out)
-    marks.apply(out, write_marks(tmp_path / "marks.json", drop(out, "a.jpg")))
+    marks.apply_marks(out, write_marks(tmp_path / "marks.json", drop(out, "a.jpg")))
     assert import_labels("yolo", photos, photos, out).counts["boxes"] == 0

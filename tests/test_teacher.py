@@ -72,7 +72,7 @@ def test_nothing_is_traced_twice():
 
 
 def test_large_faces_only():
-    """The package fails here: its pyramid goes on below what its first network takes."""
+    """The package's pyramid goes on below what its first network takes."""
     (faces,) = teacher.mtcnn([skimage.data.astronaut()], min_face=60)
     assert len(faces.boxes) == 1
 

@@ -51,7 +51,7 @@ def strip_metadata(encoded: bytes) -> bytes | None:
     return b"".join([*kept, _END])
 
 
-def _segment(encoded, place):
+def _segment(encoded: bytes, place: int) -> bytes | None:
     """The marker at that place with all that belongs to it; None if there is none."""
     head = encoded[place : place + 4]
     if len(head) < 4 or head[0] != 0xFF or not 0xC0 <= head[1] <= _COMMENT:
@@ -65,7 +65,7 @@ def _segment(encoded, place):
     return encoded[place:end] if place + 4 <= end <= len(encoded) else None
 
 
-def _cleaned(segment):
+def _cleaned(segment: bytes) -> bytes:
     """What stays of a marker and what belongs to it."""
     marker, content = segment[1], segment[4:]
     if marker == _JFIF[0] and content.startswith(_JFIF[1]) and len(content) >= _JFIF_FIELDS:

@@ -171,7 +171,7 @@ def write_photo(path: str | os.PathLike, photo: np.ndarray) -> None:
     Image.fromarray(photo).save(path)
 
 
-def _read_bytes(path, max_pixels):
+def _read_bytes(path: str | os.PathLike, max_pixels: int) -> bytes:
     """All of a file, if it can be a photo of so many pixels."""
     try:
         status = os.stat(path)
@@ -193,7 +193,7 @@ def _read_bytes(path, max_pixels):
 
 
 @functools.cache
-def _known_formats():
+def _known_formats() -> list[str]:
     """Those of `FORMATS` that this Pillow has."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
@@ -207,18 +207,20 @@ class _Opened(NamedTuple):
     turn: int  # how the photo has to be turned, from 1 (not at all) to 8, as EXIF counts
 
     @property
-    def upright_size(self):
+    def upright_size(self) -> tuple[int, int]:
         width, height = self.image.size
         return (width, height) if self.turn >= 5 else (height, width)
 
     @property
-    def is_upright_jpeg(self):
+    def is_upright_jpeg(self) -> bool:
         return self.image.format in _JPEG and self.image.mode in ("RGB", "L") and self.turn == 1
 
 
-def _open_image(file, max_pixels):
+def _open_image(file: bytes, max_pixels: int) -> _Opened:
     """The bytes of a file as `_Opened`."""
-    if max_pixels > Image.MAX_IMAGE_PIXELS:  # asked for: Pillow's own limit is in the way
+    if max_pixels > (
+        Image.MAX_IMAGE_PIXELS or max_pixels
+    ):  # asked for: Pillow's own limit is in the way
         Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         image = Image.open(io.BytesIO(file), formats=_known_formats())
@@ -241,7 +243,7 @@ def _open_image(file, max_pixels):
     return _Opened(image, deep, turn if turn in range(1, 9) else 1)
 
 
-def _with_end(file, max_pixels):
+def _with_end(file: bytes, max_pixels: int) -> bytes:
     """The file; a JPEG file that lacks its end marker and nothing else, with one.
 
     What stands behind the last pixel changes none. So the photo is all there if it looks the same
@@ -261,14 +263,14 @@ def _with_end(file, max_pixels):
     return file + _JPEG_END if np.array_equal(plain, other) else file
 
 
-def _scaled(size, max_side):
+def _scaled(size: tuple[int, int], max_side: int | None) -> tuple[int, int]:
     """(height, width) of a photo scaled down to a longest side."""
-    if max_side is None or max(size) <= max_side:
-        return size
-    return tuple(max(1, round(side * max_side / max(size))) for side in size)
+    scale = 1 if max_side is None else min(1, max_side / max(size))
+    height, width = (max(1, round(side * scale)) for side in size)
+    return height, width
 
 
-def _decode(opened, size, shrink):
+def _decode(opened: _Opened, size: tuple[int, int], shrink: int) -> Image.Image:
     """A photo decoded, upright, in RGB and of that size, or so many times smaller."""
     image = opened.image
     full_size = opened.upright_size
@@ -284,12 +286,14 @@ def _decode(opened, size, shrink):
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, ...
         raise ValueError(f"damaged: {error}".replace("\n", " ")) from None
     pixels = _to_rgb(upright)
-    if opened.deep and max(high for _, high in pixels.getextrema()) < _DARKEST:
+    if opened.deep and np.max(pixels.getextrema()) < _DARKEST:
         raise ValueError("16 bits a channel, filled so little that 8 of them are dark")
-    return pixels if size == full_size else pixels.resize(size[::-1], Image.Resampling.BILINEAR)
+    if size == full_size:
+        return pixels
+    return pixels.resize((size[1], size[0]), Image.Resampling.BILINEAR)
 
 
-def _to_rgb(image):
+def _to_rgb(image: Image.Image) -> Image.Image:
     """An image of any mode in RGB."""
     if image.mode.startswith("I") or image.mode == "F":  # Pillow would clip at 255
         image = Image.fromarray(_to_bytes(np.asarray(image, np.float64)))
@@ -299,7 +303,7 @@ def _to_rgb(image):
     return image.convert("RGB")
 
 
-def _to_bytes(gray):
+def _to_bytes(gray: np.ndarray) -> np.ndarray:
     """Gray values of any range as bytes: white is the most of the depth that they need.
 
     Files seldom say how many of their bits a camera filled, so the values have to.
@@ -314,7 +318,7 @@ def _to_bytes(gray):
     return (gray * (255 / white)).clip(0, 255).round().astype(np.uint8)
 
 
-def _encode(image):
+def _encode(image: Image.Image) -> bytes:
     """An RGB image as a JPEG file that holds nothing else."""
     image.info = {}  # Pillow writes comments that it has read
     file = io.BytesIO()
