@@ -15,6 +15,8 @@ import pathlib
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,13 @@ TURN = 32  # photos one teacher sees before it is the other's turn
 SURE, TIGHT = 0.9, 0.9  # faces compared score at least this; a face is found at this IoU
 
 
-def agreement(sought, found, *, least=SURE, iou_threshold=TIGHT):
+def count_found(
+    sought: Sequence[tuple],
+    found: Sequence[tuple],
+    *,
+    least: float = SURE,
+    iou_threshold: float = TIGHT,
+) -> tuple[int, int]:
     """How many faces of one teacher the other finds.
 
     Args:
@@ -40,7 +48,7 @@ def agreement(sought, found, *, least=SURE, iou_threshold=TIGHT):
 
     Example:
         >>> one = [(np.array([[0, 0, 9, 9], [0, 0, 2, 2]]), np.array([0.95, 0.5]))]
-        >>> agreement(one, [(np.array([[0, 0, 9, 9]]), np.array([0.7]))])
+        >>> count_found(one, [(np.array([[0, 0, 9, 9]]), np.array([0.7]))])
         (1, 1)
     """
     hits = total = 0
@@ -52,8 +60,11 @@ def agreement(sought, found, *, least=SURE, iou_threshold=TIGHT):
     return hits, total
 
 
-def resident_megabytes():
-    """Memory of this process in MiB; None where the system does not say.
+def resident_megabytes() -> float | None:
+    """Memory of this process.
+
+    Returns:
+        MiB; None where the system does not say.
 
     Example:
         >>> resident_megabytes() is None or resident_megabytes() > 1
@@ -66,19 +77,30 @@ def resident_megabytes():
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def measure(photos, *, min_face=20, floor=0.8, report=lambda done: None):
+def time_teachers(
+    photos: Sequence[np.ndarray],
+    *,
+    min_face: float = 20,
+    floor: float = 0.8,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
     """Times both teachers on the same photos and compares their faces.
 
     Args:
         photos: A list of uint8 [height, width, 3].
         min_face: Side of the smallest face, in pixels.
         floor: Least score of a face; the package's own default.
-        report: Called with the number of photos done.
+        progress: Called with (photos done, photos in all).
 
     Returns:
         A dictionary: `photos`; photos per second of each, `teacher` and `package`; `times`, how
         many times faster; `found_by_teacher` and `found_by_package`, (found, sought);
         `memory_mb`, what the process held after each turn.
+
+    Example:
+        >>> figures = time_teachers([np.zeros([64, 48, 3], np.uint8)] * 2)
+        >>> figures["photos"], figures["found_by_teacher"]
+        (2, (0, 0))
     """
     from distill import teacher
 
@@ -95,19 +117,25 @@ def measure(photos, *, min_face=20, floor=0.8, report=lambda done: None):
             faces[name] += rater(turn, min_face=min_face, floor=floor)
             seconds[name] += time.perf_counter() - begin
         memory.append(resident_megabytes())
-        report(start + len(turn))
+        progress(start + len(turn), len(photos))
     return {
         "photos": len(photos),
         "teacher": len(photos) / seconds["teacher"],
         "package": len(photos) / seconds["package"],
         "times": seconds["package"] / seconds["teacher"],
-        "found_by_teacher": agreement(faces["package"], faces["teacher"]),
-        "found_by_package": agreement(faces["teacher"], faces["package"]),
+        "found_by_teacher": count_found(faces["package"], faces["teacher"]),
+        "found_by_package": count_found(faces["teacher"], faces["package"]),
         "memory_mb": memory,
     }
 
 
-def long_run(folder, number, *, teacher="benchmarks.labeling:pretend", report=lambda done: None):
+def label_many_names(
+    folder: str | os.PathLike,
+    number: int,
+    *,
+    teacher: str = "benchmarks.labeling:pretend",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
     """Labels many file names, links to the photos of a folder, and watches memory.
 
     Links and labels lie in a temporary folder; a photo takes its size on disk once for each name.
@@ -116,7 +144,7 @@ def long_run(folder, number, *, teacher="benchmarks.labeling:pretend", report=la
         folder: A folder of photos.
         number: How many names.
         teacher: As `distill.labeling.Options` takes it.
-        report: Called with the number of photos done.
+        progress: Called with (photos done, photos in all).
 
     Returns:
         A dictionary: `names`; `photos_per_second`; seconds until the first photo, `plan_s`, and
@@ -125,18 +153,27 @@ def long_run(folder, number, *, teacher="benchmarks.labeling:pretend", report=la
         if that is sooner) to the last, 0.05 for 5 %; None where the system does not say.
 
     Raises:
-        ValueError: If there is no such folder, or no photo in it.
+        FileNotFoundError: If there is no such folder.
+        ValueError: If there is no photo in it.
+
+    Example:
+        >>> from PIL import Image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Image.new("RGB", (64, 48)).save(f"{folder}/black.jpg")
+        ...     figures = label_many_names(folder, 40)
+        >>> figures["names"], figures["memory"][-1][0]
+        (40, 40)
     """
     from distill import labeling
 
     photos = _names(folder)
     memory, times = [], []
 
-    def progress(done, total):
+    def note(done: int, total: int) -> None:
         if not memory or done > memory[-1][0]:  # a shard's end is told once more
             times.append(time.perf_counter())
             memory.append((done, resident_megabytes()))
-            report(done)
+            progress(done, total)
 
     with tempfile.TemporaryDirectory() as temporary:
         links, out = pathlib.Path(temporary, "links"), pathlib.Path(temporary, "labels")
@@ -146,7 +183,7 @@ def long_run(folder, number, *, teacher="benchmarks.labeling:pretend", report=la
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(source)
         begin = time.perf_counter()
-        labeling.label(links, out, labeling.Options(teacher=teacher), progress=progress)
+        labeling.label(links, out, labeling.Options(teacher=teacher), progress=note)
         end = time.perf_counter()
         disk = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 2**20
     known = [megabytes for _, megabytes in memory if megabytes is not None]
@@ -163,10 +200,16 @@ def long_run(folder, number, *, teacher="benchmarks.labeling:pretend", report=la
     }
 
 
-def pretend(photos, *, min_face, floor):
+def pretend(photos: Sequence[np.ndarray], *, min_face: float, floor: float) -> list[tuple]:
     """A teacher that says of every photo, at once, that a face fills its middle.
 
-    Args and Returns: see `distill.teacher.mtcnn`.
+    Args:
+        photos: A list of uint8 [height, width, 3].
+        min_face: As other teachers take it; does not matter.
+        floor: Likewise.
+
+    Returns:
+        For each photo, boxes float32 [1, 4] in pixels and scores float32 [1].
 
     Example:
         >>> pretend([np.zeros([40, 80, 3], np.uint8)], min_face=20, floor=0.6)[0][0].tolist()
@@ -179,14 +222,20 @@ def pretend(photos, *, min_face, floor):
     ]
 
 
-def table(results):
+def to_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     """The results as lines to read.
 
     Args:
-        results: A dictionary from the name of a folder to what `measure` gave.
+        results: What `time_teachers` gave, by the name of the folder.
 
     Returns:
         str.
+
+    Example:
+        >>> figures = dict(photos=9, teacher=18.0, package=2.5, times=7.2,
+        ...                found_by_teacher=(7, 8), found_by_package=(7, 7))
+        >>> print(to_table({"trip": figures}).splitlines()[-1])
+        | trip | 9 | 18.0 | 2.5 | 7.2 | 7 of 8 | 7 of 7 | 1.5 h |
     """
     lines = [
         "| photos | number | teacher, photos/s | package, photos/s | times faster "
@@ -208,8 +257,19 @@ def table(results):
     return "\n".join(lines)
 
 
-def main(arguments=None):
-    """Runs the command line; returns its exit status."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: The words after the command; by default those of the process.
+
+    Returns:
+        The exit status: 0 when all is done, 1 when a folder holds no photos.
+
+    Example:
+        >>> main(["nowhere"])
+        1
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.labeling",
         description="Photos per second of the labelling teacher and of the mtcnn package on the "
@@ -235,20 +295,16 @@ def main(arguments=None):
     try:
         for folder in options.folders:
             if options.names:
-                results[folder] = long_run(
-                    folder, options.names, teacher=options.teacher, report=_now_and_then
+                results[folder] = label_many_names(
+                    folder, options.names, teacher=options.teacher, progress=_say_now_and_then
                 )
                 continue
             photos = _load(folder, options.limit)
-            results[folder] = measure(
-                photos,
-                min_face=options.min_face,
-                report=lambda done: print(f"{done} photos", file=sys.stderr, flush=True),
-            )
-    except ValueError as error:
+            results[folder] = time_teachers(photos, min_face=options.min_face, progress=_say)
+    except (ValueError, OSError) as error:
         print(f"benchmarks.labeling: {error}", file=sys.stderr)
         return 1
-    print(_account(results) if options.names else table(results))
+    print(_account(results) if options.names else to_table(results))
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
     if options.plot:
@@ -256,12 +312,16 @@ def main(arguments=None):
     return 0
 
 
-def _now_and_then(done):
+def _say(done: int, total: int) -> None:
+    print(f"{done} of {total} photos", file=sys.stderr, flush=True)
+
+
+def _say_now_and_then(done: int, total: int) -> None:
     if done % 1024 == 0:
-        print(f"{done} photos", file=sys.stderr, flush=True)
+        _say(done, total)
 
 
-def _account(results):
+def _account(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(
         f"{name}: {run['names']:,} names, {run['photos_per_second']:.0f} photos/s, "
         f"{run['plan_s']:.1f} s to find and plan, {run['finish_s']:.1f} s to finish, "
@@ -275,9 +335,9 @@ def _account(results):
     )
 
 
-def _names(folder):
+def _names(folder: str | os.PathLike) -> list[str]:
     if not os.path.isdir(folder):
-        raise ValueError(f"{folder}: wanted a folder of photos, there is no such folder")
+        raise FileNotFoundError(f"{folder}: wanted a folder of photos, there is no such folder")
     from distill.photo_files import find_photos
 
     names = find_photos(folder).names
@@ -286,7 +346,7 @@ def _names(folder):
     return names
 
 
-def _load(folder, limit):
+def _load(folder: str | os.PathLike, limit: int | None) -> list[np.ndarray]:
     names = _names(folder)
     # Spread over the folder, whose first photos may all be of one kind.
     step = max(1, len(names) // limit) if limit else 1
@@ -295,7 +355,7 @@ def _load(folder, limit):
     return [reading.read_and_encode(path, max_side=640).pixels for path in paths]
 
 
-def _plot(path, results):
+def _plot(path: str, results: Mapping[str, Mapping[str, Any]]) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
