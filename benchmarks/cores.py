@@ -4,10 +4,14 @@ import contextlib
 import os
 import pathlib
 import time
+from collections.abc import Iterator, Sequence
 
 
-def available():
-    """Cores that this process may use, as a sorted list of their numbers.
+def available() -> list[int]:
+    """Cores that this process may use.
+
+    Returns:
+        Their numbers, sorted.
 
     Example:
         >>> len(available()) >= 1
@@ -19,7 +23,7 @@ def available():
 
 
 @contextlib.contextmanager
-def confined(count):
+def confined(count: int) -> Iterator[None]:
     """Keep this process to so many of its cores while the block runs, whatever threads it has.
 
     A pool of so many threads is not the same: reading, shuffling, batching and the loop itself
@@ -28,6 +32,9 @@ def confined(count):
 
     Args:
         count: Cores, at least 1.
+
+    Yields:
+        Nothing.
 
     Example:
         >>> before = available()
@@ -44,7 +51,7 @@ def confined(count):
         _move(everything)
 
 
-def _move(cores):
+def _move(cores: Sequence[int]) -> None:
     if not hasattr(os, "sched_setaffinity"):
         return
     # A thread starts where the one that started it may run; those there already are moved.
@@ -53,8 +60,17 @@ def _move(cores):
             os.sched_setaffinity(int(thread), cores)
 
 
-def busy():
-    """(clock, seconds of all cores that were busy, of which ours) so far; None if unknown."""
+def busy() -> tuple[float, float, float] | None:
+    """How long the machine's cores have worked so far.
+
+    Returns:
+        (clock, seconds of all cores that were busy, of which ours), or None where it is unknown.
+
+    Example:
+        >>> before = busy()
+        >>> before is None or len(before) == 3
+        True
+    """
     try:
         ticks = pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]
     except OSError:
@@ -64,8 +80,17 @@ def busy():
     return time.perf_counter(), seconds, sum(times[:4])
 
 
-def other_work(before, after):
-    """How many cores were busy with something else between two looks of `busy`, or None.
+def other_work(
+    before: tuple[float, float, float] | None, after: tuple[float, float, float] | None
+) -> float | None:
+    """How many cores were busy with something else in the meantime.
+
+    Args:
+        before: What `busy` returned then.
+        after: What it returns now.
+
+    Returns:
+        A number of cores, or None where it is unknown.
 
     Example:
         >>> other_work((0.0, 100.0, 10.0), (10.0, 118.0, 22.0))

@@ -12,7 +12,7 @@ holds what comes out against a real training loop.
 """
 
 
-def data_seconds_per_batch(example_seconds, batch_size, cores):
+def data_seconds_per_batch(example_seconds: float, batch_size: int, cores: float) -> float:
     """Seconds that the cores take to make one batch.
 
     Args:
@@ -36,7 +36,9 @@ def data_seconds_per_batch(example_seconds, batch_size, cores):
     return example_seconds * batch_size / cores
 
 
-def device_seconds_per_batch(forward_seconds, batch_size, *, backward_factor=1.0):
+def device_seconds_per_batch(
+    forward_seconds: float, batch_size: int, *, backward_factor: float = 1.0
+) -> float:
     """Seconds of a train step, guessed from the forward pass alone.
 
     The guess is that backward costs as much as forward; `benchmarks.balance` says by how much
@@ -63,7 +65,7 @@ def device_seconds_per_batch(forward_seconds, batch_size, *, backward_factor=1.0
     return (1 + backward_factor) * forward_seconds * batch_size
 
 
-def seconds_per_step(data_seconds, device_seconds, *, prefetch=True):
+def seconds_per_step(data_seconds: float, device_seconds: float, *, prefetch: bool = True) -> float:
     """Seconds between two steps of a training loop.
 
     Args:
@@ -86,7 +88,7 @@ def seconds_per_step(data_seconds, device_seconds, *, prefetch=True):
     return max(data_seconds, device_seconds) if prefetch else data_seconds + device_seconds
 
 
-def utilization(data_seconds, device_seconds, *, prefetch=True):
+def utilization(data_seconds: float, device_seconds: float, *, prefetch: bool = True) -> float:
     """Share of the time in which the device works.
 
     Args:
@@ -115,7 +117,9 @@ def utilization(data_seconds, device_seconds, *, prefetch=True):
     return device_seconds / step
 
 
-def shared_seconds_per_step(data_core_seconds, device_core_seconds, device_seconds, cores):
+def shared_seconds_per_step(
+    data_core_seconds: float, device_core_seconds: float, device_seconds: float, cores: float
+) -> float:
     """Seconds between two steps where the device is the same processor that makes the data.
 
     Both sides take their time from the same cores, so it adds up, prefetch or not; and a step
@@ -146,7 +150,9 @@ def shared_seconds_per_step(data_core_seconds, device_core_seconds, device_secon
     return max(device_seconds, (data_core_seconds + device_core_seconds) / cores)
 
 
-def photos_per_second(data_seconds, device_seconds, batch_size, *, prefetch=True):
+def photos_per_second(
+    data_seconds: float, device_seconds: float, batch_size: int, *, prefetch: bool = True
+) -> float:
     """Photos that a training loop goes through in a second.
 
     Args:
@@ -172,7 +178,7 @@ def photos_per_second(data_seconds, device_seconds, batch_size, *, prefetch=True
     return batch_size / step
 
 
-def binds(data_seconds, device_seconds):
+def binds(data_seconds: float, device_seconds: float) -> str:
     """Which side sets the pace: "data" (input-bound) or "device".
 
     Args:
@@ -194,7 +200,9 @@ def binds(data_seconds, device_seconds):
     return "data" if data_seconds > device_seconds else "device"
 
 
-def cores_needed(example_seconds, batch_size, device_seconds, *, target=0.95):
+def cores_needed(
+    example_seconds: float, batch_size: int, device_seconds: float, *, target: float = 0.95
+) -> float:
     """Cores with which the device works the target share of the time, with prefetch.
 
     From utilization = device · C / (T_g · B), solved for C.
@@ -220,7 +228,9 @@ def cores_needed(example_seconds, batch_size, device_seconds, *, target=0.95):
     return target * data_seconds_per_batch(example_seconds, batch_size, 1) / device_seconds
 
 
-def photos_per_second_needed(batch_size, device_seconds, *, target=0.95):
+def photos_per_second_needed(
+    batch_size: int, device_seconds: float, *, target: float = 0.95
+) -> float:
     """Photos a second that keep the device working the target share of the time.
 
     Args:
@@ -244,7 +254,9 @@ def photos_per_second_needed(batch_size, device_seconds, *, target=0.95):
     return target * batch_size / device_seconds
 
 
-def run_seconds(data_seconds, device_seconds, steps, *, buffer_batches=0):
+def run_seconds(
+    data_seconds: float, device_seconds: float, steps: int, *, buffer_batches: int = 0
+) -> float:
     """Seconds of a run of so many steps that starts with a full buffer between the two sides.
 
     The buffer lets an input-bound device run at its own pace until it is empty: it delays the
@@ -288,7 +300,14 @@ def run_seconds(data_seconds, device_seconds, steps, *, buffer_batches=0):
     )
 
 
-def _check(name, value, *, at_least=None, above=None, at_most=None):
+def _check(
+    name: str,
+    value: float,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+) -> None:
     limits = []
     if above is not None:
         limits.append((value > above, f"above {above}"))

@@ -7,11 +7,14 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 import ssd
 from benchmarks import cores, equation, first_trainer
+from benchmarks.looping import time_data, time_loop
 
 RUNGS = (
     "Python loop, imageio",
@@ -22,7 +25,15 @@ RUNGS = (
 )
 
 
-def climb(labels, config, step, device_seconds, run, *, batch_size, seconds):
+def climb(
+    labels: str | os.PathLike,
+    config: ssd.Config,
+    step: Callable[[Any], Any],
+    device_seconds: float,
+    *,
+    batch_size: int,
+    seconds: float,
+) -> list[dict[str, Any]]:
     """Time the same loop on each rung.
 
     Args:
@@ -30,8 +41,6 @@ def climb(labels, config, step, device_seconds, run, *, batch_size, seconds):
         config: The `ssd.Config` of the model.
         step: A function of a batch, (images, labels), that trains, or waits.
         device_seconds: How long it takes when data is there.
-        run: A function of an iterator of batches, a step and a duration, that says how many
-            seconds lie between two steps.
         batch_size: Photos in a batch.
         seconds: How long each rung is timed.
 
@@ -52,8 +61,8 @@ def climb(labels, config, step, device_seconds, run, *, batch_size, seconds):
         )
         for rung, feed in zip(RUNGS, feeds, strict=True):
             batches = feed()
-            data = run(batches, lambda batch: None, seconds)
-            measured = run(batches, step, seconds)
+            data = time_data(batches, seconds)
+            measured = time_loop(batches, step, seconds)
             predicted = equation.seconds_per_step(data, device_seconds, prefetch=rung != RUNGS[0])
             found.append(
                 {
@@ -67,7 +76,9 @@ def climb(labels, config, step, device_seconds, run, *, batch_size, seconds):
     return found
 
 
-def python_loop(labels, config, batch_size):
+def python_loop(
+    labels: str | os.PathLike, config: ssd.Config, batch_size: int
+) -> Iterator[tuple[np.ndarray, ...]]:
     """Batches of the first trainer: one photo after the other, nothing made ahead.
 
     Args:
@@ -78,23 +89,25 @@ def python_loop(labels, config, batch_size):
     Yields:
         (images, labels) as `ssd.dataset` has them, and the matches: float32
         [batch, anchors, 5].
+
+    Example:
+        >>> from benchmarks.portraits import write_portraits
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_portraits(folder, count=2)
+        ...     images, labels, matches = next(python_loop(folder, ssd.Config(), 2))
+        >>> images.shape, labels.shape
+        ((2, 256, 256, 3), (2, 64, 5))
     """
-    from ssd.data import pipeline, records
-
-    photos = itertools.chain.from_iterable(records.read(labels) for _ in itertools.count())
+    photos = itertools.chain.from_iterable(ssd.read_labels(labels) for _ in itertools.count())
     while True:
-        batch = []
-        for record in itertools.islice(photos, batch_size):
-            image, matches = first_trainer.example(record, config)
-            share = np.tile(
-                np.float32(config.fit(record.height, record.width)) / config.image_size, 2
-            )
-            label = pipeline.make_label(record.boxes * share, record.class_ids, config)
-            batch.append((image, label.numpy(), matches))
-        yield tuple(np.stack(part) for part in zip(*batch, strict=True))
+        some = itertools.islice(photos, batch_size)
+        examples = [first_trainer.make_example(photo, config) for photo in some]
+        yield tuple(np.stack(part) for part in zip(*examples, strict=True))
 
 
-def matched_on_cpu(labels, config, batch_size):
+def matched_on_cpu(
+    labels: str | os.PathLike, config: ssd.Config, batch_size: int
+) -> Iterator[tuple[np.ndarray, ...]]:
     """Batches of `ssd.dataset` with every anchor's best box found in tensors, inside tf.data.
 
     Args:
@@ -104,6 +117,14 @@ def matched_on_cpu(labels, config, batch_size):
 
     Returns:
         An iterator of (images, labels, matches).
+
+    Example:
+        >>> from benchmarks.portraits import write_portraits
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_portraits(folder, count=2)
+        ...     images, labels, matches = next(matched_on_cpu(folder, ssd.Config(), 2))
+        >>> matches.shape[-1]
+        5
     """
     import tensorflow as tf
 
@@ -111,7 +132,7 @@ def matched_on_cpu(labels, config, batch_size):
 
     grid = np.asarray(anchors.grid(config.feature_shapes, config.anchor_shapes))
 
-    def best(images, labels):
+    def best(images: Any, labels: Any) -> tuple[Any, Any, Any]:
         boxes = labels[:, None, :, :4]  # [batch, 1, boxes, 4]
         low = tf.maximum(boxes[..., :2], grid[:, None, :2])
         high = tf.minimum(boxes[..., 2:], grid[:, None, 2:])
@@ -128,7 +149,9 @@ def matched_on_cpu(labels, config, batch_size):
     return made.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
 
 
-def capped(labels, config, run, *, batch_size, seconds):
+def capped(
+    labels: str | os.PathLike, config: ssd.Config, *, batch_size: int, seconds: float
+) -> dict[str, float]:
     """What two workers do for a loop that is bound by its input and may use one core only.
 
     The loop makes its batches itself, then has them made, then makes them itself again. A worker
@@ -138,8 +161,6 @@ def capped(labels, config, run, *, batch_size, seconds):
     Args:
         labels: Folder of labels.
         config: The `ssd.Config` of the model.
-        run: A function of an iterator of batches, a step and a duration, that says how many
-            seconds lie between two steps.
         batch_size: Photos in a batch.
         seconds: How long each loop is timed, after as long that is not.
 
@@ -147,9 +168,9 @@ def capped(labels, config, run, *, batch_size, seconds):
         A dictionary: photos a second "alone" and "served", and their ratio, "gain".
     """
 
-    def timed(batches):
-        run(batches, lambda batch: None, seconds)  # until what lay ready has gone
-        return run(batches, lambda batch: None, seconds)
+    def timed(batches: Iterator[Any]) -> float:
+        time_data(batches, seconds)  # until what lay ready has gone
+        return time_data(batches, seconds)
 
     everything = cores.available()
     with cores.confined(1):
@@ -158,16 +179,12 @@ def capped(labels, config, run, *, batch_size, seconds):
         with local_service(2, on=[*everything[1:], everything[0]]) as address:
             served = timed(_batches(labels, config, batch_size, service=address))
         alone.append(timed(own))
-    alone = float(np.mean(alone))
-    return {
-        "alone": batch_size / alone,
-        "served": batch_size / served,
-        "gain": alone / served,
-    }
+    mean = float(np.mean(alone))
+    return {"alone": batch_size / mean, "served": batch_size / served, "gain": mean / served}
 
 
 @contextlib.contextmanager
-def local_service(workers, *, on=None):
+def local_service(workers: int, *, on: Sequence[int] | None = None) -> Iterator[str]:
     """A tf.data service on this machine, each part a process of its own.
 
     Args:
@@ -176,40 +193,44 @@ def local_service(workers, *, on=None):
 
     Yields:
         Its address.
+
+    Raises:
+        OSError: If one of its parts does not start.
     """
-    command = [sys.executable, "-m", "ssd.data.service"]
-    running = []
-
-    def start(*arguments, core=None):
-        running.append(
-            subprocess.Popen(
-                [*command, *arguments],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                cwd=pathlib.Path(ssd.__file__).parent.parent,
-            )
-        )
-        if core is not None and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(running[-1].pid, [core])
-        said = running[-1].stdout.readline()
-        if not said:
-            raise OSError(f"{' '.join(arguments)}: the data service did not start")
-        return said.rpartition(":")[2].strip()
-
-    try:
-        address = f"grpc://localhost:{start('dispatcher', '--port', '0')}"
+    with contextlib.ExitStack() as running:
+        port = running.enter_context(_service_part("dispatcher", "--port", "0"))
+        address = f"grpc://localhost:{port}"
         for index in range(workers):
             core = on[index % len(on)] if on else None
-            start("worker", address, "--host", "localhost", core=core)
+            running.enter_context(
+                _service_part("worker", address, "--host", "localhost", core=core)
+            )
         yield address
-    finally:
-        for process in reversed(running):
+
+
+@contextlib.contextmanager
+def _service_part(*arguments: str, core: int | None = None) -> Iterator[str]:
+    """A process of the service; its port, once it has said that it is there."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "ssd.data.service", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=pathlib.Path(ssd.__file__).parent.parent,
+    ) as process:
+        try:
+            if core is not None and hasattr(os, "sched_setaffinity"):
+                os.sched_setaffinity(process.pid, [core])
+            said = process.stdout.readline() if process.stdout else ""
+            if not said:
+                raise OSError(f"{' '.join(arguments)}: the data service did not start")
+            yield said.rpartition(":")[2].strip()
+        finally:
             process.kill()
-            process.wait()
-            process.stdout.close()
 
 
-def _batches(labels, config, batch_size, **options):
+def _batches(
+    labels: str | os.PathLike, config: ssd.Config, batch_size: int, **options: Any
+) -> Iterator[Any]:
     made = ssd.dataset(labels, config, batch_size=batch_size, training=True, **options)
     return made.repeat().as_numpy_iterator()

@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 import threading
 import time
+from collections.abc import Iterable, Iterator
 
 
 class Samples:
@@ -14,19 +15,24 @@ class Samples:
         shares: One number from 0 to 1 for each look: the share of the driver's last sampling
             period in which a kernel ran; or one for the whole time, of a `trace`.
         why_none: In words, why there are none; empty if there are.
+
+    Example:
+        >>> Samples().mean is None
+        True
     """
 
-    def __init__(self):
-        self.shares, self.why_none = [], ""
+    def __init__(self) -> None:
+        self.shares: list[float] = []
+        self.why_none = ""
 
     @property
-    def mean(self):
+    def mean(self) -> float | None:
         """Mean share from 0 to 1, or None if nothing could be seen."""
         return sum(self.shares) / len(self.shares) if self.shares else None
 
 
 @contextlib.contextmanager
-def watch(*, every_seconds=0.1, gpu=0):
+def watch(*, every_seconds: float = 0.1, gpu: int = 0) -> Iterator[Samples]:
     """Look at a GPU again and again while the block runs.
 
     NVML counts a GPU as busy whenever any kernel runs, however small: 100 % means that it never
@@ -62,14 +68,14 @@ def watch(*, every_seconds=0.1, gpu=0):
 
     done = threading.Event()
 
-    def look():
+    def sample() -> None:
         while not done.is_set():
             samples.shares.append(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
             done.wait(every_seconds)
 
     # The driver's figure is about the time before it is asked.
     time.sleep(every_seconds)
-    watcher = threading.Thread(target=look, daemon=True)
+    watcher = threading.Thread(target=sample, daemon=True)
     watcher.start()
     try:
         yield samples
@@ -80,7 +86,7 @@ def watch(*, every_seconds=0.1, gpu=0):
 
 
 @contextlib.contextmanager
-def trace(*, device="/device:GPU:0"):
+def trace(*, device: str = "/device:GPU:0") -> Iterator[Samples]:
     """Add up what JAX's profiler saw a device do while the block runs, where there is no NVML.
 
     It slows what it watches, so time the block without it.
@@ -90,6 +96,12 @@ def trace(*, device="/device:GPU:0"):
 
     Yields:
         `Samples`, complete when the block is done; empty if the profiler saw no such device.
+
+    Example:
+        >>> with trace(device="/device:none") as seen:
+        ...     pass
+        >>> seen.why_none
+        'not measured: the profiler saw nothing of /device:none'
     """
     import jax
 
@@ -114,7 +126,7 @@ def trace(*, device="/device:GPU:0"):
         samples.why_none = f"not measured: the profiler saw nothing of {device}"
 
 
-def covered(spans):
+def covered(spans: Iterable[tuple[float, float]]) -> float:
     """Length of what at least one of several spans covers.
 
     Args:

@@ -16,6 +16,7 @@ _HOME = {
     "Config": "config",
     "Detections": "detect.detector",
     "Detector": "detect.detector",
+    "LabelledPhoto": "data.records",
     "MultiboxLoss": "nets.losses",
     "SSD": "nets.model",
     "Smoother": "detect.smoothing",
@@ -23,10 +24,16 @@ _HOME = {
     "draw": "detect.drawing",
     "evaluate": "metrics.evaluation",
     "export": "tflite.exporting",
+    "import_labels": "data.importing",
+    "letterbox": "photos.letterbox",
     "load": "nets.model",
     "nms": "detect.suppression",
+    "pipeline_stages": "data.stages",
+    "read_labels": "data.labels",
     "read_photo": "photos.reading",
     "train": "training.fitting",
+    "write_labels": "data.labels",
+    "write_photo": "photos.reading",
 }
 __all__ = list(_HOME)
 

@@ -2,7 +2,12 @@
 # tests/test_types.py holds the two together.
 
 from ssd.config import Config as Config
+from ssd.data.importing import import_labels as import_labels
+from ssd.data.labels import read_labels as read_labels
+from ssd.data.labels import write_labels as write_labels
 from ssd.data.pipeline import dataset as dataset
+from ssd.data.records import LabelledPhoto as LabelledPhoto
+from ssd.data.stages import pipeline_stages as pipeline_stages
 from ssd.detect.capture import CaptureLog as CaptureLog
 from ssd.detect.detector import Detections as Detections
 from ssd.detect.detector import Detector as Detector
@@ -13,7 +18,9 @@ from ssd.metrics.evaluation import evaluate as evaluate
 from ssd.nets.losses import MultiboxLoss as MultiboxLoss
 from ssd.nets.model import SSD as SSD
 from ssd.nets.model import load as load
+from ssd.photos.letterbox import letterbox as letterbox
 from ssd.photos.reading import read_photo as read_photo
+from ssd.photos.reading import write_photo as write_photo
 from ssd.tflite.exporting import export as export
 from ssd.training.fitting import train as train
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import ssd
-from benchmarks import balance, cores, equation, first_trainer, ladder, utilization
-from ssd.data import records
+from benchmarks import balance, cores, equation, first_trainer, ladder, looping, utilization
+from benchmarks.portraits import write_portraits
+from benchmarks.stages import STAGES
 
 
 def run(*arguments, **options):
@@ -30,7 +31,7 @@ def test_an_imitated_device_is_reported_row_by_row(disc_labels, tiny, tmp_path, 
     assert code == 0
     result = json.loads(out.read_text())
     stages = result["stages"]
-    assert sum(stages[name] for name in balance.STAGES) >= 0.99 * stages["example"] > 0
+    assert sum(stages[name] for name in STAGES) >= 0.99 * stages["example"] > 0
     assert [(row["cores"], row["device_seconds"]) for row in result["imitated"]] == [
         (1, 0.05),
         (1, 0.2),
@@ -76,20 +77,20 @@ class Clock:
 def test_a_loop_is_timed_without_what_lay_ready(monkeypatch):
     """Batches that are there at the start would make a slow source look fast."""
     clock = Clock()
-    monkeypatch.setattr(balance, "time", clock)
+    monkeypatch.setattr(looping, "time", clock)
 
     def slow():
         for index in range(1000):
             clock.sleep(0 if index < 4 else 0.02)
             yield index
 
-    assert balance.run(slow(), lambda batch: None, 0.3) == pytest.approx(0.02)
-    assert balance.run(slow(), lambda batch: clock.sleep(0.03), 0.3) == pytest.approx(0.05)
+    assert looping.time_data(slow(), 0.3) == pytest.approx(0.02)
+    assert looping.time_loop(slow(), lambda batch: clock.sleep(0.03), 0.3) == pytest.approx(0.05)
 
 
 def test_portraits_stand_in_for_labels(tmp_path):
-    balance.write_portraits(tmp_path, count=5)
-    photos = list(records.read(tmp_path))
+    write_portraits(tmp_path, count=5)
+    photos = list(ssd.read_labels(tmp_path))
     assert [len(photo.boxes) for photo in photos] == [1] * 5
     for photo in photos:
         ymin, xmin, ymax, xmax = photo.boxes[0]
@@ -167,7 +168,6 @@ def test_the_ladder_is_climbed_to_its_end(disc_labels, tiny):
         tiny,
         lambda batch: time.sleep(0.02),
         0.02,
-        balance.run,
         batch_size=8,
         seconds=0.5,
     )
@@ -180,7 +180,7 @@ def test_the_ladder_is_climbed_to_its_end(disc_labels, tiny):
 
 @pytest.mark.slow
 def test_two_workers_feed_a_process_that_may_use_one_core(disc_labels, tiny):
-    found = ladder.capped(disc_labels, tiny, balance.run, batch_size=8, seconds=0.5)
+    found = ladder.capped(disc_labels, tiny, batch_size=8, seconds=0.5)
     assert found["gain"] == pytest.approx(found["served"] / found["alone"], rel=0.3)
 
 

@@ -1,0 +1,92 @@
+"""The balance as a picture: what the equation predicts is a line, what was measured a dot."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from benchmarks import equation
+
+
+def draw(result: dict[str, Any], path: str | os.PathLike) -> None:
+    """Draw the ladder if it was climbed, or else photos a second against the device's step.
+
+    Args:
+        result: What `benchmarks.balance.measure` returned.
+        path: PNG file to write.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    if "ladder" in result:
+        _draw_ladder(axes, result["ladder"], result["ladder_device_seconds"])
+    else:
+        _draw_balance(axes, result)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
+def _draw_balance(axes: Any, result: dict[str, Any]) -> None:
+    """Photos a second against the device's step, for each number of cores."""
+    batch_size, example = result["batch_size"], result["stages"]["example"]
+    rows, steps = result.get("imitated", []), np.geomspace(1e-3, 0.5, 200)
+    if rows:
+        # T_g as the rows were predicted with, by the clock.
+        example = float(np.median([row["example_seconds"] for row in rows]))
+        devices = [row["device_seconds"] for row in rows]
+        steps = np.geomspace(min(devices) / 2, max(devices) * 2, 200)
+    for count in range(1, result["cores"] + 1):
+        mine = [row for row in rows if row["cores"] == count]
+        worth = float(np.median([row["effective_cores"] for row in mine])) if mine else count
+        data = equation.data_seconds_per_batch(example, batch_size, worth)
+        _draw_cores(axes, count, data, mine, steps, batch_size)
+    what = "what the device could take"
+    axes.plot(steps * 1e3, batch_size / steps, ":", color="gray", label=what)
+    if model := result.get("model"):
+        axes.plot(model["step"] * 1e3, batch_size / model["measured"], "k*", label="real loop")
+    top = 1.3 * batch_size / equation.data_seconds_per_batch(example, batch_size, result["cores"])
+    axes.set(xscale="log", ylim=(0, top), xlabel="ms of the device per batch", ylabel="photos/s")
+    axes.set_title("Left of the knee data binds, right of it the device", loc="left")
+    axes.legend()
+
+
+def _draw_cores(
+    axes: Any,
+    count: int,
+    data: float,
+    rows: list[dict[str, Any]],
+    steps: np.ndarray,
+    batch_size: int,
+) -> None:
+    """The line of one number of cores, and its rows upon it."""
+    name = f"{count} core" + "s" * (count > 1)
+    line = [equation.photos_per_second(data, step, batch_size) for step in steps]
+    (drawn,) = axes.plot(steps * 1e3, line, label=f"predicted, {name}")
+    axes.plot(
+        [row["device_seconds"] * 1e3 for row in rows],
+        [row["measured"] for row in rows],
+        "o",
+        color=drawn.get_color(),
+        label=f"measured, {name}" if rows else None,
+    )
+
+
+def _draw_ladder(axes: Any, rows: list[dict[str, Any]], device_seconds: float) -> None:
+    """Utilization against the time to make a batch: the balance line, and each rung on it."""
+    data = np.array([row["data_seconds"] for row in rows])
+    line = np.geomspace(min(data.min(), device_seconds) / 2, data.max() * 2, 200)
+    for prefetch, style, name in ((True, "-", "with prefetch"), (False, ":", "without")):
+        busy = [equation.utilization(each, device_seconds, prefetch=prefetch) for each in line]
+        axes.plot(line * 1e3, busy, style, label=f"predicted, {name}")
+    for number, row in enumerate(rows, 1):
+        point = row["data_seconds"] * 1e3, row["utilization"]
+        axes.plot(*point, "o", color="k", label="measured" if number == 1 else None)
+        beside = (6, 4) if number % 2 else (-12, -14)
+        axes.annotate(str(number), point, xytext=beside, textcoords="offset points")
+    names = "\n".join(f"{number}  {row['rung']}" for number, row in enumerate(rows, 1))
+    axes.text(0.98, 0.72, names, transform=axes.transAxes, ha="right", va="top", fontsize=9)
+    axes.set(xscale="log", ylim=(0, 1.08), ylabel="share of the time in which the device works")
+    axes.set_xlabel("ms to make a batch")
+    axes.set_title(f"A device step of {device_seconds * 1e3:.3g} ms, fed in five ways", loc="left")
+    axes.legend(loc="upper right")

@@ -1,0 +1,159 @@
+"""The train step, part by part, and the training loop with real data."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import ssd
+from benchmarks import equation, utilization
+from benchmarks.looping import time_loop
+
+_WARM_UP = 4  # steps before one is timed, beyond those in which it is traced
+
+
+class TrainStep:
+    """A model of the default loss and optimizer, and a batch that is on the device.
+
+    Args:
+        labels: Folder of labels.
+        config: The `ssd.Config` of the model.
+        batch_size: Photos in a batch.
+
+    Attributes:
+        gpu: Whether the device is a GPU.
+        backend: The Keras backend.
+
+    Example:
+        >>> import tempfile
+        >>> from benchmarks.portraits import write_portraits
+        >>> config = ssd.Config(image_size=(64, 64), width_multiplier=0.05)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_portraits(folder, count=4)
+        ...     step = TrainStep(folder, config, batch_size=2)
+        ...     parts = step.time_parts(0.01)
+        >>> sorted(parts)
+        ['backward', 'forward', 'step', 'step_core_seconds', 'update']
+    """
+
+    def __init__(self, labels: str | os.PathLike, config: ssd.Config, *, batch_size: int) -> None:
+        import keras
+
+        self.gpu = bool(keras.distribution.list_devices("gpu"))
+        self.backend = keras.backend.backend()
+        data = ssd.dataset(labels, config, batch_size=batch_size, training=True).repeat()
+        self.batches = data.as_numpy_iterator()
+        self._batch = [keras.ops.convert_to_tensor(part) for part in next(self.batches)]
+        self._same = iter(lambda: self._batch, None)
+        self._model, self._config = ssd.SSD(config), config
+
+    def __call__(self, batch: Any) -> None:
+        """Train on one batch.
+
+        Args:
+            batch: (images, labels), and more, which is not looked at.
+        """
+        self._model.train_on_batch(*batch[:2])
+
+    def time_parts(self, seconds: float) -> dict[str, float]:
+        """Seconds of forward, backward and update, on a batch that is on the device.
+
+        Args:
+            seconds: How long each is timed.
+
+        Returns:
+            "forward", "backward" and "update", which make up "step"; and "step_core_seconds",
+            the time that the processor's cores together work for it.
+        """
+        # Gradients that are only gathered cost forward and backward; applied, the update as well.
+        self._compile(gradient_accumulation_steps=10**6)
+        forward = time_loop(self._same, lambda _: self._model.test_on_batch(*self._batch), seconds)
+        gathered = time_loop(self._same, self, seconds)
+        self._compile()
+        for _ in range(_WARM_UP):
+            self(self._batch)
+        busy, begun = time.process_time(), time.perf_counter()
+        step = time_loop(self._same, self, seconds)
+        share = (time.process_time() - busy) / (time.perf_counter() - begun)
+        return {
+            "forward": forward,
+            "backward": max(0.0, gathered - forward),
+            "update": max(0.0, step - gathered),
+            "step": step,
+            "step_core_seconds": share * step,
+        }
+
+    def time_training(self, seconds: float) -> dict[str, Any]:
+        """The training loop with real data, and how busy a GPU is meanwhile.
+
+        Args:
+            seconds: How long it is timed.
+
+        Returns:
+            "measured", seconds between two steps; "measured_utilization" or None;
+            "utilization_asked", who was asked for it; and "utilization_why", why it is None.
+        """
+        with utilization.watch() as seen:
+            measured = time_loop(self.batches, self, seconds)
+        asked = "NVML"
+        if self.gpu and seen.mean is None and self.backend == "jax":
+            asked = "the profiler"
+            with utilization.trace() as seen:
+                time_loop(self.batches, self, seconds)
+        return {
+            "measured": measured,
+            "measured_utilization": seen.mean,
+            "utilization_asked": asked,
+            "utilization_why": seen.why_none,
+        }
+
+    def _compile(self, **options: Any) -> None:
+        import keras
+
+        self._model.compile(keras.optimizers.Adam(**options), ssd.MultiboxLoss(self._config))
+
+
+def time_model(
+    step: TrainStep,
+    *,
+    example_seconds: float,
+    batch_size: int,
+    cores: int,
+    seconds: float,
+    say: Callable[[str], None] = lambda what: None,
+) -> dict[str, Any]:
+    """What a train step and the whole loop take, and what the equation says of the latter.
+
+    Args:
+        step: The train step.
+        example_seconds: T_g, as `benchmarks.stages.time_stages` measured it.
+        batch_size: Photos in a batch.
+        cores: Cores that make data.
+        seconds: How long each loop is timed.
+        say: Told what is measured next.
+
+    Returns:
+        What `TrainStep.time_parts` and `time_training` return; "data", seconds to make a batch;
+        "predicted", seconds of a loop's step, and "predicted_utilization"; "device", GPU or CPU;
+        and "backend".
+    """
+    say("the train step")
+    parts = step.time_parts(seconds)
+    say("the training loop with real data")
+    loop = step.time_training(seconds)
+    data = equation.data_seconds_per_batch(example_seconds, batch_size, cores)
+    if step.gpu:
+        predicted = equation.seconds_per_step(data, parts["step"])
+    else:
+        predicted = equation.shared_seconds_per_step(
+            example_seconds * batch_size, parts["step_core_seconds"], parts["step"], cores
+        )
+    return {
+        "device": "GPU" if step.gpu else "CPU",
+        "backend": step.backend,
+        **parts,
+        "data": data,
+        "predicted": predicted,
+        "predicted_utilization": parts["step"] / predicted,
+        **loop,
+    }
