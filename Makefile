@@ -1,6 +1,8 @@
 # make demo                the whole road on composed photos, in a fresh clone
 # make demo PHOTOS=folder  the same on your own photos (EPOCHS=n trains longer)
 # make test                the tests, under TensorFlow and, for the device side, under JAX
+# make test PYTHON=python3.13   the same under another Python (after rm -rf .venv)
+# make test-wheel          the wheel, installed outside the checkout
 # make test-ray            labelling on two Ray machines (240 MB more in the environment)
 # make test-arm64          the detector on Debian arm64 under qemu-user (root, debootstrap, binfmt)
 # make lint                ruff
@@ -16,13 +18,17 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Two files of tests at a time: most of their time is Python tracing graphs on one core.
 PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-slow test-ray test-arm64 lint docs clean
+.PHONY: demo test test-tensorflow test-jax test-wheel test-slow test-ray test-arm64 lint docs clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/demo.py $(OUT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(EPOCHS),--epochs $(EPOCHS))
 
-test: $(VENV)/ready
+test: test-tensorflow test-jax
+
+test-tensorflow: $(VENV)/ready
 	KERAS_BACKEND=tensorflow $(PYTEST) -m "not slow"
+
+test-jax: $(VENV)/ready
 	KERAS_BACKEND=jax $(PYTEST) -m "device and not slow"
 
 test-slow: $(VENV)/ready
@@ -35,6 +41,9 @@ test-ray: $(VENV)/ready
 # Says what it skips and why where the machine cannot play an arm64 board.
 test-arm64: $(VENV)/ready
 	SSD_ARM64="$(CURDIR)/build/arm64" $(BIN)/python -m pytest -m slow -k arm64 tests/test_board.py
+
+test-wheel:
+	.ci/wheel $(PYTHON)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -63,6 +63,7 @@ setup(
             "mkdocs-material",
             "mkdocstrings[python]",
             "packaging",
+            "pyyaml",
             "pycocotools",
             "pytest",
             "pytest-xdist",

@@ -41,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        for path in filter(None, (options.json, options.plot)):
-            if not path.parent.is_dir():
-                raise ValueError(f"{path}: wanted a file in a folder that exists")
+        _check_outputs(options)
         result = _measure_labels_or_portraits(options)
         print(balance_table.format_table(result))
         if options.json:
@@ -56,28 +54,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _check_outputs(options: argparse.Namespace) -> None:
+    for path in filter(None, (options.json, options.plot)):
+        if not path.parent.is_dir():
+            raise ValueError(f"{path}: wanted a file in a folder that exists")
+
+
 def _measure_labels_or_portraits(options: argparse.Namespace) -> dict[str, Any]:
     if options.labels is not None:
-        return {"photos": str(options.labels), **measure(options)}
+        return {"photos": str(options.labels), **_measure(options)}
     with tempfile.TemporaryDirectory() as folder:
         options.labels = pathlib.Path(folder)
         write_portraits(options.labels)
         what = "cut-outs of one portrait, since no LABELS were given"
-        return {"photos": what, **measure(options)}
+        return {"photos": what, **_measure(options)}
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Everything that the table shows, as plain values (`--json` writes them).
-
-    Args:
-        options: What the command line says.
-
-    Returns:
-        A dictionary.
-
-    Raises:
-        ValueError: If there is less than a batch of photos, or the Config is none.
-    """
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Everything that the table shows, as plain values (`--json` writes them)."""
     config = ssd.Config.from_json(options.config.read_text() if options.config else "{}")
     _say("one core, stage by stage")
     result: dict[str, Any] = {

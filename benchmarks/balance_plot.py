@@ -12,8 +12,18 @@ def draw(result: dict[str, Any], path: str | os.PathLike) -> None:
     """Draw the ladder if it was climbed, or else photos a second against the device's step.
 
     Args:
-        result: What `benchmarks.balance.measure` returned.
+        result: What `python -m benchmarks.balance --json` writes.
         path: PNG file to write.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> row = {"cores": 1, "effective_cores": 1.0, "device_seconds": 0.05,
+        ...        "example_seconds": 0.004, "measured": 158.0}
+        >>> result = {"imitated": [row], "batch_size": 8, "cores": 1, "stages": {"example": 0.004}}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     draw(result, pathlib.Path(folder, "balance.png"))
+        ...     print(len(list(pathlib.Path(folder).iterdir())))
+        1
     """
     from matplotlib.figure import Figure
 

@@ -16,10 +16,23 @@ def format_table(result: dict[str, Any]) -> str:
     """The result for a person to read.
 
     Args:
-        result: What `benchmarks.balance.measure` returned, and "photos".
+        result: What `python -m benchmarks.balance --json` writes.
 
     Returns:
         Some lines.
+
+    Example:
+        >>> stages = dict.fromkeys(STAGES, 0.001) | {"example": 0.005, "bare_decoding": 0.002}
+        >>> result = {
+        ...     "machine": {"processor": "Xeon", "cores": 2, "python": "3.11"}, "cores": 2,
+        ...     "photos": "labels", "batch_size": 8, "image_size": [256, 256], "advice": ["Rest."],
+        ...     "stages": stages | {"first_trainer": 0.1}, "other_work": None}
+        >>> print(*format_table(result).splitlines()[:5], sep="\\n")
+        Xeon, 2 cores; python 3.11
+        photos: labels; 8 in a batch, input 256x256
+        <BLANKLINE>
+        one example on one core      ms   share
+          read                     1.000     20%
     """
     lines = [*_head(result), "", *_stage_lines(result["stages"]), ""]
     if "imitated" in result:
@@ -135,7 +148,7 @@ def advice(result: dict[str, Any]) -> list[str]:
     """Which side binds and what to do about it, in one sentence each.
 
     Args:
-        result: What `benchmarks.balance.measure` puts together.
+        result: What `python -m benchmarks.balance --json` writes, but for this.
 
     Returns:
         A list of sentences.

@@ -136,6 +136,16 @@ def time_model(
         What `TrainStep.time_parts` and `time_training` return; "data", seconds to make a batch;
         "predicted", seconds of a loop's step, and "predicted_utilization"; "device", GPU or CPU;
         and "backend".
+
+    Example:
+        >>> class Known(TrainStep):
+        ...     gpu, backend = True, "jax"
+        ...     def __init__(self): pass
+        ...     def time_parts(self, seconds): return {"step": 0.01, "step_core_seconds": 0.0}
+        ...     def time_training(self, seconds): return {"measured": 0.02}
+        >>> options = dict(example_seconds=0.005, batch_size=8, cores=2, seconds=1.0)
+        >>> time_model(Known(), **options)["predicted_utilization"]
+        0.5
     """
     say("the train step")
     parts = step.time_parts(seconds)

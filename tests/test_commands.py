@@ -101,22 +101,42 @@ def test_no_library_says_a_word(road):
     assert (road / "standard error").read_bytes() == b""
 
 
-def test_detect_prints_a_line_per_box_and_draws(road, tmp_path):
+def test_detect_prints_a_line_per_photo_a_summary_and_draws(road, tmp_path):
+    photos = [road / f"{index}.png" for index in range(5)]
     status, out, _ = command(
         *("detect", "--model", road / "int8.tflite", "--out", tmp_path / "drawn"),
-        *("--score-threshold", 0.3, *(road / f"{index}.png" for index in range(5))),
+        *("--score-threshold", 0.3, *photos),
     )
     assert status == 0
-    assert out
-    for line in out:
-        path, name, score, edges = line.split("\t")
-        assert pathlib.Path(path).is_file()
-        assert name == "face"
-        assert 0.3 <= float(score) <= 1
-        ymin, xmin, ymax, xmax = map(float, edges.split())
-        assert 0 <= ymin < ymax <= 80
-        assert 0 <= xmin < xmax <= 120
-    assert len(list((tmp_path / "drawn").iterdir())) == 5
+    boxes = 0
+    for photo, line in zip(photos, out[:-1], strict=True):
+        path, _, said = (
+            line.rpartition(": ")
+            if line.endswith("nothing found")
+            else (line.partition(": ")[0], "", line.partition("found: ")[2])
+        )
+        assert path == str(photo)
+        for box in said.split(", ") if said != "nothing found" else []:
+            name, score, _, *edges = box.split()
+            ymin, xmin, ymax, xmax = map(float, edges)
+            assert name == "face"
+            assert 0.3 <= float(score) <= 1
+            assert 0 <= ymin < ymax <= 80
+            assert 0 <= xmin < xmax <= 120
+            boxes += 1
+    assert boxes
+    assert out[-1].startswith(f"5 photos: {boxes} found")
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
+        f"{index}.png" for index in range(5)
+    ]
+
+
+def test_detect_says_when_it_found_nothing(road, tmp_path):
+    iio.imwrite(tmp_path / "black.png", np.zeros((80, 120, 3), np.uint8))
+    model = ("detect", "--model", road / "int8.tflite", "--score-threshold", 0.9)
+    black = tmp_path / "black.png"
+    assert command(*model, black) == (0, [f"{black}: nothing found"], [])
+    assert command(*model, black, black)[1][-1] == "2 photos: 0 found, nothing in 2 of them"
 
 
 def test_detect_goes_on_after_a_photo_that_is_none(road, tmp_path):
@@ -127,10 +147,29 @@ def test_detect_goes_on_after_a_photo_that_is_none(road, tmp_path):
         *(wrong, road / "0.png", tmp_path / "nowhere.jpg"),
     )
     assert status == 1
-    assert out
+    assert len(out) == 2
+    assert out[-1].endswith("2 not readable")
     assert len(err) == 2
     assert "wrong.jpg: wanted a photo" in err[0]
     assert "nowhere.jpg" in err[1]
+
+
+def test_detect_never_draws_over_a_file(road, tmp_path, monkeypatch):
+    """Photos of one name in two folders, or of two suffixes; pictures that are there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/1.png", "b/1.png", "a/1.jpg"):
+        pathlib.Path(name).parent.mkdir(exist_ok=True)
+        iio.imwrite(name, np.zeros((80, 120, 3), np.uint8))
+    photos = ("a/1.png", "b/1.png", "a/1.jpg")
+    model = ("detect", "--model", road / "int8.tflite")
+    assert command(*model, *photos, "--out", "drawn")[0] == 0
+    assert sorted(os.listdir("drawn")) == ["1-2.png", "1-3.png", "1.png"]
+
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*g")}
+    assert "drawn/1.png: wanted a new file" in refused(*model, "b/1.png", "--out", "drawn")
+    assert "wanted a folder without the photos" in refused(*model, *photos, "--out", "a")
+    assert "wanted a folder without the photos" in refused(*model, *photos, "--out", "b/../a")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*g")} == before
 
 
 def test_models_that_are_none_are_refused(road, tmp_path):

@@ -3,11 +3,12 @@
 import argparse
 import pathlib
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from ssd.arguments import existing_file, number, whole_number
 
-ABOUT = "Find faces: prints file, class, score, ymin xmin ymax xmax."
+ABOUT = "Find faces: one line a photo, each box as class, score and ymin xmin ymax xmax in pixels."
 
 
 def add(commands: Any) -> argparse.ArgumentParser:
@@ -30,7 +31,11 @@ def add(commands: Any) -> argparse.ArgumentParser:
     made.add_argument(
         "--threads", type=whole_number(), default=1, help="threads of the runtime (1)"
     )
-    made.add_argument("--out", type=pathlib.Path, help="folder for photos with boxes drawn in")
+    made.add_argument(
+        "--out",
+        type=pathlib.Path,
+        help="folder for pictures of the photos with boxes drawn in; nothing there is replaced",
+    )
     return made
 
 
@@ -44,26 +49,63 @@ def run(options: argparse.Namespace) -> int:
         1 if one of the photos could not be read, otherwise 0.
 
     Raises:
+        FileExistsError: If a picture would take the place of a file.
         ValueError: If the model is none.
     """
+    pictures = _pictures(options.photos, options.out) if options.out else {}
     from ssd.detect.detector import Detector
     from ssd.detect.drawing import draw
     from ssd.photos.reading import read_photo, write_photo
 
     detector = Detector(options.model, threads=options.threads)
-    status = 0
-    for path in options.photos:
+    counts = []
+    for index, path in enumerate(options.photos):
         try:
             photo = read_photo(path)
         except (ValueError, OSError) as error:
             print(f"{options.prog}: {error}", file=sys.stderr)
-            status = 1
             continue
         found = detector(photo, score_threshold=options.score_threshold)
-        for box, score, class_id in zip(*found, strict=True):
-            edges = " ".join(f"{edge:.0f}" for edge in box)
-            print(f"{path}\t{detector.config.classes[class_id - 1]}\t{score:.3f}\t{edges}")
+        counts.append(len(found))
+        print(f"{path}: {_describe(found, detector.config.classes)}")
         if options.out:
-            options.out.mkdir(parents=True, exist_ok=True)
-            write_photo(options.out / f"{path.stem}.png", draw(photo, found))
-    return status
+            pictures[index].parent.mkdir(parents=True, exist_ok=True)
+            write_photo(pictures[index], draw(photo, found))
+    if len(options.photos) > 1:
+        print(_summary(counts, len(options.photos)))
+    return 0 if len(counts) == len(options.photos) else 1
+
+
+def _describe(found: Iterable, class_names: tuple[str, ...]) -> str:
+    """The boxes of one photo, best first: "2 found: face 0.99 at 1 2 3 4, face 0.71 at ..."."""
+    boxes = [
+        f"{class_names[class_id - 1]} {score:.2f} at {' '.join(f'{edge:.0f}' for edge in box)}"
+        for box, score, class_id in zip(*found, strict=True)
+    ]
+    return f"{len(boxes)} found: {', '.join(boxes)}" if boxes else "nothing found"
+
+
+def _summary(counts: list[int], photos: int) -> str:
+    """What came of all photos; `counts` are the boxes found in each that could be read."""
+    without, unread = counts.count(0), photos - len(counts)
+    said = [f"{photos} photos: {sum(counts)} found"]
+    said += [f"nothing in {without} of them"] if without else []
+    said += [f"{unread} not readable"] if unread else []
+    return ", ".join(said)
+
+
+def _pictures(photos: list[pathlib.Path], out: pathlib.Path) -> dict[int, pathlib.Path]:
+    """A file for the picture of each photo, whose names may be equal; none that is there."""
+    taken: set[pathlib.Path] = set()
+    chosen = {}
+    for index, photo in enumerate(photos):
+        if photo.parent.resolve() == out.resolve():
+            raise FileExistsError(f"{out}: wanted a folder without the photos, {photo} is in it")
+        number = 1
+        while (path := out / f"{photo.stem}{f'-{number}' if number > 1 else ''}.png") in taken:
+            number += 1
+        if path.exists():
+            raise FileExistsError(f"{path}: wanted a new file, there is one; name another folder")
+        taken.add(path)
+        chosen[index] = path
+    return chosen

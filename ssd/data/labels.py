@@ -30,7 +30,7 @@ def read_labels(labels: Any) -> Iterator[LabelledPhoto]:
         ...     [photo.filename for photo in read_labels(folder)]
         []
     """
-    return records.read(labels)
+    yield from records.read(labels)
 
 
 def write_labels(
