@@ -67,7 +67,8 @@ def lacking(source):
     """What a file's docstrings do not say: pairs of a name and what it lacks."""
     for node in public(ast.parse(source).body):
         docstring = ast.get_docstring(node) or ""
-        if ">>>" not in docstring:
+        # A command line is shown in the documentation, where it is tried too.
+        if ">>>" not in docstring and node.name != "main":
             yield node.name, "an example"
         if isinstance(node, ast.ClassDef):
             for method in public(node.body):
@@ -102,6 +103,7 @@ OPEN = {
     "benchmarks/ladder.py",
     "benchmarks/latency.py",
     "benchmarks/matching.py",
+    "benchmarks/peers.py",
     "ssd/commands/coco.py",
     "ssd/commands/compare.py",
     "ssd/commands/detect.py",
@@ -132,7 +134,6 @@ OPEN = {
     "ssd/nets/photometric.py",
     "ssd/photos/annotations.py",
     "ssd/photos/finding.py",
-    "ssd/tflite/exporting.py",
     "ssd/tflite/flatbuffer.py",
     "ssd/tflite/metadata.py",
     "ssd/tflite/ranges.py",
