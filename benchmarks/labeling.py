@@ -19,10 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from distill.agreement import group_faces
-from ssd.photos import reading
-from ssd.quiet import import_tensorflow
+import distill
+import ssd
 
 TURN = 32  # photos one teacher sees before it is the other's turn
 SURE, TIGHT = 0.9, 0.9  # faces compared score at least this; a face is found at this IoU
@@ -55,7 +55,7 @@ def count_found(
     for (boxes, scores), (others, _) in zip(sought, found, strict=True):
         boxes = np.asarray(boxes)[np.asarray(scores) >= least]
         total += len(boxes)
-        pairs = group_faces([boxes, others], iou_threshold=iou_threshold)
+        pairs = distill.group_faces([boxes, others], iou_threshold=iou_threshold)
         hits += int(np.sum(np.all(pairs >= 0, axis=1)))
     return hits, total
 
@@ -102,9 +102,7 @@ def time_teachers(
         >>> figures["photos"], figures["found_by_teacher"]
         (2, (0, 0))
     """
-    from distill import teacher
-
-    raters = {"teacher": teacher.mtcnn, "package": teacher.package}
+    raters = {"teacher": distill.mtcnn, "package": distill.mtcnn_package}
     for rater in raters.values():
         rater(photos[:2], min_face=min_face, floor=floor)  # graphs are traced, kernels warm
     seconds = dict.fromkeys(raters, 0.0)
@@ -164,8 +162,6 @@ def label_many_names(
         >>> figures["names"], figures["memory"][-1][0]
         (40, 40)
     """
-    from distill import labeling
-
     photos = _names(folder)
     memory, times = [], []
 
@@ -183,7 +179,7 @@ def label_many_names(
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(source)
         begin = time.perf_counter()
-        labeling.label(links, out, labeling.Options(teacher=teacher), progress=note)
+        distill.label(links, out, distill.Options(teacher=teacher), progress=note)
         end = time.perf_counter()
         disk = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 2**20
     known = [megabytes for _, megabytes in memory if megabytes is not None]
@@ -290,7 +286,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", metavar="FILE", help="write the figures for machines")
     parser.add_argument("--plot", metavar="FILE.png", help="draw memory over photos")
     options = parser.parse_args(arguments)
-    import_tensorflow()
     results = {}
     try:
         for folder in options.folders:
@@ -338,9 +333,7 @@ def _account(results: Mapping[str, Mapping[str, Any]]) -> str:
 def _names(folder: str | os.PathLike) -> list[str]:
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{folder}: wanted a folder of photos, there is no such folder")
-    from distill.photo_files import find_photos
-
-    names = find_photos(folder).names
+    names = distill.find_photos(folder).names
     if not names:
         raise ValueError(f"{folder}: wanted a folder of photos, found none")
     return names
@@ -352,7 +345,15 @@ def _load(folder: str | os.PathLike, limit: int | None) -> list[np.ndarray]:
     step = max(1, len(names) // limit) if limit else 1
     names = names[::step][:limit]
     paths = (os.path.join(folder, name) for name in names)
-    return [reading.read_and_encode(path, max_side=640).pixels for path in paths]
+    return [_shrink(ssd.read_photo(path)) for path in paths]
+
+
+def _shrink(photo: np.ndarray) -> np.ndarray:
+    """The photo as distill stores it: its long side `Options.max_side` at most."""
+    scale = min(1, distill.Options.max_side / max(photo.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in photo.shape[:2])
+    image = Image.fromarray(photo).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image)
 
 
 def _plot(path: str, results: Mapping[str, Mapping[str, Any]]) -> None:

@@ -20,8 +20,6 @@ import numpy as np
 import ssd
 from benchmarks import board
 from ssd.detect.detector import runtime
-from ssd.photos.letterbox import letterbox
-from ssd.photos.reading import read_photo
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory
@@ -283,7 +281,7 @@ def write_random(detector, path, frames):
             "(ssd.export of an untrained ssd.SSD) and pass its file: --against FILE"
         ) from None
     precision = detector.about.get("precision", "float32")
-    calibration = np.stack([letterbox(frame, detector.config) for frame in frames])
+    calibration = np.stack([ssd.letterbox(frame, detector.config) for frame in frames])
     ssd.export(model, path, precision=precision, calibration=calibration)
 
 
@@ -324,7 +322,7 @@ def photos(folder):
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
         try:
             if path.is_file():
-                frames.append(read_photo(path))
+                frames.append(ssd.read_photo(path))
         except ValueError:
             continue
         if len(frames) == _PHOTOS:

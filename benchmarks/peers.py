@@ -23,7 +23,6 @@ from PIL import Image
 
 import ssd
 from benchmarks import board, cores
-from ssd.quiet import import_tensorflow
 
 FRAME = (480, 640)
 # Heights of the five heads in the frame, and where their top left corners are.
@@ -88,13 +87,13 @@ def mtcnn(photo: np.ndarray, *, score_threshold: float = 0.5, side: int = 320) -
         >>> len(mtcnn(np.zeros((60, 80, 3), np.uint8)))
         0
     """
-    from distill.teacher import package
+    from distill import mtcnn_package
 
     height, width = photo.shape[:2]
     scale = side / max(height, width)
     size = (round(width * scale), round(height * scale))
     small = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR))
-    found = package([small], floor=max(FLOOR, score_threshold))[0]
+    found = mtcnn_package([small], floor=max(FLOOR, score_threshold))[0]
     boxes = found.boxes * np.float32([height / size[1], width / size[0]] * 2)
     return ssd.Detections(boxes, found.scores, np.ones(len(boxes), int))
 
@@ -168,7 +167,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (options.photos is None) != (options.truth is None):
         print("peers: --photos and --truth: wanted both or none", file=sys.stderr)
         return 2
-    import_tensorflow()
     try:
         rows = list(_measured(options))
     except (ImportError, OSError, ValueError) as error:

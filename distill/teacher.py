@@ -71,7 +71,7 @@ def mtcnn(photos: Sequence[np.ndarray], *, min_face: float = 20, floor: float = 
     return faces
 
 
-def package(
+def mtcnn_package(
     photos: Sequence[np.ndarray], *, min_face: float = 20, floor: float = 0.6
 ) -> list[Faces]:
     """The same by the `mtcnn` package itself, photo by photo: slow, the answer to compare with.
@@ -89,7 +89,7 @@ def package(
 
     Example:
         >>> black = np.zeros([64, 48, 3], np.uint8)
-        >>> [len(faces.boxes) for faces in package([black])]
+        >>> [len(faces.boxes) for faces in mtcnn_package([black])]
         [0]
     """
     found = (

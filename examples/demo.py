@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import ssd
-from distill.teacher import mtcnn, package
+from distill import mtcnn, mtcnn_package
 
 COMPOSED, HELD_BACK = 480, 120
 EPOCHS = 20
@@ -64,7 +64,7 @@ def main():
     paths = sorted(held_back.iterdir())
     paths = paths[:: max(1, len(paths) // TIMED)]
     photos = [ssd.read_photo(path) for path in paths]
-    detectors = {"teacher": teacher(mtcnn), "package": teacher(package), "student": student}
+    detectors = {"teacher": teacher(mtcnn), "package": teacher(mtcnn_package), "student": student}
     found, milliseconds = watch(detectors, photos)
     print(table(result, milliseconds))
     draw(photos, found, milliseconds, out / "demo.png")

@@ -10,7 +10,6 @@ import sys
 import time
 
 import ssd
-from ssd.photos.reading import write_photo
 
 model, *photos = sys.argv[1:]
 
@@ -27,4 +26,4 @@ for path in map(pathlib.Path, photos):
         name = detector.config.classes[class_id - 1]
         print(f"  {name} {score:.2f}  rows {top} to {bottom}, columns {left} to {right}")
     drawn = path.with_name(f"{path.stem}-found.png")
-    write_photo(drawn, ssd.draw(photo, found, names=detector.config.classes))
+    ssd.write_photo(drawn, ssd.draw(photo, found, names=detector.config.classes))

@@ -24,12 +24,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from recipe import ALPHA, BALANCE_OBJECTS, BATCHES, CONFIG, RATES, SMALLEST
 
+import anchors
 import ssd
-from ssd import atomic
-from ssd.boxes import iou
-from ssd.metrics.evaluation import evaluate_run
-from ssd.metrics.judging import wanted_faces
-from ssd.metrics.results import run_detector
 
 LOSSES = {
     "extra 0": {"extra": 0.0},
@@ -69,7 +65,7 @@ def main():
         for name in LOSSES:
             runs.append({"loss": name, "seed": seed, **run(name, seed, options)})
             print(json.dumps(runs[-1]), flush=True)
-    atomic.write_text(options.out / "extra_offset.json", json.dumps(runs, indent=2) + "\n")
+    (options.out / "extra_offset.json").write_text(json.dumps(runs, indent=2) + "\n")
     draw(runs, options.out / "extra_offset.png")
     for name in LOSSES:
         means = {each: spread(runs, name, each) for each in FIGURES}
@@ -98,9 +94,7 @@ def run(name, seed, options):
             cache=options.out / "cache",
         )
         file = ssd.export(model, options.out / f"{stem}.tflite", precision="float32")
-        atomic.write_text(
-            figures, json.dumps(look(ssd.Detector(file), options.photos, options.truth))
-        )
+        figures.write_text(json.dumps(look(ssd.Detector(file), options.photos, options.truth)))
     return json.loads(figures.read_text())
 
 
@@ -123,20 +117,21 @@ def look(detector, photos, truth):
         raws.append(detector.decode(*outputs, photo.shape, score_threshold=score_threshold))
         return detector.suppress(raws[-1])
 
-    run = run_detector(keep_raw, photos, truth, score_floor=FLOOR)
+    run = ssd.run_detector(keep_raw, photos, truth, score_floor=FLOOR)
     for raw, result in zip(raws, run.results, strict=True):
         boxes = result.boxes
         if not len(raw.boxes) or not len(boxes):
             continue
-        table = iou(raw.boxes, boxes)  # [raw, boxes]
+        table = np.asarray(anchors.iou(raw.boxes, boxes))  # [raw, boxes]
         whose = table.argmax(axis=1)
-        for index in np.flatnonzero(wanted_faces(result, (SMALLEST, np.inf))):
+        heights = (boxes[:, 2] - boxes[:, 0]) / max(result.shape)
+        for index in np.flatnonzero(~result.ignored & (heights >= SMALLEST)):
             own = np.flatnonzero((whose == index) & (table[:, index] >= OF_FACE))
             if len(own):
                 chosen.append(table[own[raw.scores[own].argmax()], index])
                 best.append(table[own, index].max())
     chosen, best = np.array(chosen), np.array(best)
-    measured = evaluate_run(run, min_height=SMALLEST)
+    measured = ssd.evaluate_run(run, min_height=SMALLEST)
     return {
         "iou": float(chosen.mean()) if len(chosen) else 0.0,
         "best": float(best.mean()) if len(best) else 0.0,

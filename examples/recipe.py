@@ -24,6 +24,7 @@ region to ignore: MTCNN overlooks faces, and as background they would be unlearn
 """
 
 import argparse
+import json
 import os
 import pathlib
 import zipfile
@@ -31,13 +32,7 @@ import zipfile
 import keras
 
 import ssd
-from distill.combining import combine
-from distill.labeling import Options, label
-from distill.photo_files import find_photos
-from distill.voting import Rules
-from ssd.data import manifest
-from ssd.data.importing import import_labels
-from ssd.photos import annotations
+from distill import Options, Rules, combine, find_photos, label
 
 CONFIG = ssd.Config(
     image_size=(224, 288),
@@ -112,8 +107,8 @@ def main():
         say("people's labels")
         human = out / "labels_human"
         if not complete(human):
-            import_labels("coco", options.human, photos, human, max_side=640)
-        others = without_labels(photos, options.human, out / "photos_without_labels")
+            ssd.import_labels("coco", options.human, photos, human, max_side=640)
+        others = without_labels(photos, human, out / "photos_without_labels")
         by_teacher(others, by_mtcnn)
         models = {1: train(1, human)}
         by_student(others, models[1], out)
@@ -149,7 +144,7 @@ def main():
             detector = ssd.Detector(file, threads=os.cpu_count() or 1)
             figures[file.name] = ssd.evaluate(detector, *options.validation, min_height=SMALLEST)
             say(f"{file.name}: {figures[file.name]}")
-    counts = {folder.name: manifest.read(folder)["counts"] for folder in folders}
+    counts = {folder.name: about(folder)["counts"] for folder in folders}
     files = [*files.values(), out / "face.keras"]
     (out / "face.md").write_text(card(models, files, figures, counts))
     say(f"model card: {out / 'face.md'}")
@@ -176,9 +171,8 @@ def by_student(photos, student, out):
 
 
 def without_labels(photos, human, folder):
-    """A folder of links to the photos that a COCO file does not name."""
-    named, _ = annotations.find_photos(annotations.read_coco(human).photos, photos)
-    named = {name for name, _ in named}
+    """A folder of links to the photos that people's labels, in the folder `human`, are not of."""
+    named = {photo.filename for photo in ssd.read_labels(human)}
     for name in find_photos(photos, leave_out=folder.parent).names:
         link = folder / name
         if name in named:
@@ -191,7 +185,12 @@ def without_labels(photos, human, folder):
 
 def complete(folder):
     """Whether a folder of labels is there and finished."""
-    return (folder / "dataset.json").exists() and manifest.read(folder).get("complete", False)
+    return (folder / "dataset.json").exists() and about(folder).get("complete", False)
+
+
+def about(folder):
+    """What a folder of labels says of itself."""
+    return json.loads((folder / "dataset.json").read_text())
 
 
 def rounded(model):

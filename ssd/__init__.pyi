@@ -15,6 +15,8 @@ from ssd.detect.drawing import draw as draw
 from ssd.detect.smoothing import Smoother as Smoother
 from ssd.detect.suppression import nms as nms
 from ssd.metrics.evaluation import evaluate as evaluate
+from ssd.metrics.evaluation import evaluate_run as evaluate_run
+from ssd.metrics.results import run_detector as run_detector
 from ssd.nets.losses import MultiboxLoss as MultiboxLoss
 from ssd.nets.model import SSD as SSD
 from ssd.nets.model import load as load

@@ -46,7 +46,7 @@ def test_finds_the_faces_that_are_there():
 def test_the_same_as_the_package(min_face):
     photos = scenes()
     ours = teacher.mtcnn(photos, min_face=min_face)
-    theirs = teacher.package(photos, min_face=min_face)
+    theirs = teacher.mtcnn_package(photos, min_face=min_face)
     for mine, reference in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine.scores, reference.scores, atol=5e-3)
         np.testing.assert_allclose(mine.boxes, reference.boxes, atol=0.5)
@@ -132,7 +132,7 @@ def test_real_photos_agree():
     names = names[:: max(1, len(names) // 60)]
     paths = (os.path.join(folder, name) for name in names)
     photos = [reading.read_and_encode(path, max_side=640).pixels for path in paths]
-    ours, theirs = teacher.mtcnn(photos, floor=0.8), teacher.package(photos, floor=0.8)
+    ours, theirs = teacher.mtcnn(photos, floor=0.8), teacher.mtcnn_package(photos, floor=0.8)
     for sought, found in ((theirs, ours), (ours, theirs)):
         hits, total = benchmark.count_found(sought, found)
         assert total > 20

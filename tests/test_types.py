@@ -4,6 +4,8 @@ import ast
 import importlib
 import pathlib
 
+import pytest
+
 import anchors
 import distill
 import ssd
@@ -11,9 +13,9 @@ import ssd
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def stub():
-    """{name: module} of the imports in `ssd/__init__.pyi`."""
-    tree = ast.parse((ROOT / "ssd" / "__init__.pyi").read_text())
+def stub(package):
+    """{name: module} of the imports in a package's `__init__.pyi`."""
+    tree = ast.parse((ROOT / package.__name__ / "__init__.pyi").read_text())
     found = {}
     for node in tree.body:
         if isinstance(node, ast.ImportFrom):
@@ -23,16 +25,18 @@ def stub():
     return found
 
 
-def test_the_stub_lists_exactly_the_lazy_names():
-    homes = {name: f"ssd.{home}" for name, home in ssd._HOME.items()}
-    assert stub() == homes
-    assert sorted(homes) == sorted(ssd.__all__)
+@pytest.mark.parametrize("package", [distill, ssd], ids=lambda package: package.__name__)
+def test_the_stub_lists_exactly_the_lazy_names(package):
+    homes = {name: f"{package.__name__}.{home}" for name, home in package._HOME.items()}
+    assert stub(package) == homes
+    assert sorted(homes) == sorted(package.__all__)
 
 
-def test_a_lazy_name_is_what_its_home_holds():
-    for name, module in stub().items():
-        assert getattr(ssd, name) is getattr(importlib.import_module(module), name)
-        assert name in dir(ssd)
+@pytest.mark.parametrize("package", [distill, ssd], ids=lambda package: package.__name__)
+def test_a_lazy_name_is_what_its_home_holds(package):
+    for name, module in stub(package).items():
+        assert getattr(package, name) is getattr(importlib.import_module(module), name)
+        assert name in dir(package)
 
 
 def test_packages_say_that_they_are_typed():
