@@ -125,6 +125,25 @@ def test_what_one_annotation_does_wrong_costs_that_one(read, annotation, label, 
     assert all("annotation 0" in str(complaint) for complaint in truth.complaints)
 
 
+@pytest.mark.parametrize(
+    ("marks", "ignored"),
+    [
+        ({"iscrowd": 1}, True),
+        ({"iscrowd": "1"}, True),
+        ({"iscrowd": True}, True),
+        ({"iscrowd": 0, "ignore": 1}, True),
+        ({"iscrowd": 0, "ignore": 0}, False),
+        ({"iscrowd": "0"}, False),
+        ({"iscrowd": None}, False),
+        ({"iscrowd": False}, False),
+    ],
+)
+def test_regions_to_ignore_however_they_are_marked(read, marks, ignored):
+    truth = read([{**ONE, **marks}])
+    assert truth.photos[0].ignored.tolist() == [ignored]
+    assert truth.complaints == []
+
+
 def test_what_is_said_twice_counts_once(read):
     truth = read([ONE, ONE, {**ONE, "iscrowd": 1}, {**ONE, "iscrowd": 1}])
     assert truth.photos[0].ignored.tolist() == [False, True]
@@ -245,3 +264,10 @@ def test_the_order_of_images_annotations_and_categories_changes_nothing(read):
     for rows in (images, boxes, categories):
         random.Random(0).shuffle(rows)
     assert by_name(read(boxes, images, categories)) == before
+
+
+def test_a_complaint_is_one_line_whatever_the_file_says(read):
+    truth = read([{**ONE, "category_id": "a\nb\x1b[2J\u2028"}], [{**A, "file_name": "a\r.jpg"}])
+    (complaint,) = truth.complaints
+    assert complaint.line.isprintable()
+    assert complaint.name == "a\r.jpg"

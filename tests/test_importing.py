@@ -85,8 +85,9 @@ def test_the_boxes_it_holds_come_in_and_go_out(kind, photos, tmp_path):
     assert imported.complaints == []
     ignored = 0 if kind == "yolo" else 1  # YOLO text has no word for a region to ignore
     assert counts == {
-        "photos": 2, "labelled": 2, "boxes": 2 - ignored, "ignored": ignored, "errors": 0
-    }  # fmt: skip
+        **{"photos": 2, "labelled": 2, "empty": 1, "errors": 0},
+        **{"boxes": 2 - ignored, "ignored": ignored},
+    }
     first, second = records.read(out)
     np.testing.assert_allclose(
         first.boxes * np.float32([HEIGHT, WIDTH] * 2), FACES, rtol=0, atol=1e-4
@@ -115,7 +116,7 @@ def test_large_photos_are_scaled_and_boxes_stay_where_they_are(photos, tmp_path)
 
 def lines(imported):
     """What was said, a line each: name, reason (detail): what became of it."""
-    return [f"{complaint.name}: {complaint}" for complaint in imported.complaints]
+    return [complaint.line for complaint in imported.complaints]
 
 
 def test_what_wider_does_wrong_costs_a_line_and_its_photo(photos, tmp_path):
@@ -139,7 +140,7 @@ def test_what_wider_does_wrong_costs_a_line_and_its_photo(photos, tmp_path):
     assert kept.filename == "c.jpg"
     np.testing.assert_allclose(kept.boxes, [[20 / 80, 0.4, 50 / 80, 0.6]], atol=1e-6)
     assert imported.counts == {
-        "photos": 4, "labelled": 1, "boxes": 1, "ignored": 0, "errors": 5
+        "photos": 4, "labelled": 1, "empty": 0, "boxes": 1, "ignored": 0, "errors": 5
     }  # fmt: skip
     assert imported.boxes == {
         ("repaired", "corners out of order"): 1,
@@ -150,7 +151,7 @@ def test_what_wider_does_wrong_costs_a_line_and_its_photo(photos, tmp_path):
         ("left out", "no such photo"): 1,
     }
     assert str(imported).splitlines()[:2] == [
-        "1 photos of 4 taken over, 1 boxes, 0 regions to ignore",
+        "1 photos of 4 taken over, 0 of them empty, 1 boxes, 0 regions to ignore",
         "  1  repaired  corners out of order",
     ]
 

@@ -70,8 +70,7 @@ def run(options: argparse.Namespace) -> None:
         max_side=options.max_side,
     )
     for complaint in imported.complaints[:MOST_LINES]:
-        name = str(complaint.name).replace("\n", " ")
-        print(f"{options.prog}: {name}: {complaint}", file=sys.stderr)
+        print(f"{options.prog}: {complaint.line}", file=sys.stderr)
     if len(imported.complaints) > MOST_LINES:
         more = len(imported.complaints) - MOST_LINES
         print(f"{options.prog}: {more} more in {options.out / 'errors.csv'}", file=sys.stderr)

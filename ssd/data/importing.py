@@ -31,6 +31,7 @@ from ssd.photos.annotations import (
     Annotations,
     Complaint,
     find_photos,
+    printable,
     read_coco,
 )
 
@@ -42,8 +43,9 @@ class Imported:
     """What became of annotations.
 
     Attributes:
-        counts: `photos` named by the annotations, `labelled` (taken over), `boxes` to learn,
-            `ignored` regions, `errors` (complaints); of marks as `distill.marks` counts them.
+        counts: `photos` named by the annotations, `labelled` (taken over; `empty` of them with
+            nothing on them), `boxes` to learn, `ignored` regions, `errors` (complaints), and of
+            marks what `distill.marks` counts.
         complaints: `ssd.photos.annotations.Complaint`s, as `errors.csv` has them.
         boxes: {(what became of it, why): how many boxes}, over every box of the annotations.
     """
@@ -56,8 +58,9 @@ class Imported:
         """A line for the photos, and one for each thing that became of boxes."""
         counts = self.counts
         lines = [
-            f"{counts['labelled']} photos of {counts['photos']} taken over, {counts['boxes']} "
-            f"boxes, {counts['ignored']} regions to ignore"
+            f"{counts['labelled']} photos of {counts['photos']} taken over, "
+            f"{counts['empty']} of them empty, {counts['boxes']} boxes, "
+            f"{counts['ignored']} regions to ignore"
         ]
         rows = [(f"{boxes:,}", *key) for key, boxes in sorted(self.boxes.items(), key=_order)]
         wide = [max(len(row[column]) for row in rows) for column in (0, 1)] if rows else []
@@ -116,7 +119,7 @@ def import_labels(
         ...     write_photo(f"{folder}/a.jpg", np.zeros((60, 80, 3), np.uint8))
         ...     _ = pathlib.Path(folder, "a.txt").write_text("0 0.5 0.5 0.2 0.4")
         ...     print(import_labels("yolo", folder, folder, f"{folder}/labels"))
-        1 photos of 1 taken over, 1 boxes, 0 regions to ignore
+        1 photos of 1 taken over, 0 of them empty, 1 boxes, 0 regions to ignore
           1  taken  as drawn
     """
     classes = ClassIds(class_names, mapping)
@@ -162,6 +165,7 @@ def import_labels(
     counts = {
         "photos": counts["photos"] + account.left_out,
         "labelled": counts["photos"],
+        "empty": account.empty,
         "boxes": counts["boxes"],
         "ignored": counts["ignored"],
         "errors": len(account.complaints),
@@ -256,7 +260,10 @@ class _Account:
         self.complaints: list[Complaint] = []
         self.boxes: collections.Counter[tuple[str, str]] = collections.Counter()
         self.left_out = 0  # photos
-        self.meant = sum(each.boxes for each in read.complaints if each.became in _LOST) + sum(
+        self.empty = 0  # photos taken over on which nothing is
+        self.meant = sum(
+            max(each.boxes, 1) for each in read.complaints if each.became in _LOST
+        ) + sum(
             photo.unplaced + sum(label.note != MARKED for label in photo.labels)
             for photo in read.photos
         )  # boxes, all but those drawn as regions to ignore
@@ -301,6 +308,7 @@ class _Account:
 
     def take(self, photo: AnnotatedPhoto, gone: Sequence[int]) -> None:
         """Counts the boxes of a photo that is taken over; a person has marked some to go."""
+        self.empty += not photo.labels
         for index, label in enumerate(photo.labels):
             if index in gone:
                 self.boxes[_MARKED] += 1
@@ -319,7 +327,7 @@ class _Account:
             return
         self.write_errors()
         first = next((each for each in self.complaints if each.became != "repaired"), None)
-        why = f"the first, {first.name}: {first}; all: {self.out}/errors.csv" if first else "none"
+        why = f"the first, {first.line}; all: {self.out}/errors.csv" if first else "none"
         if not photos:
             raise ValueError(
                 f"{self.read.source}: wanted photos in {self.photos}, could use none of the "
@@ -328,7 +336,7 @@ class _Account:
         raise ValueError(
             f"{self.read.source}: wanted boxes of {', '.join(self.classes.names)} (--classes, "
             f"--map), could use none of its {self.meant} boxes, whose classes are "
-            f"{', '.join(self.read.class_names) or 'not named'} ({why})"
+            f"{printable(', '.join(self.read.class_names)) or 'not named'} ({why})"
         )
 
     def write_errors(self) -> None:

@@ -5,7 +5,7 @@ import pathlib
 import re
 from typing import NamedTuple
 
-from ssd.photos.annotations import read_text
+from ssd.photos.annotations import printable, read_text
 
 # What the exporting tools call them: Ultralytics, Roboflow and CVAT; labelImg and Label Studio;
 # Darknet and CVAT's older form; Roboflow's Darknet.
@@ -62,8 +62,9 @@ def find_names(folder: str | os.PathLike, photos: str | os.PathLike) -> YoloName
         return None
     if differing := [each for each in found if each.names != found[0].names]:
         raise ValueError(
-            f"{found[0].path}: wanted one list of classes, has {', '.join(found[0].names)}, and "
-            f"{differing[0].path} has {', '.join(differing[0].names)}"
+            f"{found[0].path}: wanted one list of classes, has "
+            f"{printable(', '.join(found[0].names))}, and {differing[0].path} has "
+            f"{printable(', '.join(differing[0].names))}"
         )
     return found[0]
 

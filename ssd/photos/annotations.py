@@ -54,8 +54,26 @@ class Complaint(NamedTuple):
     boxes: int = 1
 
     def __str__(self) -> str:
+        """What is wrong and what became of it, in one line, whatever the file has in it."""
         detail = f" ({self.detail})" if self.detail else ""
-        return f"{self.reason}{detail}: {self.became}".replace("\n", " ")
+        return printable(f"{self.reason}{detail}: {self.became}")
+
+    @property
+    def line(self) -> str:
+        """The same after the name of the photo."""
+        return f"{printable(self.name)}: {self}"
+
+
+def printable(text: str) -> str:
+    """Text of a file as a message may have it: without line ends, or what else steers a terminal.
+
+    Example:
+        >>> printable("a\\nb").isprintable()
+        True
+    """
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 class Label(NamedTuple):
@@ -224,7 +242,7 @@ class Annotations(NamedTuple):
 
 
 def read_coco(path: str | os.PathLike) -> Annotations:
-    """The annotations of a COCO detection file. `iscrowd` marks regions to ignore.
+    """The annotations of a COCO detection file. `iscrowd` or `ignore` marks regions to ignore.
 
     Args:
         path: The JSON file, in any encoding of Unicode.
@@ -443,17 +461,19 @@ def nothing_of(suffix: str, annotations: str, folder: str | os.PathLike) -> Valu
 
 
 def _read_json(path: str | os.PathLike) -> dict:
+    text = read_text(path)
     try:
-        content = json.loads(read_text(path))
-        wrong = [field for field in _LISTS if not isinstance(content[field], list)]
-        if not wrong:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = f"no JSON: {error}"
+    else:
+        if not isinstance(content, dict):
+            content = {}
+        missing = [field for field in _LISTS if not isinstance(content.get(field), list)]
+        if not missing:
             return content
-        reason = f"{wrong[0]} is no list"
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {error}"
-    raise ValueError(
-        f"{path}: wanted COCO JSON with images, annotations and categories ({reason})"
-    ) from None
+        reason = f"no list of {missing[0]} in it"
+    raise ValueError(f"{path}: wanted COCO JSON with images, annotations and categories ({reason})")
 
 
 _LISTS = ("images", "annotations", "categories")
@@ -525,7 +545,10 @@ def _annotate(row, position: int, photos, categories, path, complaints: list[Com
         return
     photo, *others = photos[key]
     box, note = _bounds(row)
-    crowd = _field(row, "iscrowd") is True or number(_field(row, "iscrowd") or 0) != 0
+    crowd = any(
+        _field(row, mark) is True or number(_field(row, mark) or 0) != 0
+        for mark in ("iscrowd", "ignore")
+    )
     name = categories.get(_key(_field(row, "category_id")))
     if crowd:
         note = MARKED
