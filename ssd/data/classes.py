@@ -41,9 +41,12 @@ class ClassIds:
             self._ids[name.strip().casefold()] = targets[target.strip().casefold()]
 
     def find(self, name: str) -> int | None:
-        """The class of a name: 1 for the first, -1 to ignore, 0 for background, None if unknown.
+        """The class of a name.
 
         Args:
             name: As annotations have it.
+
+        Returns:
+            1 for the first class and so on, -1 to ignore, 0 for background, None if unknown.
         """
         return self._ids.get(name.strip().casefold())

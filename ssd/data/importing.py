@@ -48,6 +48,14 @@ class Imported:
             marks what `distill.marks` counts.
         complaints: `ssd.photos.annotations.Complaint`s, as `errors.csv` has them.
         boxes: {(what became of it, why): how many boxes}, over every box of the annotations.
+
+    Example:
+        >>> counts = {"photos": 3, "labelled": 2, "empty": 1, "boxes": 2, "ignored": 0, "errors": 2}
+        >>> boxes = {("taken", "as drawn"): 2, ("left out", "no such photo"): 1}
+        >>> print(Imported(counts, [], boxes))
+        2 photos of 3 taken over, 1 of them empty, 2 boxes, 0 regions to ignore
+          2  taken     as drawn
+          1  left out  no such photo
     """
 
     counts: dict[str, int]
@@ -238,7 +246,7 @@ def _to_record(
         filename=path,
         height=height,
         width=width,
-        boxes=np.float32(fitted.boxes / np.array(photo.full_size * 2)),
+        boxes=(fitted.boxes / np.array(photo.full_size * 2)).astype(np.float32),
         class_ids=np.array(ids, np.int32),
         scores=np.ones(len(ids), np.float32),
         full_size=photo.full_size,

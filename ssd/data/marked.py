@@ -71,6 +71,9 @@ def unmarked(shard: str, photo: records.LabelledPhoto) -> Entry:
         shard: Name of the shard it is in.
         photo: What is said of it.
 
+    Returns:
+        Its entry.
+
     Example:
         >>> photo = records.LabelledPhoto(
         ...     b"", "a.jpg", 9, 9, np.zeros([0, 4]), np.zeros(0), np.zeros(0))
@@ -105,9 +108,12 @@ def made_again(entry: Entry, shard: str, photo: records.LabelledPhoto) -> Entry:
         >>> made_again(old, "shard-00000.tfrecord", photo)["dropped"]
         [1]
     """
-    gone = {tuple(np.float32(entry["boxes"][index]).tolist()) for index in entry["dropped"]}
-    boxes = [tuple(box) for box in np.float32(photo.boxes).tolist()]
-    dropped = [index for index, box in enumerate(boxes) if box in gone]
+    before, now = (
+        [tuple(box) for box in np.array(boxes, np.float32).reshape(-1, 4).tolist()]
+        for boxes in (entry["boxes"], photo.boxes)
+    )
+    gone = {before[index] for index in entry["dropped"]}
+    dropped = [index for index, box in enumerate(now) if box in gone]
     return {**unmarked(shard, photo), "ignored": entry["ignored"], "dropped": dropped}
 
 
@@ -135,7 +141,11 @@ def labels_of(entry: Entry) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         boxes, classes, scores = (
             [entry[field][index] for index in kept] for field in ("boxes", "classes", "scores")
         )
-    return np.float32(boxes).reshape(-1, 4), np.int32(classes), np.float32(scores)
+    return (
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(classes, np.int32),
+        np.array(scores, np.float32),
+    )
 
 
 class Marks:
@@ -177,7 +187,11 @@ class Marks:
         return photo._replace(boxes=boxes, class_ids=class_ids, scores=scores), gone
 
     def counts(self) -> dict[str, int]:
-        """What `dataset.json` counts of marks; nothing where there are none."""
+        """What `dataset.json` counts of marks.
+
+        Returns:
+            `dropped_boxes` and `ignored_photos`; nothing where nobody has marked anything.
+        """
         if not self._before:
             return {}
         return {

@@ -157,8 +157,8 @@ def _asked_for(
     texts: dict[str, list[_Line]], class_names: Sequence[str], folder: pathlib.Path
 ) -> list[str]:
     """The names of the command line, if the numbers can only mean these."""
-    used = {_class_number(line.label) for lines in texts.values() for line in lines}
-    most = max(used - {None}, default=0)
+    used = [_class_number(line.label) for lines in texts.values() for line in lines]
+    most = max((each for each in used if each is not None), default=0)
     if most >= len(class_names):
         raise ValueError(
             f"{folder}: wanted the names of its classes, numbered up to {most}, got only "

@@ -20,6 +20,10 @@ class YoloNames(NamedTuple):
         path: The file that says so.
         names: Names, the first for number 0; "" for a number that has none.
         landmarks: How many numbers each line has after its box; None if the file does not say.
+
+    Example:
+        >>> YoloNames(pathlib.Path("classes.txt"), ["cap", "face"]).names.index("face")
+        1
     """
 
     path: pathlib.Path

@@ -45,6 +45,10 @@ class Complaint(NamedTuple):
         reason: Why, in the same few words each time, to count by.
         detail: Which one, and what it was.
         boxes: How many boxes it concerns.
+
+    Example:
+        >>> Complaint("a.jpg", "repaired", "corners out of order", "annotation 3").line
+        'a.jpg: corners out of order (annotation 3): repaired'
     """
 
     name: str
@@ -67,6 +71,12 @@ class Complaint(NamedTuple):
 def printable(text: str) -> str:
     """Text of a file as a message may have it: without line ends, or what else steers a terminal.
 
+    Args:
+        text: Any.
+
+    Returns:
+        It, with a replacement character for each that cannot be printed.
+
     Example:
         >>> printable("a\\nb").isprintable()
         True
@@ -84,6 +94,10 @@ class Label(NamedTuple):
         name: Name of its class; None if it has none that is known, and then it is ignored.
         ignored: Whether it is a region to ignore.
         note: Why it is ignored or what was repaired; empty where it stands as it was drawn.
+
+    Example:
+        >>> Label((20, 10, 60, 40), "face").ignored
+        False
     """
 
     box: tuple[float, float, float, float]
@@ -105,6 +119,10 @@ class AnnotatedPhoto:
         otherwise: Another way to read the name, tried where the first finds no file.
         key: Its id in the annotations, empty if they have none.
         source: Where the annotations say that it is from, or None.
+
+    Example:
+        >>> AnnotatedPhoto("a.jpg", labels=[Label((20, 10, 60, 40), "face")]).names
+        ['face']
     """
 
     filename: str
@@ -233,6 +251,10 @@ class Annotations(NamedTuple):
         class_names: Names of its classes, each once: a COCO file's in the order of their ids.
         photos: `AnnotatedPhoto`s, in its order.
         complaints: What it does wrong.
+
+    Example:
+        >>> Annotations(pathlib.Path("truth.json"), ["face"], [], []).class_names
+        ['face']
     """
 
     source: pathlib.Path
@@ -359,7 +381,13 @@ def _merged(named: list[AnnotatedPhoto], complain: Callable[[Complaint], None]) 
 
 
 def number(value: object) -> float:
-    """A number, or text that is one, as a finite float; NaN for anything else.
+    """A number, or text that is one, as a finite float.
+
+    Args:
+        value: What a file has.
+
+    Returns:
+        float; NaN for anything else.
 
     Example:
         >>> number("3.5"), number(True), number(None), number("1e999")
@@ -375,7 +403,14 @@ def number(value: object) -> float:
 
 
 def read_size(height: object, width: object) -> tuple[int, int] | None:
-    """(height, width) as an annotation has it; None if it does not say.
+    """The size of a photo as an annotation has it.
+
+    Args:
+        height: What the file has for it.
+        width: What the file has for it.
+
+    Returns:
+        (height, width) in pixels; None if it does not say.
 
     Example:
         >>> read_size("600", 512.0), read_size(0, 512), read_size(None, None)
@@ -491,6 +526,12 @@ def _key(value: object) -> str | None:
 
 def id_order(key: str) -> tuple[bool, int, str]:
     """What to sort ids by: those that are numbers come first, by their value.
+
+    Args:
+        key: An id.
+
+    Returns:
+        A key for `sorted`.
 
     Example:
         >>> sorted(["b", "10", "9"], key=id_order)

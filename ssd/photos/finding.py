@@ -22,6 +22,10 @@ class AmbiguousName(ValueError):
 
     Attributes:
         paths: Those files, as paths inside the folder, with `/`.
+
+    Example:
+        >>> str(AmbiguousName("1.jpg", ["train/1.jpg", "val/1.jpg"]))
+        "wanted the name of one photo, '1.jpg' could be train/1.jpg or val/1.jpg"
     """
 
     def __init__(self, name: str, paths: list[str]):
