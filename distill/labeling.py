@@ -32,7 +32,7 @@ from ssd import atomic
 from ssd.data import manifest, records
 from ssd.lock import lock
 
-SUMMED = ("labelled", "faces", "ignored", "one_sided", "repaired", *marks.COUNTED)
+SUMMED = ("labelled", "boxes", "ignored", "one_sided", "repaired", *marks.COUNTED)
 
 
 def label(
@@ -54,7 +54,8 @@ def label(
 
     Returns:
         The counts, as `dataset.json` holds them: `photos` (files found), `labelled`, `errors`,
-        `faces`, `ignored` (regions; `one_sided` of them are sure faces that not every look sees),
+        `boxes` (faces to learn), `ignored` (regions; `one_sided` of them are sure faces that not
+        every look sees),
         `repaired` (photos whose file had to be encoded anew to be decoded again),
         `closed_folders` (that may not be read) and `other_files`.
 
@@ -69,7 +70,7 @@ def label(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     Image.new("RGB", (64, 48)).save(f"{folder}/black.jpg")
         ...     counts = label(folder, f"{folder}/labels", Options())
-        >>> counts["photos"], counts["faces"]
+        >>> counts["photos"], counts["boxes"]
         (1, 0)
     """
     source, out = pathlib.Path(source), pathlib.Path(out)
@@ -139,7 +140,7 @@ def _report(parts: Sequence[Part], missing: Iterable[list[str]]) -> dict[str, An
     return {
         "photos": labelled + len(errors),
         "labelled": labelled,
-        "faces": sum(part.faces for part in parts),
+        "boxes": sum(part.boxes for part in parts),
         "ignored": sum(part.ignored for part in parts),
         "one_sided": sum(part.one_sided for part in parts),
         "repaired": sum(part.repaired for part in parts),

@@ -31,7 +31,7 @@ from ssd.data.marked import Entry
 from ssd.lock import lock
 
 COUNTED = ("dropped_boxes", "ignored_photos")  # in a shard's report and in dataset.json
-_FIELDS = ("faces", "ignored", "one_sided", *COUNTED)
+_FIELDS = ("boxes", "ignored", "one_sided", *COUNTED)
 _WANTED = (
     "wanted a photo with ignore true or false, or a photo with a box and drop true or false, got"
 )
@@ -47,7 +47,7 @@ def apply_marks(out: str | os.PathLike, path: str | os.PathLike) -> dict[str, in
         path: File of marks, as the review page saves it.
 
     Returns:
-        Counts as they are afterwards: `faces`, `ignored`, `one_sided`, `dropped_boxes`,
+        Counts as they are afterwards: `boxes`, `ignored`, `one_sided`, `dropped_boxes`,
         `ignored_photos`, and what else `dataset.json` counts once a run has ended.
 
     Raises:
@@ -66,7 +66,7 @@ def apply_marks(out: str | os.PathLike, path: str | os.PathLike) -> dict[str, in
         ...     file = pathlib.Path(out, "marks.json")
         ...     _ = file.write_text('{"marks": [{"photo": "a.jpg", "ignore": true}]}')
         ...     counts = apply_marks(out, file)
-        >>> counts["faces"], counts["ignored_photos"]
+        >>> counts["boxes"], counts["ignored_photos"]
         (0, 1)
     """
     out = pathlib.Path(out)
@@ -107,7 +107,6 @@ def finish_marks(out: str | os.PathLike) -> None:
             atomic.write_text(report, json.dumps(counts) + "\n")
     if "counts" in about:  # a run that has not ended will count by itself
         sums = _sum(plan["reports"])
-        sums["boxes"] = sums["faces"]  # as labels drawn by people call them
         known = {*about["counts"], *COUNTED}
         about["counts"].update({field: sums[field] for field in sums if field in known})
         manifest.write(out, about)
@@ -227,7 +226,7 @@ def _count(
         _, class_ids, scores = marked.labels_of(entry)
         counts["dropped_boxes"] += len(entry["dropped"])
         counts["ignored_photos"] += entry["ignored"]
-    counts["faces"] += int(np.sum(class_ids > 0))
+    counts["boxes"] += int(np.sum(class_ids > 0))
     counts["ignored"] += int(np.sum(class_ids == records.IGNORE))
     if not (entry and entry["ignored"]):
         counts["one_sided"] += int(np.sum(find_one_sided(class_ids, scores, about)))

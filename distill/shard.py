@@ -49,7 +49,7 @@ class Part(NamedTuple):
         return len(self.labeled) + len(self.errors)
 
     @property
-    def faces(self) -> int:
+    def boxes(self) -> int:
         """Number of faces to learn."""
         return sum(int(np.sum(photo.class_ids > 0)) for photo in self.labeled)
 

@@ -67,6 +67,6 @@ def disc_labels(tmp_path_factory):
         )
     for index in range(2):
         records.write_shard(records.shard_path(folder, index), photos[index::2])
-    counts = {"photos": 48, "faces": sum(len(photo.boxes) for photo in photos)}
+    counts = {"photos": 48, "boxes": sum(len(photo.boxes) for photo in photos)}
     manifest.write(folder, {"classes": ["face"], "counts": counts})
     return folder

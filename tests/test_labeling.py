@@ -205,7 +205,7 @@ def test_progress_counts_photos_within_a_shard(tmp_path):
     states = []
     counts = labeling.label(folder, out, options(shard_photos=80), progress=collect(states))
     assert states == [(done, 90) for done in (0, 32, 64, 80, 80, 90, 90)]
-    assert counts["faces"] == 90
+    assert counts["boxes"] == 90
     again = []
     labeling.label(folder, out, options(shard_photos=80), progress=collect(again))
     assert again == [(90, 90)]
@@ -232,7 +232,7 @@ def test_scores_become_faces_regions_or_background(tmp_path):
         assert photo.class_ids.tolist() == [1, records.IGNORE]
         np.testing.assert_allclose(photo.scores, [0.99, 0.7])
         np.testing.assert_allclose(photo.boxes[1], [0, 0.6, 0.4, 0.9], atol=1e-6)
-    assert counts["faces"] == counts["ignored"] == 3
+    assert counts["boxes"] == counts["ignored"] == 3
     about = manifest.read(tmp_path / "out")
     assert about["complete"]
     assert about["counts"] == counts

@@ -68,7 +68,7 @@ def test_dropped_boxes_go_and_ignored_photos_teach_nothing(labels, tmp_path):
     assert (counts["dropped_boxes"], counts["ignored_photos"]) == (2, 1)
     # The summary is what the shards hold.
     classes = np.concatenate([photo.class_ids for photo in after.values()])
-    assert counts["faces"] == np.sum(classes == 1) == 9
+    assert counts["boxes"] == np.sum(classes == 1) == 9
     assert counts["ignored"] == np.sum(classes == records.IGNORE) == 10
     assert counts["photos"] == counts["labelled"] == 11
 
@@ -79,7 +79,7 @@ def test_a_later_run_keeps_marks_and_counts_them(labels, tmp_path):
     )
     make_photos(tmp_path / "photos" / "more", 2)
     later = labeling.label(tmp_path / "photos", labels, options())
-    assert later["faces"] == counts["faces"] + 2 == 12
+    assert later["boxes"] == counts["boxes"] + 2 == 12
     assert later["dropped_boxes"] == 1
     assert len(boxes_of(labels, "0002.jpg")) == 1
 
@@ -92,10 +92,10 @@ def test_marks_of_a_run_that_has_not_ended(labels, tmp_path):
     counts = marks.apply_marks(
         labels, write_marks(tmp_path / "marks.json", drop(labels, "0002.jpg"))
     )
-    assert (counts["faces"], counts["dropped_boxes"]) == (7, 1)
+    assert (counts["boxes"], counts["dropped_boxes"]) == (7, 1)
     assert manifest.read(labels) == {**unfinished, "complete": False}
     counts = labeling.label(tmp_path / "photos", labels, options())
-    assert counts == {**whole["counts"], "faces": 10, "dropped_boxes": 1}
+    assert counts == {**whole["counts"], "boxes": 10, "dropped_boxes": 1}
 
 
 def test_twice_changes_nothing(labels, tmp_path):
@@ -143,7 +143,7 @@ def test_labels_drawn_by_people_take_marks(disc_labels, tmp_path):
     for path in disc_labels.iterdir():
         (labels / path.name).write_bytes(path.read_bytes())
     counts = marks.apply_marks(labels, write_marks(tmp_path / "marks.json", drop(labels, "07.jpg")))
-    assert counts["faces"] == sum(np.sum(photo.class_ids == 1) for photo in records.read(labels))
+    assert counts["boxes"] == sum(np.sum(photo.class_ids == 1) for photo in records.read(labels))
     assert counts["photos"] == 48
 
 
@@ -260,7 +260,7 @@ def test_killed_on_the_way(tmp_path):
     assert main(command[3:]) == 0
     counts = manifest.read(out)["counts"]
     assert counts["dropped_boxes"] == 48
-    assert counts["faces"] == 192 == sum(np.sum(p.class_ids == 1) for p in records.read(out))
+    assert counts["boxes"] == 192 == sum(np.sum(p.class_ids == 1) for p in records.read(out))
 
 
 def test_what_was_dropped_stays_dropped_when_labels_are_imported_again(tmp_path):

@@ -48,7 +48,7 @@ def photo(name, boxes=(), classes=(), scores=(), *, size=(200, 100), color=(90, 
 def write_labels(folder, shards, **about):
     folder.mkdir(exist_ok=True)
     faces = sum(int(np.sum(p.class_ids > 0)) for shard in shards for p in shard)
-    counts = {"photos": sum(map(len, shards)), "faces": faces, "ignored": 0, "one_sided": 0}
+    counts = {"photos": sum(map(len, shards)), "boxes": faces, "ignored": 0, "one_sided": 0}
     about = {**ABOUT, "source": str(folder / "photos"), **about, "counts": counts}
     manifest.write(folder, about)
     for index, shard in enumerate(shards):
