@@ -8,7 +8,9 @@ from ssd.arguments import Parser, program
 from ssd.commands import coco, compare, detect, evaluate, export, importing, skew, train
 from ssd.quiet import missing_package
 
-COMMANDS = (detect, train, evaluate, compare, export, importing, coco, skew)
+COMMANDS = tuple(
+    each.COMMAND for each in (detect, train, evaluate, compare, export, importing, coco, skew)
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +50,8 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"ssd-faces {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in COMMANDS:
-        made = command.add(commands)
+        made = commands.add_parser(command.name, help=command.about, description=command.about)
+        command.add_arguments(made)
         made.set_defaults(run=command.run, prog=made.prog)
     return parser
 

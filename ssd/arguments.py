@@ -4,6 +4,7 @@ The standard library alone: a command imports what is heavy when its arguments a
 """
 
 import argparse
+import dataclasses
 import difflib
 import math
 import pathlib
@@ -13,6 +14,29 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 _NUMBER = re.compile(r"-\.?\d")
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """One command of a program that has several.
+
+    Args:
+        name: What the user types.
+        about: What it does, in a sentence.
+        add_arguments: Adds its arguments to a parser.
+        run: Does its work; takes what the parser made of the command line, and `prog`, the
+            command as it was called. Returns an exit status, or None for 0.
+
+    Example:
+        >>> command = Command("greet", "Say hello.", lambda parser: None, lambda options: 0)
+        >>> command.run(argparse.Namespace(prog="greet"))
+        0
+    """
+
+    name: str
+    about: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int | None]
 
 
 class Parser(argparse.ArgumentParser):

@@ -13,7 +13,7 @@ from ssd.__main__ import main as ssd_main
 
 ROOT = pathlib.Path(__file__).parent.parent
 HEAVY = ("numpy", "tensorflow", "keras", "jax", "PIL", "imageio", "mtcnn", "matplotlib", "ray")
-NAMES = [command.__doc__.split("`")[1].removeprefix("ssd ") for command in COMMANDS]
+NAMES = [command.name for command in COMMANDS]
 
 # Status, and a part of the one line; `here` and `file` are there, `nowhere` is not.
 WRONG = [

@@ -22,6 +22,11 @@ MODULES = [
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+# Methods that Keras asks for, and describes.
+OF_KERAS = {
+    *("build", "call", "compute_output_shape", "compute_loss", "get_config", "from_config"),
+    *("on_epoch_end", "on_train_begin", "on_train_end"),
+}
 
 
 def public(nodes):
@@ -75,7 +80,9 @@ def lacking(source):
                 text = ast.get_docstring(method) or ""
                 if not text:
                     yield f"{node.name}.{method.name}", "a docstring"
-                for section in wanted_sections(method) if isinstance(method, Function) else ():
+                if not isinstance(method, Function) or method.name in OF_KERAS:
+                    continue
+                for section in wanted_sections(method):
                     if section not in text:
                         yield f"{node.name}.{method.name}", section
             made = [each for each in node.body if getattr(each, "name", "") == "__init__"]
@@ -104,14 +111,6 @@ OPEN = {
     "benchmarks/latency.py",
     "benchmarks/matching.py",
     "benchmarks/peers.py",
-    "ssd/commands/coco.py",
-    "ssd/commands/compare.py",
-    "ssd/commands/detect.py",
-    "ssd/commands/evaluate.py",
-    "ssd/commands/export.py",
-    "ssd/commands/importing.py",
-    "ssd/commands/skew.py",
-    "ssd/commands/train.py",
     "ssd/config.py",
     "ssd/data/augment.py",
     "ssd/data/cache.py",

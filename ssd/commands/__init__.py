@@ -1,5 +1,5 @@
-"""The commands of `ssd`, one file each: `add` says what its arguments are, `run` does its work.
+"""The commands of `ssd`, one file each, which ends in its `COMMAND`.
 
-A command imports what is heavy in `run`, after its arguments were found to be right; `detect`
-imports nothing that a board does not have.
+A command imports what is heavy when its work begins, after its arguments were found to be right;
+`detect` imports nothing that a board does not have.
 """

@@ -4,54 +4,31 @@ import argparse
 import pathlib
 import sys
 from collections.abc import Iterable
-from typing import Any
 
-from ssd.arguments import existing_file, number, whole_number
-
-ABOUT = "Find faces: one line a photo, each box as class, score and ymin xmin ymax xmax in pixels."
+from ssd.arguments import Command, existing_file, number, whole_number
 
 
-def add(commands: Any) -> argparse.ArgumentParser:
-    """Add the command.
-
-    Args:
-        commands: What `Parser.add_subparsers` returned.
-
-    Returns:
-        The command's own parser.
-    """
-    made = commands.add_parser("detect", help=ABOUT, description=ABOUT)
-    made.add_argument("photos", type=pathlib.Path, nargs="+", help="photos")
-    made.add_argument(
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photos", type=pathlib.Path, nargs="+", help="photos")
+    parser.add_argument(
         "--model",
         type=existing_file("a .tflite model file"),
         help=".tflite file (the one that ships)",
     )
-    made.add_argument("--score-threshold", type=number(0, 1), default=0.5, help="least score (0.5)")
-    made.add_argument(
+    parser.add_argument(
+        "--score-threshold", type=number(0, 1), default=0.5, help="least score (0.5)"
+    )
+    parser.add_argument(
         "--threads", type=whole_number(), default=1, help="threads of the runtime (1)"
     )
-    made.add_argument(
+    parser.add_argument(
         "--out",
         type=pathlib.Path,
         help="folder for pictures of the photos with boxes drawn in; nothing there is replaced",
     )
-    return made
 
 
-def run(options: argparse.Namespace) -> int:
-    """Do what was asked for.
-
-    Args:
-        options: What `add`'s parser made of the command line.
-
-    Returns:
-        1 if one of the photos could not be read, otherwise 0.
-
-    Raises:
-        FileExistsError: If a picture would take the place of a file.
-        ValueError: If the model is none.
-    """
+def _run(options: argparse.Namespace) -> int:
     pictures = _pictures(options.photos, options.out) if options.out else {}
     from ssd.detect.detector import Detector
     from ssd.detect.drawing import draw
@@ -109,3 +86,11 @@ def _pictures(photos: list[pathlib.Path], out: pathlib.Path) -> dict[int, pathli
         taken.add(path)
         chosen[index] = path
     return chosen
+
+
+COMMAND = Command(
+    "detect",
+    "Find faces: one line a photo, each box as class, score and ymin xmin ymax xmax in pixels.",
+    _add_arguments,
+    _run,
+)

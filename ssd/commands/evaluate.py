@@ -4,83 +4,72 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
-from ssd.arguments import existing_file, existing_folder, mapping, new_file, number, whole_number
+from ssd.arguments import (
+    Command,
+    existing_file,
+    existing_folder,
+    mapping,
+    new_file,
+    number,
+    whole_number,
+)
 
-ABOUT = "Measure a model against labels in COCO format."
 
-
-def add(commands: Any) -> argparse.ArgumentParser:
-    """Add the command.
-
-    Args:
-        commands: What `Parser.add_subparsers` returned.
-
-    Returns:
-        The command's own parser.
-    """
-    made = commands.add_parser("evaluate", help=ABOUT, description=ABOUT)
-    made.add_argument("model", type=existing_file("a .tflite model file"), help=".tflite file")
-    made.add_argument("photos", type=existing_folder("a folder of photos"), help="folder of photos")
-    made.add_argument("truth", type=existing_file("a COCO JSON file"), help="COCO JSON file")
-    made.add_argument(
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=existing_file("a .tflite model file"), help=".tflite file")
+    parser.add_argument(
+        "photos", type=existing_folder("a folder of photos"), help="folder of photos"
+    )
+    parser.add_argument("truth", type=existing_file("a COCO JSON file"), help="COCO JSON file")
+    parser.add_argument(
         "--min-height",
         type=number(0, 1),
         default=0.0,
         help="ignore faces whose height is less than this share of the photo's long side (0)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--false-positives",
         type=number(0),
         default=0.1,
         help="false positives per photo at which precision and recall are read (0.1)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--score-threshold",
         type=number(0, 1),
         help="read precision and recall at this score instead",
     )
-    made.add_argument(
+    parser.add_argument(
         "--at-precision", type=number(0, 1), help="also say the recall at this precision"
     )
-    made.add_argument(
+    parser.add_argument(
         "--rule",
         choices=("coco", "scorer"),
         default="coco",
         help="what is ignored: COCO's rule, or that of a scorer for which ignored faces take in "
         "what lies half inside (coco)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--map",
         type=mapping,
         help="classes of the model for other names in the truth: with_mask=face,without_mask=face",
     )
-    made.add_argument(
+    parser.add_argument(
         "--score-floor", type=number(0, 1), default=0.001, help="least score judged (0.001)"
     )
-    made.add_argument(
+    parser.add_argument(
         "--max-detections", type=whole_number(), default=300, help="boxes judged per photo (300)"
     )
-    made.add_argument("--report", type=new_file, help="PNG file for curves and mistakes")
-    made.add_argument(
+    parser.add_argument("--report", type=new_file, help="PNG file for curves and mistakes")
+    parser.add_argument(
         "--json", type=new_file, help="JSON file for figures and every match, for ssd compare"
     )
-    made.add_argument(
+    parser.add_argument(
         "--threads", type=whole_number(), default=1, help="threads of the runtime (1)"
     )
-    return made
 
 
-def run(options: argparse.Namespace) -> None:
-    """Do what was asked for.
-
-    Args:
-        options: What `add`'s parser made of the command line.
-
-    Raises:
-        ValueError: If the model, the truth or a photo is none.
-    """
+def _run(options: argparse.Namespace) -> None:
     from ssd.detect.detector import Detector
     from ssd.metrics.evaluation import evaluate
 
@@ -137,3 +126,11 @@ def _bar() -> Iterator[Callable[[int, int], None] | None]:
             bar.update(done - bar.n)
 
         yield progress
+
+
+COMMAND = Command(
+    "evaluate",
+    "Measure a model against labels in COCO format.",
+    _add_arguments,
+    _run,
+)

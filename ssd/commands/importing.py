@@ -3,60 +3,42 @@
 import argparse
 import pathlib
 import sys
-from typing import Any
 
-from ssd.arguments import existing_folder, mapping, whole_number
+from ssd.arguments import Command, existing_folder, mapping, whole_number
 from ssd.quiet import import_tensorflow
 
-ABOUT = "Turn labels drawn by people into labels to train on."
 MOST_LINES = 20  # on a terminal; `errors.csv` has all
 
 
-def add(commands: Any) -> argparse.ArgumentParser:
-    """Add the command.
-
-    Args:
-        commands: What `Parser.add_subparsers` returned.
-
-    Returns:
-        The command's own parser.
-    """
-    made = commands.add_parser("import", help=ABOUT, description=ABOUT)
-    made.add_argument("format", choices=("coco", "voc", "yolo", "wider"), help="how they are kept")
-    made.add_argument(
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "format", choices=("coco", "voc", "yolo", "wider"), help="how they are kept"
+    )
+    parser.add_argument(
         "annotations", type=pathlib.Path, help="JSON or text file, or folder (voc, yolo)"
     )
-    made.add_argument(
+    parser.add_argument(
         "photos",
         type=existing_folder("a folder of photos"),
         help="folder that the file names are in",
     )
-    made.add_argument(
+    parser.add_argument(
         "out", type=pathlib.Path, help="folder for the labels, new or of the same run"
     )
-    made.add_argument("--classes", default="face", help="names, separated by commas (face)")
-    made.add_argument(
+    parser.add_argument("--classes", default="face", help="names, separated by commas (face)")
+    parser.add_argument(
         "--map",
         type=mapping,
         default={},
         metavar="NAME=CLASS,...",
         help="what the annotations call a class, or what is to be `ignore` or `background`",
     )
-    made.add_argument(
+    parser.add_argument(
         "--max-side", type=whole_number(12), default=640, help="photos are scaled down to it (640)"
     )
-    return made
 
 
-def run(options: argparse.Namespace) -> None:
-    """Do what was asked for.
-
-    Args:
-        options: What `add`'s parser made of the command line.
-
-    Raises:
-        ValueError: If the annotations cannot be read, or OUT holds something else.
-    """
+def _run(options: argparse.Namespace) -> None:
     import_tensorflow()
     from ssd.data.importing import import_labels
 
@@ -75,3 +57,11 @@ def run(options: argparse.Namespace) -> None:
         more = len(imported.complaints) - MOST_LINES
         print(f"{options.prog}: {more} more in {options.out / 'errors.csv'}", file=sys.stderr)
     print(imported)
+
+
+COMMAND = Command(
+    "import",
+    "Turn labels drawn by people into labels to train on.",
+    _add_arguments,
+    _run,
+)

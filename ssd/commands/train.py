@@ -3,87 +3,68 @@
 import argparse
 import pathlib
 from importlib import util
-from typing import Any
 
-from ssd.arguments import existing_file, existing_folder, number, whole_number
+from ssd.arguments import Command, existing_file, existing_folder, number, whole_number
 from ssd.config import Config
 from ssd.quiet import import_tensorflow
 
-ABOUT = "Train a detector on labels. Stopped, the same command goes on."
 
-
-def add(commands: Any) -> argparse.ArgumentParser:
-    """Add the command.
-
-    Args:
-        commands: What `Parser.add_subparsers` returned.
-
-    Returns:
-        The command's own parser.
-    """
-    made = commands.add_parser("train", help=ABOUT, description=ABOUT)
-    made.add_argument(
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "labels",
         type=existing_folder("a folder of labels"),
         nargs="+",
         help="folders that distill or ssd import wrote; one named twice is seen twice",
     )
-    made.add_argument("out", type=pathlib.Path, help="folder for the model and its curves")
-    made.add_argument(
+    parser.add_argument("out", type=pathlib.Path, help="folder for the model and its curves")
+    parser.add_argument(
         "--start",
         type=existing_file("a .keras model file"),
         help=".keras file whose weights to begin with",
     )
-    made.add_argument(
+    parser.add_argument(
         "--config",
         type=existing_file("a JSON file"),
         help="JSON file with the fields of ssd.Config",
     )
-    made.add_argument(
+    parser.add_argument(
         "--epochs", type=whole_number(), default=30, help="passes over the photos (30)"
     )
-    made.add_argument("--batch-size", type=whole_number(), default=32, help="photos in a step (32)")
-    made.add_argument("--learning-rate", type=number(), default=2e-3, help="its peak (0.002)")
-    made.add_argument("--seed", type=whole_number(0), help="makes the run repeatable")
-    made.add_argument("--alpha", type=number(), default=1.0, help="weight of the offset loss (1)")
-    made.add_argument(
+    parser.add_argument(
+        "--batch-size", type=whole_number(), default=32, help="photos in a step (32)"
+    )
+    parser.add_argument("--learning-rate", type=number(), default=2e-3, help="its peak (0.002)")
+    parser.add_argument("--seed", type=whole_number(0), help="makes the run repeatable")
+    parser.add_argument("--alpha", type=number(), default=1.0, help="weight of the offset loss (1)")
+    parser.add_argument(
         "--balance-objects",
         type=number(0, 1),
         default=0.0,
         help="how far faces count alike, 0 to 1 (0)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--freeze-normalization",
         action="store_true",
         help="keep the normalization of --start; steps are faster",
     )
-    made.add_argument(
+    parser.add_argument(
         "--validation",
         type=existing_folder("a folder of labels"),
         help="folder of labels to measure the loss on; the best epoch is kept as best.keras",
     )
-    made.add_argument(
+    parser.add_argument(
         "--patience",
         type=whole_number(),
         help="epochs without a new best after which to stop (none)",
     )
-    made.add_argument("--tensorboard", action="store_true", help="write OUT/tensorboard as well")
-    made.add_argument(
+    parser.add_argument("--tensorboard", action="store_true", help="write OUT/tensorboard as well")
+    parser.add_argument(
         "--policy", default="float32", help="Keras dtype policy (float32); GPUs: mixed_bfloat16"
     )
-    made.add_argument("--cache", type=pathlib.Path, help="folder to keep decoded photos in")
-    return made
+    parser.add_argument("--cache", type=pathlib.Path, help="folder to keep decoded photos in")
 
 
-def run(options: argparse.Namespace) -> None:
-    """Do what was asked for.
-
-    Args:
-        options: What `add`'s parser made of the command line.
-
-    Raises:
-        ValueError: If the arguments do not fit together, or the labels cannot be trained on.
-    """
+def _run(options: argparse.Namespace) -> None:
     config = Config.from_json(options.config.read_text()) if options.config else None
     _check(options)
     import_tensorflow()
@@ -128,3 +109,11 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("--freeze-normalization: wanted --start with it, a trained model")
     if options.tensorboard and util.find_spec("tensorboard") is None:
         raise ValueError("--tensorboard: wanted the package of that name (pip install tensorboard)")
+
+
+COMMAND = Command(
+    "train",
+    "Train a detector on labels. Stopped, the same command goes on.",
+    _add_arguments,
+    _run,
+)
