@@ -2,9 +2,9 @@
 
 from anchors.boxes import (
     area,
-    centre_to_corners,
+    center_to_corners,
     clip,
-    corners_to_centre,
+    corners_to_center,
     intersection,
     iou,
 )
@@ -17,9 +17,9 @@ __all__ = [
     "Coverage",
     "Match",
     "area",
-    "centre_to_corners",
+    "center_to_corners",
     "clip",
-    "corners_to_centre",
+    "corners_to_center",
     "coverage",
     "decode",
     "encode",

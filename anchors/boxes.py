@@ -5,7 +5,7 @@ the top left corner. It may reach outside the square. A box whose `ymax` is not 
 `ymin`, or whose `xmax` is not above its `xmin`, has no area: it overlaps nothing. An unused
 row of a label is all zeros, which is such a box.
 
-The same box said by its centre is `[y, x, height, width]`.
+The same box said by its center is `[y, x, height, width]`.
 """
 
 from typing import Any, NamedTuple
@@ -77,7 +77,15 @@ def iou(a: Array, b: Array) -> Array:
 
 
 class Sides(NamedTuple):
-    """The four numbers of boxes apart, each of any shape: no tensor then ends in an axis of 4."""
+    """The four numbers of boxes apart, each of any shape: no tensor then ends in an axis of 4.
+
+    Attributes:
+        ymin, xmin, ymax, xmax: float32 [...], as in `anchors.boxes`.
+
+    Example:
+        >>> Sides(0.0, 0.25, 0.5, 1.0).xmax
+        1.0
+    """
 
     ymin: Array
     xmin: Array
@@ -111,6 +119,12 @@ def sides(boxes: Array) -> Sides:
 def shared_area(a: Sides, b: Sides) -> Array:
     """The area shared by boxes given as `Sides` of shapes that broadcast; with itself, its area.
 
+    Args:
+        a, b: `Sides` of [...].
+
+    Returns:
+        float32 [...], as a share of the image.
+
     Example:
         >>> a, b = sides([0.0, 0.0, 0.5, 0.5]), sides([0.0, 0.25, 1.0, 1.0])
         >>> float(shared_area(a, b)), float(shared_area(b, b))
@@ -126,6 +140,12 @@ def shared_area(a: Sides, b: Sides) -> Array:
 def overlap(shared: Array, area: Array, other_area: Array) -> Array:
     """IoU from the area shared and the two areas: `shared / (area + other_area - shared)`.
 
+    Args:
+        shared, area, other_area: Areas, [...] of shapes that broadcast.
+
+    Returns:
+        float32 [...], from 0 to 1; 0 where nothing is shared.
+
     Example:
         >>> float(overlap(ops.convert_to_tensor(0.25), 0.5, 0.75))
         0.25
@@ -135,8 +155,8 @@ def overlap(shared: Array, area: Array, other_area: Array) -> Array:
     return shared / union
 
 
-def corners_to_centre(boxes: Array) -> Array:
-    """Boxes by their corners, as boxes by their centre and size.
+def corners_to_center(boxes: Array) -> Array:
+    """Boxes by their corners, as boxes by their center and size.
 
     Args:
         boxes: [..., 4], `[ymin, xmin, ymax, xmax]`.
@@ -146,15 +166,15 @@ def corners_to_centre(boxes: Array) -> Array:
 
     Example:
         >>> import numpy as np
-        >>> np.asarray(corners_to_centre([0.0, 0.25, 0.5, 0.75])).tolist()
+        >>> np.asarray(corners_to_center([0.0, 0.25, 0.5, 0.75])).tolist()
         [0.25, 0.5, 0.5, 0.5]
     """
     ymin, xmin, ymax, xmax = sides(boxes)
     return ops.stack([(ymin + ymax) / 2, (xmin + xmax) / 2, ymax - ymin, xmax - xmin], axis=-1)
 
 
-def centre_to_corners(boxes: Array) -> Array:
-    """Boxes by their centre and size, as boxes by their corners.
+def center_to_corners(boxes: Array) -> Array:
+    """Boxes by their center and size, as boxes by their corners.
 
     Args:
         boxes: [..., 4], `[y, x, height, width]`.
@@ -164,7 +184,7 @@ def centre_to_corners(boxes: Array) -> Array:
 
     Example:
         >>> import numpy as np
-        >>> np.asarray(centre_to_corners([0.25, 0.5, 0.5, 0.5])).tolist()
+        >>> np.asarray(center_to_corners([0.25, 0.5, 0.5, 0.5])).tolist()
         [0.0, 0.25, 0.5, 0.75]
     """
     y, x, height, width = sides(boxes)

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from anchors.boxes import Array, centre_to_corners, corners_to_centre
+from anchors.boxes import Array, center_to_corners, corners_to_center
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 
@@ -17,7 +17,7 @@ LARGEST_EXPONENT = 20.0
 def encode(boxes: Array, anchors: Array) -> Array:
     """Boxes as offsets from anchors, as a network learns them.
 
-    The centre is told in sizes of the anchor, the size by its logarithm, all divided by
+    The center is told in sizes of the anchor, the size by its logarithm, all divided by
     `VARIANCES` so that each is about 1 in spread.
 
     Args:
@@ -36,10 +36,10 @@ def encode(boxes: Array, anchors: Array) -> Array:
     Source: Liu et al., "SSD: Single Shot MultiBox Detector" (2016), equation 2; the variances
     are those of its published code.
     """
-    centre, size = _centre_and_size(boxes)
-    anchor_centre, anchor_size = _centre_and_size(anchors)
+    center, size = _center_and_size(boxes)
+    anchor_center, anchor_size = _center_and_size(anchors)
     # (y - y_anchor) / height_anchor / 0.1,  log(height / height_anchor) / 0.2
-    move = (centre - anchor_centre) / anchor_size / ops.convert_to_tensor(VARIANCES[:2], "float32")
+    move = (center - anchor_center) / anchor_size / ops.convert_to_tensor(VARIANCES[:2], "float32")
     grow = ops.log(size / anchor_size) / ops.convert_to_tensor(VARIANCES[2:], "float32")
     return ops.concatenate([move, grow], axis=-1)
 
@@ -63,14 +63,14 @@ def decode(offsets: Array, anchors: Array) -> Array:
     Source: as `encode`.
     """
     offsets = ops.convert_to_tensor(offsets, "float32")
-    anchor_centre, anchor_size = _centre_and_size(anchors)
+    anchor_center, anchor_size = _center_and_size(anchors)
     move = offsets[..., :2] * ops.convert_to_tensor(VARIANCES[:2], "float32")
     grow = offsets[..., 2:] * ops.convert_to_tensor(VARIANCES[2:], "float32")
-    centre = anchor_centre + move * anchor_size
+    center = anchor_center + move * anchor_size
     size = anchor_size * ops.exp(ops.minimum(grow, LARGEST_EXPONENT))
-    return centre_to_corners(ops.concatenate([centre, size], axis=-1))
+    return center_to_corners(ops.concatenate([center, size], axis=-1))
 
 
-def _centre_and_size(boxes):
-    boxes = corners_to_centre(boxes)
+def _center_and_size(boxes):
+    boxes = corners_to_center(boxes)
     return boxes[..., :2], ops.maximum(boxes[..., 2:], SMALLEST)

@@ -21,6 +21,10 @@ class Coverage(NamedTuple):
         anchors: Anchors of each level, all photos together; a list, as the next two.
         positives: Positive anchors of each level.
         ignored: Ignored anchors of each level.
+
+    Example:
+        >>> Coverage(boxes=4, matched=3, anchors=[100], positives=[9], ignored=[2]).share
+        0.75
     """
 
     boxes: int

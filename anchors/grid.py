@@ -9,7 +9,7 @@ def grid(
     feature_shapes: Iterable[Sequence[int]],
     sizes: Iterable[Iterable[Sequence[float]]],
 ) -> np.ndarray:
-    """Anchors on every cell of every level, centred on the cells.
+    """Anchors on every cell of every level, centerd on the cells.
 
     In order of level, then row, then column, then size within the level. Anchors are not
     clipped: one at the rim reaches outside the image.
@@ -52,8 +52,8 @@ def _level(shape, sizes):
     rows, columns = map(int, shape)
     y = (np.arange(rows) + 0.5) / rows
     x = (np.arange(columns) + 0.5) / columns
-    centre = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)  # [rows, columns, 2]
-    centre = centre[:, :, None]  # [rows, columns, 1, 2]
+    center = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)  # [rows, columns, 2]
+    center = center[:, :, None]  # [rows, columns, 1, 2]
     half = np.asarray(sizes, "float64") / 2  # [sizes, 2]
-    corners = np.concatenate([centre - half, centre + half], axis=-1)  # [rows, columns, sizes, 4]
+    corners = np.concatenate([center - half, center + half], axis=-1)  # [rows, columns, sizes, 4]
     return corners.reshape(-1, 4).astype("float32")

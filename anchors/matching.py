@@ -43,6 +43,11 @@ class Match(NamedTuple):
         ignored: bool, whether the anchor should be left out of the loss. Never with `positive`.
             An anchor that is neither is background.
         overlap: float32, IoU with that box, from 0 to 1.
+
+    Example:
+        >>> found = match([[0.0, 0.0, 1.0, 0.5]], [[0.0, 0.0, 1.0, 0.5]])
+        >>> bool(found.positive[0]), float(found.overlap[0])
+        (True, 1.0)
     """
 
     box: Array

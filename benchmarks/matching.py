@@ -149,8 +149,8 @@ def photos(batch, rows, real=None):
     real = rows if real is None else min(real, rows)
     height = np.exp(random.uniform(math.log(0.03), math.log(0.6), (batch, rows)))
     half = np.stack([height, height / random.uniform(1.0, 1.5, height.shape)], -1) / 2
-    centre = random.random((batch, rows, 2))
-    boxes = np.concatenate([centre - half, centre + half], -1).astype("float32")
+    center = random.random((batch, rows, 2))
+    boxes = np.concatenate([center - half, center + half], -1).astype("float32")
     faces = random.integers(1, real + 1, batch)
     faces[0] = real
     boxes[np.arange(rows) >= faces[:, None]] = 0

@@ -27,7 +27,7 @@ def main():
     portrait = iio.imread(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
     photo = letterbox(portrait, CONFIG)
     inner = np.divide(CONFIG.fit(*portrait.shape[:2]), CONFIG.image_size)
-    centre = np.float32([[(FACE[0] + FACE[2]) / 2, (FACE[1] + FACE[3]) / 2]] * inner)
+    center = np.float32([[(FACE[0] + FACE[2]) / 2, (FACE[1] + FACE[3]) / 2]] * inner)
     image = ops.convert_to_tensor(np.float32(photo[None]))
     noise = np.random.default_rng(0).normal(size=(1, *photo.shape)).astype(np.float32)
 
@@ -50,8 +50,8 @@ def main():
         "gain, most": tone(gain=1.3),
         "shadows crushed, half": photometric.crush(image, one(0.5)),
         "shadows crushed, most": photometric.crush(image, one(1)),
-        "backlit, half": photometric.backlight(image, one(0.5), centre, one(0.25)),
-        "backlit, most": photometric.backlight(image, one(1), centre, one(0.25)),
+        "backlit, half": photometric.backlight(image, one(0.5), center, one(0.25)),
+        "backlit, most": photometric.backlight(image, one(1), center, one(0.25)),
         "defocus, most": photometric.blur(image, one(1.5), one(1.5)),
         "moved across, most": photometric.blur(image, one(0), one(1.5)),
         "moved down, most": photometric.blur(image, one(1.5), one(0)),

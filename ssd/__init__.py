@@ -8,6 +8,7 @@ import importlib
 from typing import Any
 
 from ssd.quiet import hush
+from ssd.registration import tell_keras
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ _HOME = {
 __all__ = list(_HOME)
 
 hush()
+tell_keras()
 
 
 def __getattr__(name: str) -> Any:

@@ -93,6 +93,13 @@ class Config:
         The photo keeps its aspect and fills one side of the input. In whole numbers, so that
         training (TensorFlow) and serving (NumPy) cannot round differently.
 
+        Args:
+            height: Rows of the photo.
+            width: Columns of the photo.
+
+        Returns:
+            Rows and columns, at least 1 and at most those of the input.
+
         Example:
             >>> Config(image_size=(256, 256)).fit(480, 640)
             (192, 256)
@@ -104,12 +111,22 @@ class Config:
         )
 
     def to_json(self) -> str:
-        """The Config as JSON text."""
+        """The Config as JSON text.
+
+        Returns:
+            A JSON object of its fields.
+        """
         return json.dumps(dataclasses.asdict(self), indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> "Config":
         """The Config that `to_json` wrote.
+
+        Args:
+            text: A JSON object of fields; those left out take their defaults.
+
+        Returns:
+            A `Config`.
 
         Raises:
             ValueError: If the text is no JSON object or holds a field that no Config has.
@@ -125,6 +142,12 @@ class Config:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":
         """A Config from a dictionary of its fields; fields left out take their defaults.
+
+        Args:
+            values: Fields by name; lists as JSON has them may stand for tuples.
+
+        Returns:
+            A `Config`.
 
         Raises:
             ValueError: If a field is unknown; the message names the nearest known one.

@@ -15,6 +15,9 @@ def lock(folder: str | os.PathLike) -> Iterator[None]:
     Args:
         folder: Where nobody else is to write; made if missing.
 
+    Yields:
+        Nothing; the folder is held while the block runs.
+
     Raises:
         ValueError: If another run holds it.
 

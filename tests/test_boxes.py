@@ -81,11 +81,11 @@ def test_gradient_of_iou_is_finite():
     assert gradient[0].any()
 
 
-def test_corners_and_centre_are_inverses():
+def test_corners_and_center_are_inverses():
     boxes = drawn(4, 3, 50)
-    there = anchors.corners_to_centre(boxes)
+    there = anchors.corners_to_center(boxes)
     np.testing.assert_array_equal(np.asarray(there)[0, 0, 2:], boxes[0, 0, 2:] - boxes[0, 0, :2])
-    np.testing.assert_array_equal(np.asarray(anchors.centre_to_corners(there)), boxes)
+    np.testing.assert_array_equal(np.asarray(anchors.center_to_corners(there)), boxes)
 
 
 def test_clip():
@@ -94,7 +94,7 @@ def test_clip():
     assert np.asarray(anchors.area(found)).tolist() == [0.375, 0]
 
 
-@pytest.mark.parametrize("function", [anchors.area, anchors.corners_to_centre, anchors.clip])
+@pytest.mark.parametrize("function", [anchors.area, anchors.corners_to_center, anchors.clip])
 def test_bad_input(function):
     with pytest.raises(ValueError, match=r"\[..., 4\].*\(2, 3\)"):
         function(np.zeros((2, 3)))

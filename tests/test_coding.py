@@ -14,9 +14,9 @@ pytestmark = pytest.mark.device
 def drawn(seed, count, smallest=1e-3):
     """Boxes of every size from `smallest` to 2, evenly by logarithm."""
     random = np.random.default_rng(seed)
-    centre = random.random((count, 2))
+    center = random.random((count, 2))
     half = np.exp(random.uniform(np.log(smallest), np.log(2), (count, 2))) / 2
-    return np.concatenate([centre - half, centre + half], -1).astype("float32")
+    return np.concatenate([center - half, center + half], -1).astype("float32")
 
 
 def test_variances_are_those_of_the_reference():

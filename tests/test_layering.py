@@ -20,7 +20,7 @@ HEAVY = {"tensorflow", "keras", "jax", "mtcnn", "ray", "matplotlib"}
 # `ssd` alone stands for the public names, `ssd.NAME`.
 ROWS = {
     "anchors": ([], ["keras", "tensorflow", "jax"]),
-    "ssd": (["ssd.quiet"], []),
+    "ssd": (["ssd.quiet", "ssd.registration"], []),
     "ssd.arguments": ([], []),
     "ssd.atomic": ([], []),
     "ssd.boxes": ([], []),
@@ -28,6 +28,7 @@ ROWS = {
     "ssd.lock": ([], []),
     "ssd.old_names": ([], []),
     "ssd.quiet": ([], ["tensorflow"]),
+    "ssd.registration": ([], []),
     "ssd.photos": (["ssd.atomic", "ssd.boxes", "ssd.config"], []),
     "ssd.data": (["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.photos"], ["tensorflow"]),
     "ssd.nets": (["anchors", "ssd.config", "ssd.old_names"], ["keras"]),

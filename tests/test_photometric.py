@@ -68,8 +68,8 @@ def test_tone_is_gamma_saturation_contrast_and_gain():
     draws = [random.uniform(0.6, 1.5, BATCH).astype(np.float32) for _ in range(4)]
     gamma, saturation, contrast, gain = (draw[:, None, None, None] for draw in draws)
     slow = (images / 255) ** gamma
-    grey = slow.mean(axis=3, keepdims=True)
-    slow = grey + (slow - grey) * saturation
+    gray = slow.mean(axis=3, keepdims=True)
+    slow = gray + (slow - gray) * saturation
     middle = slow.mean(axis=(1, 2, 3), keepdims=True)
     slow = ((middle + (slow - middle) * contrast) * gain * 255).clip(0, 255)
     changed = photometric.tone(images, *map(ops.convert_to_tensor, draws))
@@ -87,9 +87,9 @@ def test_blur_spreads_one_way_or_both_and_each_photo_its_own():
 
 
 def test_the_subject_is_dark_where_it_is_said_to_be():
-    grey = ops.full([2, 40, 40, 3], 100.0)
-    centres = ops.convert_to_tensor([[0.25, 0.25], [0.75, 0.5]])
-    lit = numpy(photometric.backlight(grey, full(1, 2), centres, full(0.1, 2)))[..., 0]
+    gray = ops.full([2, 40, 40, 3], 100.0)
+    centers = ops.convert_to_tensor([[0.25, 0.25], [0.75, 0.5]])
+    lit = numpy(photometric.backlight(gray, full(1, 2), centers, full(0.1, 2)))[..., 0]
     darkest = [np.unravel_index(photo.argmin(), photo.shape) for photo in lit]
     np.testing.assert_allclose(darkest, [(10, 10), (30, 20)], atol=1)
 

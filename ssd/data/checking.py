@@ -16,6 +16,10 @@ class Content(NamedTuple):
     Attributes:
         photos: How many; those of a folder that is named twice count twice.
         digest: A short text that is another where a photo or a label is.
+
+    Example:
+        >>> Content(photos=3, digest="af13").photos
+        3
     """
 
     photos: int
@@ -123,8 +127,16 @@ def naming_damage(labels: records.Labels, class_names: Sequence[str]) -> Iterato
         labels: What the batches are made of: a folder, or a list of folders.
         class_names: The classes.
 
+    Yields:
+        Nothing; the loop is in the block.
+
     Raises:
         ValueError: If TensorFlow could not go on and a record is the reason.
+
+    Example:
+        >>> with naming_damage("labels", ["face"]):
+        ...     print("a loop over batches")
+        a loop over batches
     """
     try:
         yield
@@ -143,6 +155,12 @@ def check_records(labels: records.Labels, class_names: Sequence[str]) -> None:
     Raises:
         FileNotFoundError: If there is no such folder, or no shard in it.
         ValueError: At the first shard, record or photo that is damaged; the message names it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     records.write_shard(records.shard_path(folder, 0), [])
+        ...     check_records(folder, ["face"])
     """
     for path in dict.fromkeys(records.shards(labels)):
         for index, photo in enumerate(records.read_shard(path)):

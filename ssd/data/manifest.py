@@ -17,6 +17,13 @@ def write(folder: str | os.PathLike, about: dict[str, Any]) -> None:
         folder: A folder of labels.
         about: A dictionary that JSON can hold, such as `classes`, `teacher`, `thresholds`,
             `source` and `counts`. The schema version is added.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(folder, {"classes": ["face"]})
+        ...     read(folder)
+        {'classes': ['face']}
     """
     text = json.dumps({"schema": SCHEMA, **about}, indent=2) + "\n"
     atomic.write_text(pathlib.Path(folder) / "dataset.json", text)
@@ -34,6 +41,11 @@ def read(folder: str | os.PathLike) -> dict[str, Any]:
     Raises:
         FileNotFoundError: If the folder holds no `dataset.json`.
         ValueError: If this version cannot read it.
+
+    Example:
+        >>> read("nowhere")
+        Traceback (most recent call last):
+        FileNotFoundError: nowhere: wanted a folder of labels, found no dataset.json
     """
     path = pathlib.Path(folder) / "dataset.json"
     try:
@@ -65,6 +77,12 @@ def claim(folder: str | os.PathLike, about: dict[str, Any]) -> dict[str, Any] | 
     Raises:
         ValueError: If the folder holds other labels, or is a file; the message names the first
             difference.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     claim(folder, {"source": "photos"}) is None
+        True
     """
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():

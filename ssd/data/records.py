@@ -39,6 +39,11 @@ class LabelledPhoto(NamedTuple):
         scores: float32 [boxes], how sure the labeller was, in [0, 1]; 1 for a person's labels.
         full_size: (height, width) in pixels that the upright photo had before it was scaled down
             to be stored; None if that is not known.
+
+    Example:
+        >>> photo = LabelledPhoto(b"", "a.jpg", 8, 8, np.zeros([1, 4]), np.array([1]), np.ones(1))
+        >>> photo._replace(class_ids=np.array([IGNORE])).class_ids.tolist()
+        [-1]
     """
 
     encoded: bytes
@@ -149,7 +154,14 @@ def parse(serialized: Any) -> dict[str, Any]:
 
 
 def shard_path(folder: str | os.PathLike, index: int) -> pathlib.Path:
-    """Where shard number `index` of a folder lies.
+    """Where a shard of a folder lies.
+
+    Args:
+        folder: A folder of labels.
+        index: Number of the shard, from 0.
+
+    Returns:
+        Its path.
 
     Example:
         >>> shard_path("labels", 7).name
@@ -244,6 +256,13 @@ def write_records(path: str | os.PathLike, records: Iterable[bytes]) -> None:
 
     Raises:
         OSError: If the disk is full or cannot be written to; nothing is left behind.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_records(f"{folder}/two.tfrecord", [b"one", b"two"])
+        ...     len(checksums(f"{folder}/two.tfrecord"))
+        2
     """
     try:
         with atomic.whole(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
@@ -288,6 +307,13 @@ def shards(labels: Labels) -> list[pathlib.Path]:
 
     Raises:
         FileNotFoundError: If there is no such folder, or no shard in it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_shard(shard_path(folder, 0), [])
+        ...     [path.name for path in shards(folder)]
+        ['shard-00000.tfrecord']
     """
     return [path for folder in folders(labels) for path in _shards(folder)]
 
@@ -315,6 +341,13 @@ def count(labels: Labels) -> int:
     Raises:
         FileNotFoundError: If there is no such folder, or no shard in it.
         ValueError: If a shard is cut off.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_shard(shard_path(folder, 0), [])
+        ...     count([folder, folder])
+        0
     """
     return sum(len(checksums(path)) for path in shards(labels))
 
@@ -330,6 +363,13 @@ def checksums(path: str | os.PathLike) -> list[bytes]:
 
     Raises:
         ValueError: If the shard is cut off.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_shard(shard_path(folder, 0), [])
+        ...     checksums(shard_path(folder, 0))
+        []
     """
     # A record is its length (8 bytes), a checksum (4), the data and another checksum (4).
     found, end, size = [], 0, os.path.getsize(path)
@@ -355,6 +395,13 @@ def read(folder: str | os.PathLike) -> Iterator[LabelledPhoto]:
     Raises:
         FileNotFoundError: If there is no such folder, or no shard in it.
         ValueError: If a shard is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_shard(shard_path(folder, 0), [])
+        ...     [*read(folder)]
+        []
     """
     for path in shards(folder):
         yield from read_shard(path)
@@ -371,6 +418,13 @@ def read_shard(path: str | os.PathLike) -> Iterator[LabelledPhoto]:
 
     Raises:
         ValueError: If the shard, or a record of it, is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_shard(shard_path(folder, 0), [])
+        ...     [*read_shard(shard_path(folder, 0))]
+        []
     """
     try:
         for index, serialized in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator()):
@@ -393,6 +447,12 @@ def check_labels(photo: LabelledPhoto, class_names: Sequence[str]) -> None:
     Raises:
         ValueError: If boxes, classes and scores do not fit together, a box is not finite or
             leaves the unit square, or a class has no name.
+
+    Example:
+        >>> photo = LabelledPhoto(b"", "a.jpg", 8, 8, np.zeros([1, 4]), np.array([2]), np.ones(1))
+        >>> check_labels(photo, ["face"])
+        Traceback (most recent call last):
+        ValueError: a.jpg: wanted classes from 1 to 1, or -1 to ignore, got [2]
     """
     boxes = np.asarray(photo.boxes, np.float32).reshape(-1, 4)
     class_ids, count = np.asarray(photo.class_ids), len(class_names)

@@ -1,11 +1,13 @@
 """AlexNet, thinned, as a backbone: large kernels first, so that few layers see far."""
 
+from typing import Any
+
 from keras import layers
 
 from ssd.nets.layers import NormalizedConvolution, added, channels, convolution
 
 
-def alexnet(images, width_multiplier):
+def alexnet(images: Any, width_multiplier: float) -> list[Any]:
     """The five convolutions of AlexNet, and its first dense layer as a sixth.
 
     What differs from the paper, and why:
@@ -32,6 +34,12 @@ def alexnet(images, width_multiplier):
 
     Returns:
         Feature maps of stride 8, 16 and 32, finest first.
+
+    Example:
+        >>> import keras
+        >>> images = keras.Input((64, 96, 3))
+        >>> [tuple(each.shape) for each in alexnet(images, 0.125)]
+        [(None, 8, 12, 32), (None, 4, 6, 32), (None, 2, 3, 48)]
 
     Source:
         Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep Convolutional Neural

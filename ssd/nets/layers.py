@@ -1,5 +1,8 @@
 """The one block every backbone and the heads are made of."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -8,7 +11,7 @@ _MOMENTUM = 0.97
 _EPSILON = 1e-3
 
 
-def convolution(x, channels, size, *, stride=1, name):
+def convolution(x: Any, channels: int, size: int, *, stride: int = 1, name: str) -> Any:
     """Convolution, batch normalization, ReLU: the three that TFLite fuses into one operation.
 
     Args:
@@ -20,18 +23,47 @@ def convolution(x, channels, size, *, stride=1, name):
 
     Returns:
         Feature map [batch, ceil(height / stride), ceil(width / stride), channels].
+
+    Example:
+        >>> tuple(convolution(keras.Input((5, 8, 3)), 16, 3, stride=2, name="first").shape)
+        (None, 3, 4, 16)
     """
     x = NormalizedConvolution(channels, size, stride=stride, name=name)(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def added(x, y, *, name):
-    """The sum of two maps of the same shape, rectified: how a residual block ends."""
+def added(x: Any, y: Any, *, name: str) -> Any:
+    """The sum of two maps of the same shape, rectified: how a residual block ends.
+
+    Args:
+        x, y: Feature maps [batch, height, width, channels].
+        name: Name of the two layers, with a suffix for each.
+
+    Returns:
+        Feature map of the same shape.
+
+    Example:
+        >>> x = keras.Input((4, 4, 8))
+        >>> added(x, x, name="twice").shape == x.shape
+        True
+    """
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, y]))
 
 
-def channels(count, width_multiplier):
-    """`count` channels thinned by `width_multiplier`, a multiple of 8 as SIMD kernels like."""
+def channels(count: int, width_multiplier: float) -> int:
+    """Channels of a thinner network, a multiple of 8 as SIMD kernels like.
+
+    Args:
+        count: Channels of the original.
+        width_multiplier: Share of them to keep.
+
+    Returns:
+        A multiple of 8, at least 8.
+
+    Example:
+        >>> channels(256, 0.1875), channels(96, 0.05)
+        (48, 8)
+    """
     return max(8, -int(-count * width_multiplier // 8) * 8)
 
 
@@ -65,15 +97,26 @@ class NormalizedConvolution(layers.Layer):
     Source:
         Ioffe and Szegedy: Batch Normalization (2015); its frozen form is that of Detectron
         (Girshick et al., 2018), which does not train the scale.
+
+    Example:
+        >>> layer = NormalizedConvolution(16, 3, stride=2)
+        >>> tuple(layer(ops.ones([1, 5, 8, 3])).shape)
+        (1, 3, 4, 16)
     """
 
-    def __init__(self, channels, size, *, stride=1, start=1.0, **kwargs):
+    def __init__(
+        self, channels: int, size: int, *, stride: int = 1, start: float = 1.0, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         self.channels, self.size, self.stride, self.start = channels, size, stride, start
         self.frozen = False
 
-    def build(self, shape):
-        """Make the weights; they stay float32 in half precision."""
+    def build(self, shape: Sequence[int | None]) -> None:
+        """Make the weights; they stay float32 in half precision.
+
+        Args:
+            shape: Of the map, [batch, height, width, channels].
+        """
 
         def weight(name, initializer, shape=(self.channels,), **kwargs):
             return self.add_weight(
@@ -88,8 +131,16 @@ class NormalizedConvolution(layers.Layer):
         self.mean = weight("mean", "zeros", trainable=False)
         self.variance = weight("variance", "ones", trainable=False)
 
-    def call(self, x, training=False):
-        """The normalized convolution of a map."""
+    def call(self, x: Any, training: bool = False) -> Any:
+        """The normalized convolution of a map.
+
+        Args:
+            x: Feature map [batch, height, width, channels].
+            training: Whether the batch's own mean and variance count.
+
+        Returns:
+            Feature map [batch, ceil(height / stride), ceil(width / stride), channels].
+        """
         if not training or self.frozen:
             scale, shift = self._affine(self.mean, self.variance)
             # A constant of one value per channel is a bias: kernels add it on their way.
@@ -110,7 +161,14 @@ class NormalizedConvolution(layers.Layer):
         kernel = ops.cast(kernel, x.dtype)
         return ops.conv(x, kernel, strides=self.stride, padding="same", data_format="channels_last")
 
-    def compute_output_shape(self, shape):
-        """[batch, rows, columns, channels] of the result."""
+    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of the result.
+
+        Args:
+            shape: Of the map, [batch, height, width, channels].
+
+        Returns:
+            [batch, ceil(height / stride), ceil(width / stride), channels].
+        """
         batch, rows, columns, _ = shape
         return (batch, -(-rows // self.stride), -(-columns // self.stride), self.channels)

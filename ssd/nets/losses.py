@@ -21,6 +21,10 @@ class LossTerms(NamedTuple):
         extra: What the gate charged again, per positive (before its factor).
         positives: Anchors that are assigned to a box, per photo.
         unmatched: Share of the boxes that no anchor is assigned to.
+
+    Example:
+        >>> LossTerms(confidence=1.5, location=0.5, extra=0.0, positives=7.0, unmatched=0.0)._fields
+        ('confidence', 'location', 'extra', 'positives', 'unmatched')
     """
 
     confidence: Any
@@ -112,11 +116,25 @@ class MultiboxLoss(keras.losses.Loss):
         return super().__call__(y_true, y_pred)
 
     def call(self, labels: Any, predictions: Any) -> Any:
-        """The loss of a batch, a scalar."""
+        """The loss of a batch.
+
+        Args:
+            labels, predictions: As for the loss itself.
+
+        Returns:
+            A scalar.
+        """
         return self.total(self.terms(labels, predictions))
 
     def total(self, terms: LossTerms) -> Any:
-        """The loss that these terms add up to, a scalar."""
+        """The loss that these terms add up to.
+
+        Args:
+            terms: As `terms` gives them.
+
+        Returns:
+            A scalar.
+        """
         join = ops.maximum if self.options["combine"] == "max" else ops.add
         both = join(terms.confidence, self.options["alpha"] * terms.location)
         return both + self.options["extra"] * terms.extra
@@ -198,12 +216,23 @@ class MultiboxLoss(keras.losses.Loss):
         return weights * ops.sum(positive) / ops.maximum(total, 1e-6)
 
     def get_config(self) -> dict[str, Any]:
-        """The Config and the options as plain values."""
+        """The Config and the options as plain values.
+
+        Returns:
+            What `from_config` takes.
+        """
         return {"config": dataclasses.asdict(self.config), "name": self.name, **self.options}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "MultiboxLoss":
-        """The loss that `get_config` described."""
+        """The loss that `get_config` described.
+
+        Args:
+            config: What it returned; names of before 0.1.0 are understood.
+
+        Returns:
+            A `MultiboxLoss`.
+        """
         options = renamed(config)
         return cls(Config.from_dict(options.pop("config")), **options)
 
@@ -234,6 +263,9 @@ def refuse_weights(sample_weight: Any) -> None:
 
     Raises:
         ValueError: If there are weights.
+
+    Example:
+        >>> refuse_weights(None)
     """
     if sample_weight is not None:
         raise ValueError(

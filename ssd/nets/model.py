@@ -66,7 +66,14 @@ class SSD(keras.Model):
         self.term_means = {name: keras.metrics.Mean(name=name) for name in LossTerms._fields}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """As Keras does, and keeps each term of a `MultiboxLoss` visible while training."""
+        """As Keras does, and keeps each term of a `MultiboxLoss` visible while training.
+
+        Args:
+            x, y, y_pred, sample_weight, training: As Keras gives them; there is no weight.
+
+        Returns:
+            The loss of a batch, a scalar.
+        """
         refuse_weights(sample_weight)
         if not isinstance(self.loss, MultiboxLoss):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -87,7 +94,11 @@ class SSD(keras.Model):
                 layer.frozen = True
 
     def get_config(self) -> dict[str, Any]:
-        """Config and training as plain values, from which `from_config` builds the model again."""
+        """Config and provenance as plain values.
+
+        Returns:
+            What `from_config` takes.
+        """
         return {
             "config": dataclasses.asdict(self.config),
             "name": self.name,
@@ -97,7 +108,14 @@ class SSD(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "SSD":
-        """The untrained model that `get_config` described."""
+        """The untrained model that `get_config` described.
+
+        Args:
+            config: What it returned; names of before 0.1.0 are understood.
+
+        Returns:
+            An `SSD`.
+        """
         config = renamed(config)
         model = cls(Config.from_dict(config["config"]), name=config["name"])
         model.provenance = config.get("provenance", {})

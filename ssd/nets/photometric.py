@@ -7,6 +7,7 @@ stay right; what is black stays black (but for a blur's edge), so that padding d
 """
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -24,13 +25,13 @@ _GRAINY = 0.3
 _REACH = 3
 
 
-def tone(images, gamma, saturation, contrast, gain):
+def tone(images: Any, gamma: Any, saturation: Any, contrast: Any, gain: Any) -> Any:
     """Gamma, then saturation, contrast and brightness; all 1 changes nothing.
 
     Args:
         images: float [batch, height, width, 3] in [0, 255].
         gamma: [batch], above 0; above 1 darkens the middle, as a camera against the light does.
-        saturation: [batch], 0 or more; 0 is grey.
+        saturation: [batch], 0 or more; 0 is gray.
         contrast: [batch], 0 or more, about the mean of the photo.
         gain: [batch], 0 or more.
 
@@ -38,9 +39,9 @@ def tone(images, gamma, saturation, contrast, gain):
         Images of the same shape, in [0, 255]. Black stays black.
 
     Example:
-        >>> grey = ops.full([1, 1, 1, 3], 255 / 4)
+        >>> gray = ops.full([1, 1, 1, 3], 255 / 4)
         >>> one = ops.ones([1])
-        >>> float(ops.round(tone(grey, 0.5 * one, one, one, one))[0, 0, 0, 0])  # 255 / 2
+        >>> float(ops.round(tone(gray, 0.5 * one, one, one, one))[0, 0, 0, 0])  # 255 / 2
         128.0
     """
     batch, height, width, _ = ops.shape(images)
@@ -49,7 +50,7 @@ def tone(images, gamma, saturation, contrast, gain):
     # (x / 255) ** gamma; exp and log use the processor's vector units, a power may not.
     light = ops.reshape(ops.log(images / 255 + 1e-6), [batch, height * width, 3])
     light = ops.exp(gamma * light)
-    # What follows is linear: grey + (light - grey) * saturation, then
+    # What follows is linear: gray + (light - gray) * saturation, then
     # middle + (light - middle) * contrast, then gain. One 3 x 3 matrix and a constant.
     mix = (1 - saturation) / 3 + saturation * ops.eye(3)
     middle = ops.mean(light, axis=[1, 2], keepdims=True)
@@ -58,7 +59,7 @@ def tone(images, gamma, saturation, contrast, gain):
     return ops.clip(_lit(images) * light, 0.0, 255.0)
 
 
-def crush(images, strength):
+def crush(images: Any, strength: Any) -> Any:
     """Shadows crushed: what is darker than a level becomes black, the rest is spread out.
 
     Args:
@@ -76,38 +77,38 @@ def crush(images, strength):
     return ops.relu(images - level) * (255 / (255 - level))
 
 
-def backlight(images, strength, centre, size):
+def backlight(images: Any, strength: Any, center: Any, size: Any) -> Any:
     """A dark subject before a bright background: a smooth field of light over the photo.
 
     Args:
         images: float [batch, height, width, 3] in [0, 255].
         strength: [batch] in [0, 1]. 0 changes nothing; at 1 the middle of the subject keeps
             0.3 of its light, and the background far from it has 1.8 times its own.
-        centre: [batch, 2], (y, x) of the subject on the unit square.
+        center: [batch, 2], (y, x) of the subject on the unit square.
         size: [batch], standard deviation of the subject's bell on the unit square.
 
     Returns:
         Images of the same shape, in [0, 255]. What gets too bright is blown out.
 
     Example:
-        >>> grey, one = ops.full([1, 9, 9, 3], 100.0), ops.ones([1])
-        >>> lit = backlight(grey, one, [[0.5, 0.5]], 0.1 * one)
+        >>> gray, one = ops.full([1, 9, 9, 3], 100.0), ops.ones([1])
+        >>> lit = backlight(gray, one, [[0.5, 0.5]], 0.1 * one)
         >>> [round(float(lit[0, row, row, 0])) for row in (0, 4)]
         [180, 30]
     """
     _, height, width, _ = ops.shape(images)
-    centre = ops.convert_to_tensor(centre)
+    center = ops.convert_to_tensor(center)
 
     def bell(count, middle):
         place = (ops.arange(count, dtype="float32") + 0.5) / ops.cast(count, "float32")
         return ops.exp(-0.5 * ops.square((place - middle[:, None]) / size[:, None]))
 
-    subject = bell(height, centre[:, 0])[:, :, None] * bell(width, centre[:, 1])[:, None, :]
+    subject = bell(height, center[:, 0])[:, :, None] * bell(width, center[:, 1])[:, None, :]
     light = 1 + strength[:, None, None] * (0.8 - 1.5 * subject)
     return ops.minimum(images * light[..., None], 255.0)
 
 
-def blur(images, down, across):
+def blur(images: Any, down: Any, across: Any) -> Any:
     """Out of focus, or moved: a Gaussian down the photo and one across it.
 
     Equal widths are defocus, one of them alone is the camera or the subject moving. Kernels
@@ -147,7 +148,7 @@ def blur(images, down, across):
     return along(along(images, 1, down), 2, across)
 
 
-def grain(images, read, shot, noise):
+def grain(images: Any, read: Any, shot: Any, noise: Any) -> Any:
     """A sensor's noise: the same everywhere (read), and more where there is more light (shot).
 
     Args:
@@ -160,8 +161,8 @@ def grain(images, read, shot, noise):
         Images of the same shape, in [0, 255]. Black stays black.
 
     Example:
-        >>> grey, one = ops.full([1, 1, 1, 3], 100.0), ops.ones([1])
-        >>> float(grain(grey, 3 * one, 0.16 * one, ops.ones([1, 1, 1, 3]))[0, 0, 0, 0])
+        >>> gray, one = ops.full([1, 1, 1, 3], 100.0), ops.ones([1])
+        >>> float(grain(gray, 3 * one, 0.16 * one, ops.ones([1, 1, 1, 3]))[0, 0, 0, 0])
         105.0
     """
     read, shot = read[:, None, None, None], shot[:, None, None, None]
@@ -187,15 +188,28 @@ class PhotometricAugmentation(keras.layers.Layer):
 
     Returns:
         Images of the same shape and range; while not training, the very same.
+
+    Example:
+        >>> layer, photos = PhotometricAugmentation(seed=0), ops.full([2, 8, 8, 3], 100.0)
+        >>> bool(ops.any(layer(photos, training=True)[0] != photos[0])), layer(photos) is photos
+        (True, True)
     """
 
-    def __init__(self, seed=None, dtype="float32", **kwargs):
+    def __init__(self, seed: int | None = None, dtype: Any = "float32", **kwargs: Any):
         # In half precision a photo would lose its finer steps here.
         super().__init__(dtype=dtype, **kwargs)
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, images, training=False):
-        """The images, half of them changed if training."""
+    def call(self, images: Any, training: bool = False) -> Any:
+        """The images, half of them changed if training.
+
+        Args:
+            images: [batch, height, width, 3], values in [0, 255].
+            training: Whether to change them.
+
+        Returns:
+            Images of the same shape.
+        """
         if not training:
             return images
         count = ops.shape(images)[0] // _CHANGED
@@ -223,7 +237,7 @@ class PhotometricAugmentation(keras.layers.Layer):
         images = backlight(
             images,
             some(6, _BACKLIT),
-            centre=0.2 + 0.6 * ops.stack([draws[8], draws[9]], axis=-1),
+            center=0.2 + 0.6 * ops.stack([draws[8], draws[9]], axis=-1),
             size=0.15 + 0.25 * draws[10],
         )
         # Of the blurred, a third each: down alone, across alone, both.
@@ -240,10 +254,21 @@ class PhotometricAugmentation(keras.layers.Layer):
         amount = some(14, _GRAINY)
         return grain(images, read=6 * amount, shot=0.4 * amount, noise=noise)
 
-    def compute_output_shape(self, input_shape):
-        """The same."""
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The same.
+
+        Args:
+            input_shape: [batch, height, width, 3].
+
+        Returns:
+            As given.
+        """
         return input_shape
 
-    def get_config(self):
-        """What `__init__` takes."""
+    def get_config(self) -> dict[str, Any]:
+        """The arguments as plain values.
+
+        Returns:
+            What `__init__` takes.
+        """
         return {**super().get_config(), "seed": self.seed_generator.get_config()["seed"]}

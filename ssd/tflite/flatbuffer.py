@@ -6,7 +6,15 @@ import flatbuffers
 
 
 def schema() -> Any:
-    """TensorFlow's module with the names of the format, such as `ModelT` and `BuiltinOperator`."""
+    """The names of the format, such as `ModelT` and `BuiltinOperator`.
+
+    Returns:
+        TensorFlow's module of them, generated from the schema.
+
+    Example:
+        >>> schema().BuiltinOperator.CONV_2D
+        3
+    """
     from tensorflow.lite.python import schema_py_generated
 
     return schema_py_generated
@@ -20,6 +28,12 @@ def unpack(flatbuffer: bytes) -> Any:
 
     Returns:
         A `ModelT`.
+
+    Example:
+        >>> import importlib.resources
+        >>> file = importlib.resources.files("ssd") / "models" / "face.tflite"
+        >>> len(unpack(file.read_bytes()).subgraphs)
+        1
     """
     return schema().ModelT.InitFromPackedBuf(flatbuffer, 0)
 
@@ -32,6 +46,12 @@ def pack(model: Any) -> bytes:
 
     Returns:
         The flatbuffer.
+
+    Example:
+        >>> empty = schema().ModelT()
+        >>> empty.description = b"nothing"
+        >>> unpack(pack(empty)).description
+        b'nothing'
     """
     builder = _Builder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")

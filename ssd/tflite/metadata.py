@@ -41,6 +41,19 @@ def describe(
         outputs: Description of each output, likewise.
         files: Description of each file that will be appended as a ZIP archive, by its name.
             `labels.txt` holds the names along the last axis of the output `logits`.
+
+    Example:
+        >>> import importlib.resources
+        >>> from ssd.tflite.flatbuffer import unpack
+        >>> file = importlib.resources.files("ssd") / "models" / "face.tflite"
+        >>> model = unpack(file.read_bytes())
+        >>> describe(
+        ...     model, name="mine", version="1", description="Finds faces.",
+        ...     inputs={"images": "A photo."},
+        ...     outputs={"offsets": "Of boxes.", "logits": "Of classes."},
+        ...     files={"labels.txt": "Names."})
+        >>> model.metadata[-1].name
+        b'TFLITE_METADATA'
     """
     (graph,) = model.subgraphs
     (signature,) = model.signatureDefs

@@ -23,6 +23,17 @@ def saturate(model: Any, limits: Mapping[str, float]) -> None:
 
     Raises:
         ValueError: If something else computes an output.
+
+    Example:
+        >>> import importlib.resources
+        >>> from ssd.tflite.flatbuffer import unpack
+        >>> file = importlib.resources.files("ssd") / "models" / "face.tflite"
+        >>> model = unpack(file.read_bytes())
+        >>> saturate(model, {"offsets": 4.0, "logits": 8.0})
+        >>> (graph,), (signature,) = model.subgraphs, model.signatureDefs
+        >>> sorted(
+        ...     graph.tensors[each.tensorIndex].quantization.scale[0] for each in signature.outputs)
+        [0.03125, 0.0625]
     """
     names = schema().BuiltinOperator
     (graph,) = model.subgraphs

@@ -1,6 +1,8 @@
 """What a run does after each epoch."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 
@@ -22,14 +24,25 @@ class SaveEpoch(keras.callbacks.Callback):
 
     Raises:
         ValueError: If the loss or a weight is not finite; what was saved before stays.
+
+    Example:
+        >>> saving = SaveEpoch(RunFolder("run"), validated=True, patience=5)
+        >>> saving.on_epoch_end(3, {"loss": float("nan")})
+        Traceback (most recent call last):
+        ValueError: epoch 4: the loss became nan; run/model.keras has the epoch before
     """
 
     def __init__(self, run: RunFolder, *, validated: bool = False, patience: int | None = None):
         super().__init__()
         self.run, self.validated, self.patience = run, validated, patience
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Check, save, and stop where the best epoch is long past."""
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Check, save, and stop where the best epoch is long past.
+
+        Args:
+            epoch: Counted from 0.
+            logs: Means of loss and terms over it, and over the validation labels.
+        """
         terms = {name: float(value) for name, value in (logs or {}).items()}
         self._check(epoch, terms)
         rows = history.read(self.run.history)[:epoch]
@@ -44,10 +57,9 @@ class SaveEpoch(keras.callbacks.Callback):
 
     def _check(self, epoch, terms):
         kept = f"{self.run.saved} has the epoch before" if epoch else "no epoch was saved"
-        advice = f"{kept}; a smaller learning rate may help"
         if not math.isfinite(terms["loss"]):
-            raise ValueError(f"epoch {epoch + 1}: the loss became {terms['loss']}; {advice}")
+            raise ValueError(f"epoch {epoch + 1}: the loss became {terms['loss']}; {kept}")
         try:
             check_finite(self.model)
         except ValueError as error:
-            raise ValueError(f"epoch {epoch + 1}: {error}; {advice}") from None
+            raise ValueError(f"epoch {epoch + 1}: {error}; {kept}") from None

@@ -24,6 +24,10 @@ class RunFolder:
         best: `best.keras`, the model of the epoch with the least loss on the validation labels.
         history: `history.csv`, the terms of the loss after each epoch.
         curves: `curves.png`, the same as a picture.
+
+    Example:
+        >>> RunFolder("run").saved.name
+        'model.keras'
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -38,6 +42,9 @@ class RunFolder:
         """Keep the model of the last epoch if it is the best; how many epochs ago the best was.
 
         What decides is on the disk, so that a resumed run decides as an undisturbed one.
+
+        Returns:
+            0 if the last epoch is the best.
         """
         rows = history.read(self.history)
         best = history.best(rows)
@@ -64,6 +71,12 @@ def claim(path: str | os.PathLike, about: dict[str, Any]) -> Iterator[RunFolder]
     Raises:
         ValueError: If the folder holds something else or another run, or another process trains
             in it. Then nothing in it is changed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, claim(folder, {"epochs": 3}) as run:
+        ...     json.loads(run.note.read_text())
+        {'epochs': 3}
     """
     run = RunFolder(path)
     if run.path.exists() and not run.path.is_dir():

@@ -19,6 +19,10 @@ def read(path: str | os.PathLike) -> list[dict[str, str]]:
 
     Returns:
         A dictionary for each epoch: `epoch`, counted from 0, and the terms.
+
+    Example:
+        >>> read("nowhere/history.csv")
+        []
     """
     path = pathlib.Path(path)
     if not path.exists():
