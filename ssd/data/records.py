@@ -85,7 +85,9 @@ def serialize(photo: LabelledPhoto, *, class_names: Sequence[str] = ("face",)) -
     class_ids = np.asarray(photo.class_ids, np.int64)
     scores = np.asarray(photo.scores, np.float32)
     check_labels(photo, class_names)
-    text = ["ignore" if label == IGNORE else class_names[label - 1] for label in class_ids.tolist()]
+    text: list[str] = [
+        "ignore" if label == IGNORE else class_names[label - 1] for label in class_ids.tolist()
+    ]
     filename = os.fsencode(photo.filename)
     ymin, xmin, ymax, xmax = boxes.T
     fields = {
@@ -288,9 +290,8 @@ def folders(labels: Labels) -> list[pathlib.Path]:
         >>> [path.name for path in folders(["human", "human", "mtcnn"])]
         ['human', 'human', 'mtcnn']
     """
-    paths = [
-        pathlib.Path(each) for each in (labels if isinstance(labels, list | tuple) else [labels])
-    ]
+    several = [labels] if isinstance(labels, str | os.PathLike) else labels
+    paths = [pathlib.Path(each) for each in several]
     if not paths:
         raise ValueError("labels: wanted a folder of labels or several, got none")
     return paths

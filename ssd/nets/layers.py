@@ -111,7 +111,7 @@ class NormalizedConvolution(layers.Layer):
         self.channels, self.size, self.stride, self.start = channels, size, stride, start
         self.frozen = False
 
-    def build(self, shape: Sequence[int | None]) -> None:
+    def build(self, shape: Sequence[Any]) -> None:
         """Make the weights; they stay float32 in half precision.
 
         Args:
@@ -161,7 +161,7 @@ class NormalizedConvolution(layers.Layer):
         kernel = ops.cast(kernel, x.dtype)
         return ops.conv(x, kernel, strides=self.stride, padding="same", data_format="channels_last")
 
-    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, shape: Sequence[Any]) -> tuple[Any, ...]:
         """The shape of the result.
 
         Args:

@@ -80,8 +80,8 @@ def describe(
 def _model_metadata(name, version, description, inputs, outputs, files):
     """A finished `ModelMetadata`, bytes."""
     builder = flatbuffers.Builder(1024)
-    images = [_image(builder, *each) for each in inputs]
-    features = [_feature(builder, *each, files) for each in outputs]
+    images = [_image(builder, each, text) for each, text in inputs]
+    features = [_feature(builder, each, text, files) for each, text in outputs]
     graph = _table(builder, None, None, _vector(builder, images), _vector(builder, features))
     parts = (
         builder.CreateString(name),
@@ -90,7 +90,9 @@ def _model_metadata(name, version, description, inputs, outputs, files):
         _vector(builder, [graph]),
         None,  # author
         None,  # license
-        _vector(builder, [_file(builder, *each, _DESCRIPTIONS) for each in files.items()]),
+        _vector(
+            builder, [_file(builder, file, text, _DESCRIPTIONS) for file, text in files.items()]
+        ),
         builder.CreateString("1.0.0"),  # the oldest parser that understands all of it
     )
     builder.Finish(_table(builder, *parts), _IDENTIFIER)
