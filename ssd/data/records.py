@@ -85,9 +85,7 @@ def serialize(photo: LabelledPhoto, *, class_names: Sequence[str] = ("face",)) -
     class_ids = np.asarray(photo.class_ids, np.int64)
     scores = np.asarray(photo.scores, np.float32)
     check_labels(photo, class_names)
-    text: list[str] = [
-        "ignore" if label == IGNORE else class_names[label - 1] for label in class_ids.tolist()
-    ]
+    text = ["ignore" if each == IGNORE else str(class_names[each - 1]) for each in class_ids]
     filename = os.fsencode(photo.filename)
     ymin, xmin, ymax, xmax = boxes.T
     fields = {
