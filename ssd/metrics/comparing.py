@@ -17,7 +17,8 @@ from ssd.metrics.results import DetectorRun, PhotoResult
 
 FIGURES = ("AP50", "AP75", "recall", "mean IoU")
 _INTERVAL = (2.5, 97.5)  # percentiles: 95 % lie in between
-_CHUNK = 200  # resamples held in memory at once
+_CHUNK = 200  # draws held in memory at once
+_CELLS = 10_000_000  # likewise, of a table of photos by scores
 _OPTIONS = ("min_height", "rule", "false_positives_per_image")
 
 
@@ -296,16 +297,27 @@ class _Tables:
 
 
 class _Points(NamedTuple):
-    """At each score of a hit: whose hits they are, and each photo's false positives from there."""
+    """The scores of hits, the highest first: whose hits and false positives come in where."""
 
     hit_photos: np.ndarray  # int [hits], best score first
     last: np.ndarray  # int [points], the last hit of each distinct score
-    wrong: np.ndarray  # float32 [photos, points], false positives new at each point
+    false_photos: np.ndarray  # int [false positives], in the order of their points
+    false_points: np.ndarray  # int [false positives], the first point that counts each
 
     def counts(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Hits and false positives from the best score to each point, [samples, points]."""
         right = np.cumsum(weights[:, self.hit_photos], axis=1)[:, self.last]
-        return right, np.cumsum(weights @ self.wrong, axis=1)
+        samples, photos = weights.shape
+        wrong = np.empty((samples, len(self.last)), np.float32)
+        columns = max(1, _CELLS // max(photos, 1))
+        for start in range(0, len(self.last), columns):
+            part = wrong[:, start : start + columns]
+            low, high = np.searchsorted(self.false_points, (start, start + part.shape[1]))
+            new = np.zeros((photos, part.shape[1]), np.float32)
+            place = self.false_photos[low:high], self.false_points[low:high] - start
+            np.add.at(new, place, 1)
+            part[:] = weights @ new
+        return right, np.cumsum(wrong, axis=1)
 
     def average(self, weights: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Average precision, all points, [samples]."""
@@ -321,14 +333,12 @@ def _points(judged: Judgement) -> _Points:
     hits = hits[np.argsort(-judged.scores[hits], kind="stable")]
     scores = judged.scores[hits]
     last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)[: len(scores)])
-    levels = scores[last]  # falling
-    wrong = np.zeros((len(judged.faces), len(levels)), np.float32)
-    false = judged.hits < 0
+    false = np.flatnonzero(judged.hits < 0)
     # A false positive counts from the first of these scores on that is not above its own.
-    place = np.searchsorted(-levels, -judged.scores[false], side="left")
-    there = place < len(levels)
-    np.add.at(wrong, (judged.photos[false][there], place[there]), 1)
-    return _Points(judged.photos[hits], last, wrong)
+    points = np.searchsorted(-scores[last], -judged.scores[false], side="left")
+    order = np.argsort(points, kind="stable")
+    order = order[points[order] < len(last)]  # those under all hits change no figure
+    return _Points(judged.photos[hits], last, judged.photos[false][order], points[order])
 
 
 def _read(
