@@ -19,7 +19,7 @@ import numpy as np
 
 import ssd
 from benchmarks import board
-from ssd.detect.detector import runtime
+from ssd.detect.runtime import runtime
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory

@@ -304,7 +304,7 @@ def test_a_model_that_contradicts_itself(tmp_path, monkeypatch):
 
 
 def test_without_a_shipped_model_the_way_out_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "_SHIPPED", tmp_path / "face.tflite")
+    monkeypatch.setattr(module, "SHIPPED", tmp_path / "face.tflite")
     with pytest.raises(FileNotFoundError, match=r"Detector\('face\.tflite'\)"):
         ssd.Detector()
 

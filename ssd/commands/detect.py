@@ -12,8 +12,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", type=pathlib.Path, nargs="+", help="photos")
     parser.add_argument(
         "--model",
-        type=existing_file("a .tflite model file"),
-        help=".tflite file (the one that ships)",
+        type=existing_file("a model file"),
+        help=".tflite or .keras file (the one that ships)",
     )
     parser.add_argument(
         "--score-threshold", type=number(0, 1), default=0.5, help="least score (0.5)"
@@ -30,8 +30,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     pictures = _pictures(options.photos, options.out) if options.out else {}
-    from ssd.detect.detector import Detector
     from ssd.detect.drawing import draw
+    from ssd.opening import Detector
     from ssd.photos.reading import read_photo, write_photo
 
     detector = Detector(options.model, threads=options.threads)

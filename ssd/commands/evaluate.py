@@ -17,7 +17,7 @@ from ssd.arguments import (
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=existing_file("a .tflite model file"), help=".tflite file")
+    parser.add_argument("model", type=existing_file("a model file"), help=".tflite or .keras file")
     parser.add_argument(
         "photos", type=existing_folder("a folder of photos"), help="folder of photos"
     )
@@ -70,8 +70,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from ssd.detect.detector import Detector
     from ssd.metrics.evaluation import evaluate
+    from ssd.opening import Detector
 
     detector = Detector(options.model, threads=options.threads)
     with _bar() as progress:

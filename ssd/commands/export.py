@@ -27,7 +27,7 @@ def _run(options: argparse.Namespace) -> None:
         raise ValueError("int8 wants --calibration, a folder of labels with photos to look at")
     import_tensorflow()
     from ssd.data.pipeline import dataset
-    from ssd.nets.model import load
+    from ssd.nets.loading import load
     from ssd.tflite.exporting import export
 
     model, photos = load(options.model), None

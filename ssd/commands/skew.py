@@ -24,7 +24,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from ssd.detect.detector import Detector
+    from ssd.opening import Detector
 
     import_tensorflow()
     from ssd.metrics.skew import find_skew

@@ -70,8 +70,8 @@ def _run(options: argparse.Namespace) -> None:
     import_tensorflow()
     import keras
 
+    from ssd.nets.loading import load
     from ssd.nets.losses import MultiboxLoss
-    from ssd.nets.model import load
     from ssd.training.fitting import train
 
     keras.config.set_dtype_policy(options.policy)

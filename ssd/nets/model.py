@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import os
-import pathlib
-import zipfile
 from typing import Any
 
 import keras
@@ -130,41 +127,6 @@ class _PerReplica(keras.losses.Loss):
 
 
 _per_replica = _PerReplica(name="per_replica")
-
-
-def load(path: str | os.PathLike) -> SSD:
-    """The model that `model.save(path)` wrote, with its `config`, ready to go on training.
-
-    Args:
-        path: A `.keras` file.
-
-    Returns:
-        An `ssd.SSD`.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds no `ssd.SSD`.
-
-    Example:
-        >>> import tempfile, ssd
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     ssd.SSD(ssd.Config(width_multiplier=0.05)).save(f"{folder}/model.keras")
-        ...     ssd.load(f"{folder}/model.keras").config.width_multiplier
-        0.05
-    """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: wanted a .keras model file, found no file")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: wanted a .keras model file, this is something else")
-    try:
-        model = keras.saving.load_model(path)
-    except (KeyError, TypeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path}: wanted a .keras model file ({reason})") from error
-    if not isinstance(model, SSD):
-        raise ValueError(f"{path}: wanted an ssd.SSD, this file holds a {type(model).__name__}")
-    return model
 
 
 def check_finite(model: keras.Model) -> None:

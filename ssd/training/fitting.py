@@ -13,8 +13,9 @@ import keras
 from ssd.config import Config
 from ssd.data import checking, records
 from ssd.data.pipeline import dataset
+from ssd.nets.loading import load
 from ssd.nets.losses import MultiboxLoss
-from ssd.nets.model import SSD, load
+from ssd.nets.model import SSD
 from ssd.training import history
 from ssd.training.callbacks import SaveEpoch
 from ssd.training.curves import plot

@@ -1,0 +1,200 @@
+"""A `.tflite` file that `ssd.export` wrote, open on a LiteRT runtime."""
+
+import io
+import os
+from typing import Any
+
+import numpy as np
+
+from ssd import model_files
+from ssd.config import Config
+from ssd.detect.runtime import runtime
+from ssd.old_names import renamed
+from ssd.quiet import without_greeting
+
+_WANTED = "a .tflite model file"
+
+
+class LiteRTModel:
+    """What `Detector` runs by default: interpreters of one file, and what the file says of itself.
+
+    Any number of threads may call `forward`. Each call has an interpreter of its own; as many are
+    kept as were ever in use at once.
+
+    Args:
+        path: A file that `ssd.export` wrote.
+        threads: Threads of the runtime for one photo.
+        portable: Use only the kernels that all runtimes share.
+
+    Attributes:
+        about: Everything `model.json` says about the model.
+        anchors: float32 [anchors, 4] `[ymin, xmin, ymax, xmax]` on the unit square of the input.
+        scales: (scale, zero point) of the offsets and of the logits; a scale of 0 means that
+            they are what they stand for.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no model, or a model without what `ssd.export` adds.
+        ImportError: If no LiteRT runtime is installed.
+
+    Example:
+        >>> from ssd.detect.detector import SHIPPED
+        >>> model = LiteRTModel(SHIPPED)
+        >>> model.about["precision"], model.anchors.shape[1]
+        ('int8', 4)
+    """
+
+    def __init__(
+        self, path: str | os.PathLike, *, threads: int = 1, portable: bool = False
+    ) -> None:
+        self.path = model_files.check_file(path, _WANTED)
+        self._threads, self._portable = threads, portable
+        self._content = self.path.read_bytes()
+        if self._content[4:8] != b"TFL3":
+            raise ValueError(f"{self.path}: wanted {_WANTED}, this is something else")
+        try:
+            self.about, self.anchors = _read_archive(self._content)
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise ValueError(
+                f"{self.path}: wanted a model that ssd.export wrote, with model.json and "
+                f"anchors.npy in a ZIP archive at its end ({model_files.one_line(error)})"
+            ) from None
+        try:
+            interpreter = self._open()
+            outputs = interpreter.get_signature_runner().get_output_details()
+        except ImportError:
+            raise
+        except Exception as error:  # a damaged file may make the runtime raise anything
+            raise ValueError(
+                f"{self.path}: wanted {_WANTED} ({model_files.one_line(error)})"
+            ) from None
+        self._input = interpreter.get_input_details()[0]
+        self._offsets, self._logits = (outputs.get(name, {}) for name in ("offsets", "logits"))
+        self._check()
+        self.scales = self._offsets["quantization"], self._logits["quantization"]
+        self._bytes = _byte_table(self._input)
+        # list.pop and list.append are atomic, so this is a pool that needs no lock.
+        self._free = [interpreter]
+
+    def __str__(self) -> str:
+        return repr(str(self.path))
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """An image as the input tensor.
+
+        Args:
+            image: uint8 [height, width, 3], of the input's size.
+
+        Returns:
+            [1, height, width, 3] in the input's type.
+        """
+        return (image if self._bytes is None else self._bytes[image])[None]
+
+    def forward(self, tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The raw outputs for an input tensor.
+
+        Args:
+            tensor: What `prepare` returned.
+
+        Returns:
+            Offsets [anchors, 4] and logits [anchors, 1 + classes], quantized if the model is.
+
+        Raises:
+            ValueError: If the runtime cannot run the model.
+        """
+        try:
+            interpreter = self._free.pop()
+        except IndexError:
+            interpreter = self._open()
+        try:
+            interpreter.set_tensor(self._input["index"], tensor)
+            interpreter.invoke()
+            offsets, logits = (
+                interpreter.get_tensor(output["index"])[0]
+                for output in (self._offsets, self._logits)
+            )
+        except RuntimeError as error:
+            raise ValueError(
+                f"{self.path}: cannot be run ({model_files.one_line(error)})"
+            ) from None
+        finally:
+            self._free.append(interpreter)
+        return offsets, logits
+
+    def _open(self) -> Any:
+        """One more interpreter of the model."""
+        module, options = runtime(), {}
+        if self._portable:
+            kernels = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            options["experimental_op_resolver_type"] = kernels
+        with without_greeting():
+            interpreter = module.Interpreter(
+                model_content=self._content, num_threads=self._threads, **options
+            )
+            interpreter.allocate_tensors()
+        return interpreter
+
+    def _check(self) -> None:
+        """That tensors, Config and anchors of the file fit each other."""
+        config = Config.from_dict(self.about["config"])
+        anchors, classes = len(self.anchors), 1 + len(config.classes)
+        wanted = {
+            "input": (self._input, [1, *config.image_size, 3]),
+            "offsets": (self._offsets, [1, anchors, 4]),
+            "logits": (self._logits, [1, anchors, classes]),
+        }
+        for name, (tensor, shape) in wanted.items():
+            came = tensor["shape"].tolist() if tensor else None
+            if came != shape:
+                raise ValueError(f"{self.path}: wanted {name} {shape}, this model has {came}")
+            dtype, (scale, _) = np.dtype(tensor["dtype"]), tensor["quantization"]
+            if dtype not in (np.float32, np.int8, np.uint8):
+                raise ValueError(f"{self.path}: wanted {name} of floats or bytes, got {dtype}")
+            if dtype != np.float32 and not 0 < scale < np.inf:
+                raise ValueError(f"{self.path}: wanted a scale for {name}, got {scale}")
+
+
+def _read_archive(content: bytes) -> tuple[dict[str, Any], np.ndarray]:
+    """What the archive at the end of a model says, checked."""
+    with model_files.open_archive(io.BytesIO(content)) as archive:
+        about = renamed(model_files.read_json(archive, "model.json"))
+        member = model_files.read_member(archive, "anchors.npy", limit=model_files.MAX_BYTES // 4)
+    for field in ("config", "variances"):
+        if field not in about:
+            raise ValueError(f"model.json: wanted a field {field!r}")
+    if not isinstance(about["config"], dict):
+        raise ValueError("model.json: wanted a JSON object as config")
+    Config.from_dict(about["config"])
+    variances = np.array(about["variances"], np.float32)
+    if variances.shape != (4,) or not (np.isfinite(variances) & (variances > 0)).all():
+        raise ValueError("model.json: wanted four positive variances")
+    return about, _read_anchors(member)
+
+
+def _read_anchors(content: bytes) -> np.ndarray:
+    """The array in an .npy file, of which the header claims no more than there is."""
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("anchors.npy: wanted version 1.0 of the format")
+    shape, columns_first, dtype = np.lib.format.read_array_header_1_0(file)
+    size, left = int(np.prod(shape, dtype=object)) * dtype.itemsize, len(content) - file.tell()
+    if len(shape) != 2 or shape[1] != 4 or dtype.kind != "f" or columns_first or size != left:
+        raise ValueError(
+            f"anchors.npy: wanted numbers [anchors, 4], got {dtype} {list(shape)} in {left:,} bytes"
+        )
+    anchors = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape).astype(np.float32)
+    if not np.isfinite(anchors).all():
+        raise ValueError("anchors.npy: wanted finite numbers, got others among them")
+    return anchors
+
+
+def _byte_table(tensor: dict[str, Any]) -> np.ndarray | None:
+    """What each of the 256 bytes is in the input's type, or None where it is the byte itself."""
+    scale, zero = tensor["quantization"]
+    dtype = np.dtype(tensor["dtype"])
+    values = np.arange(256, dtype=np.float32)
+    if scale:
+        limits = np.iinfo(dtype)
+        values = np.clip(np.round(values / scale) + zero, limits.min, limits.max)
+    table = values.astype(dtype)
+    return None if dtype == np.uint8 and (table == np.arange(256)).all() else table
