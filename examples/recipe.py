@@ -232,8 +232,7 @@ def card(models, files, figures, counts):
         "| labels | photos | faces | regions ignored |",
         "|---|---|---|---|",
         *(
-            f"| {name} | {each['photos']} | {each.get('faces', each.get('boxes'))} | "
-            f"{each['ignored']} |"
+            f"| {name} | {each['photos']} | {each['boxes']} | {each['ignored']} |"
             for name, each in counts.items()
         ),
         "",

@@ -100,3 +100,18 @@ def test_links_are_followed_and_a_loop_ends(folder, tmp_path):
 def test_same_name():
     assert same_name("images\\A.jpg") == same_name("./images/a.JPG")
     assert same_name("a/1.jpg") != same_name("b/1.jpg")
+
+
+def test_a_closed_folder_is_passed_over_and_a_failing_one_is_not(folder, monkeypatch):
+    scandir, error = os.scandir, PermissionError(13, "Permission denied")
+
+    def failing(path):
+        if str(path).endswith("sub"):
+            raise error
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    assert PhotoFinder(folder).find("A.png") == "a.jpg"
+    error = OSError(5, "Input/output error")
+    with pytest.raises(OSError, match="Input/output error"):
+        PhotoFinder(folder).find("A.png")

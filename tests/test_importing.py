@@ -477,3 +477,52 @@ def test_wider_with_landmarks_and_byte_order_mark(photos, tmp_path):
     imported = importing.import_labels("wider", path, photos, tmp_path / "o2")
     assert "a.jpg: no number of faces after the name: repaired" in lines(imported)
     assert [photo.filename for photo in records.read(tmp_path / "o2")] == ["a.jpg"]
+
+
+def test_yolo_with_byte_order_marks(photos, tmp_path):
+    folder = to_yolo(tmp_path, FACES)
+    line = "0 .5 .5 .2 .4\n1 .2 .2 .1 .1\n"
+    (folder / "a.txt").write_text(line, encoding="utf-8-sig")
+    (folder / "sub" / "b.txt").write_text(line, encoding="utf-16")
+    (folder / "classes.txt").write_text("face\nhand\n", encoding="utf-8-sig")
+    imported = importing.import_labels("yolo", folder, photos, tmp_path / "out")
+    assert imported.counts["boxes"] == imported.counts["ignored"] == 2
+
+
+def test_two_photos_of_one_id_get_no_face_of_each_other(photos, tmp_path):
+    path = to_coco(tmp_path, FACES)
+    truth = json.loads(path.read_text())
+    truth["images"][1]["id"] = 1
+    path.write_text(json.dumps(truth))
+    with pytest.raises(ValueError, match=r"none of the 2 that it names .* id that two photos have"):
+        importing.import_labels("coco", path, photos, tmp_path / "out")
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["errors.csv"]
+
+
+def test_nothing_outside_the_photos_is_read(photos, tmp_path):
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "secret.jpg")
+    path = to_coco(tmp_path, FACES)
+    for name in ("../secret.jpg", "sub/../../secret.jpg", str(tmp_path / "secret.jpg")):
+        truth = json.loads(path.read_text())
+        truth["images"][0]["file_name"] = name
+        path.write_text(json.dumps(truth))
+        with pytest.raises(
+            ValueError, match=r"could use none of its 1 boxes.*secret\.jpg: no such"
+        ):
+            importing.import_labels("coco", path, photos, tmp_path / "out")
+
+
+def test_photos_that_cannot_be_read_are_left_out_and_counted(photos, tmp_path):
+    path = to_coco(tmp_path, FACES)
+    (photos / "sub" / "b.jpg").write_bytes(b"no photo")
+    imported = importing.import_labels("coco", path, photos, tmp_path / "out")
+    (line,) = lines(imported)
+    assert line.startswith("sub/b.jpg: a photo that cannot be read (")
+    assert (imported.counts["photos"], imported.counts["labelled"]) == (2, 1)
+
+
+def test_names_that_no_encoding_takes(photos, tmp_path):
+    path = to_coco(tmp_path, FACES)
+    path.write_text(path.read_text().replace("sub/b.jpg", "\\ud800.jpg"))
+    imported = importing.import_labels("coco", path, photos, tmp_path / "out")
+    assert lines(imported) == ["\N{REPLACEMENT CHARACTER}.jpg: no such photo: left out"]

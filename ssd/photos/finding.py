@@ -108,7 +108,8 @@ class PhotoFinder:
 def files(folder: str | os.PathLike) -> Iterator[str]:
     """Every file under a folder, as a path inside it with `/`; folders in order of their names.
 
-    Links are followed; each folder is visited once. Names that start with a dot are passed over.
+    Links are followed; each folder is visited once. Names that start with a dot are passed over,
+    and so are folders that may not be read, such as `lost+found`.
 
     Args:
         folder: Where to look.
@@ -117,7 +118,7 @@ def files(folder: str | os.PathLike) -> Iterator[str]:
         Paths.
 
     Raises:
-        OSError: If a folder under it cannot be read.
+        OSError: If a folder cannot be read for another reason, which may pass.
 
     Example:
         >>> import tempfile
@@ -128,7 +129,8 @@ def files(folder: str | os.PathLike) -> Iterator[str]:
     """
 
     def stop(error: OSError):
-        raise error
+        if not isinstance(error, PermissionError):
+            raise error
 
     visited = set()
     for path, folders, names in os.walk(folder, followlinks=True, onerror=stop):
