@@ -4,10 +4,20 @@ import os
 import pathlib
 import platform
 import subprocess
+from typing import Any
 
 
-def describe():
-    """What this machine is."""
+def describe() -> dict[str, Any]:
+    """What this machine is.
+
+    Returns:
+        "name" of the board or processor, "machine", "cores", "system", "python", and whether the
+        processor is "emulated".
+
+    Example:
+        >>> describe()["python"] == platform.python_version()
+        True
+    """
     return {
         "name": (_read("/proc/device-tree/model") or _cpu_name()).strip("\0"),
         "machine": platform.machine(),
@@ -18,8 +28,17 @@ def describe():
     }
 
 
-def state():
-    """What may change while measuring; None where the system does not say."""
+def state() -> dict[str, Any]:
+    """What may change while measuring.
+
+    Returns:
+        "governor" of the clock, "mhz", "celsius", "throttled" (the firmware's bits) and "load";
+        None where the system does not say.
+
+    Example:
+        >>> sorted(state())
+        ['celsius', 'governor', 'load', 'mhz', 'throttled']
+    """
     celsius = _read("/sys/class/thermal/thermal_zone0/temp")
     hertz = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
     return {
@@ -31,7 +50,7 @@ def state():
     }
 
 
-def _throttled():
+def _throttled() -> int | None:
     """The Raspberry Pi firmware's bits: 0 is well; None on other boards."""
     text = _read("/sys/devices/platform/soc/soc:firmware/get_throttled")
     if text is None:
@@ -48,20 +67,20 @@ def _throttled():
         return None
 
 
-def _emulated():
+def _emulated() -> bool:
     """Whether another processor plays this one (qemu-user): the kernel gives it away."""
     cpu = _read("/proc/cpuinfo") or ""
     return platform.machine() not in ("x86_64", "AMD64", "i686") and "vendor_id" in cpu
 
 
-def _cpu_name():
+def _cpu_name() -> str:
     for line in (_read("/proc/cpuinfo") or "").splitlines():
         if line.startswith(("model name", "Model")):
             return line.partition(":")[2].strip()
     return platform.processor() or "unknown"
 
 
-def _read(path):
+def _read(path: str) -> str | None:
     """A small system file's text, or None where there is none."""
     try:
         return pathlib.Path(path).read_text().strip()

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 
 import ssd
 from benchmarks import board
-from ssd.detect.runtime import runtime
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory
@@ -51,14 +52,19 @@ print(started, numpy_there, imported, opened, found - (loaded - opened), peak)
 """
 
 
-def main(arguments=None):
-    """Measure, print a table, write what was asked for; the exit status is 0 when all is done."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print a table, and write what was asked for.
+
+    Args:
+        arguments: The words of the command line; by default those of the process.
+
+    Returns:
+        The exit status: 0 when all is done.
+    """
     options = _parser().parse_args(arguments)
     try:
-        for path in filter(None, (options.json, options.plot)):
-            if not path.parent.is_dir():
-                raise ValueError(f"{path}: wanted a file in a folder that exists")
-        result = measure(options)
+        _check_outputs(options)
+        result = _measure(options)
         print(table(result))
         if options.json:
             options.json.write_text(json.dumps(result, indent=2) + "\n")
@@ -70,7 +76,13 @@ def main(arguments=None):
     return 0
 
 
-def measure(options):
+def _check_outputs(options: argparse.Namespace) -> None:
+    for path in filter(None, (options.json, options.plot)):
+        if not path.parent.is_dir():
+            raise ValueError(f"{path}: wanted a file in a folder that exists")
+
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything the table shows, as plain values (`--json` writes them)."""
     detectors = {count: ssd.Detector(options.model, threads=count) for count in options.threads}
     first = detectors[options.threads[0]]
@@ -95,17 +107,33 @@ def measure(options):
         },
     }
     if options.against:
-        result["against"] = against(first, options, frames)
+        result["against"] = _against(first, options, frames)
     result["before"], result["after"] = before, board.state()
     result["warnings"] = warnings(result)
     return result
 
 
-def time_stages(detector, frames, runs, score_threshold):
-    """Seconds of each stage of each run, float [runs, stages], and boxes found [runs].
+def time_stages(
+    detector: Any, frames: Sequence[np.ndarray], runs: int, score_threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """How long each stage of a detector takes.
 
     The frames are taken in turn. As many runs as fill a fifth go before and are not counted:
     they warm caches and wake the clock.
+
+    Args:
+        detector: An `ssd.Detector`.
+        frames: uint8 [height, width, 3] each.
+        runs: How often to measure.
+        score_threshold: Least score of a box.
+
+    Returns:
+        Seconds of each run, float [runs, stages], and boxes found [runs].
+
+    Example:
+        >>> seconds, found = time_stages(ssd.Detector(), generated(64, 48), 2, 0.5)
+        >>> seconds.shape, found.shape
+        ((2, 4), (2,))
     """
     seconds, found = [], []
     for frame in itertools.islice(itertools.cycle(frames), runs // 5 + 1 + runs):
@@ -123,8 +151,14 @@ def time_stages(detector, frames, runs, score_threshold):
     return np.array(seconds[-runs:]), np.array(found[-runs:])
 
 
-def summary(measured):
+def summary(measured: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
     """Median, 90th and 99th percentile of each stage and of their sum, in milliseconds.
+
+    Args:
+        measured: What `time_stages` returned.
+
+    Returns:
+        {stage: {"median", "p90", "p99"}}, with "total" beside the stages; and "found_per_frame".
 
     Example:
         >>> seconds = np.full((10, 4), 0.001)
@@ -143,13 +177,26 @@ def summary(measured):
     return {**stages, "found_per_frame": float(found.mean())}
 
 
-def cold_start(model, frame, threads):
+def cold_start(model: str | os.PathLike, frame: np.ndarray, threads: int) -> dict[str, Any]:
     """From nothing to the first answer, in a process of its own: the median of three, in seconds.
+
+    Args:
+        model: A `.tflite` file.
+        frame: uint8 [height, width, 3].
+        threads: Threads of the runtime.
 
     Returns:
         A dictionary: "python" (the process is there), "numpy", "import_ssd", "open" and
         "first" (detection) are each stage for itself, "total" all of them together;
         "peak_memory_mb" is None where the system does not say.
+
+    Raises:
+        OSError: If the process fails.
+
+    Example:
+        >>> stages = cold_start(ssd.Detector().path, generated(64, 48)[0], 1)
+        >>> 0 < stages["first"] < stages["total"]
+        True
     """
     root = pathlib.Path(ssd.__file__).parent.parent
     rows, peaks = [], []
@@ -178,8 +225,20 @@ def cold_start(model, frame, threads):
     }
 
 
-def model_facts(detector):
-    """Name, size and work of a model."""
+def model_facts(detector: Any) -> dict[str, Any]:
+    """Name, size and work of a model.
+
+    Args:
+        detector: An `ssd.Detector` of a `.tflite` file.
+
+    Returns:
+        "file", "sha256", "bytes", "precision", "input", "anchors" and "multiply_adds".
+
+    Example:
+        >>> facts = model_facts(ssd.Detector())
+        >>> facts["precision"], facts["multiply_adds"] > 1e6
+        ('int8', True)
+    """
     operations = graph(detector.path)[0]
     return {
         "file": str(detector.path),
@@ -192,7 +251,7 @@ def model_facts(detector):
     }
 
 
-def graph(path, *, keep=False):
+def graph(path: str | os.PathLike, *, keep: bool = False) -> tuple[list[tuple], Any]:
     """What a model computes, as the runtime lists it.
 
     Args:
@@ -201,8 +260,13 @@ def graph(path, *, keep=False):
 
     Returns:
         A list of (operation, shapes of its inputs, shape of its output), and the interpreter.
+
+    Example:
+        >>> operations, _ = graph(ssd.Detector().path)
+        >>> "CONV_2D" in {name for name, _, _ in operations}
+        True
     """
-    module = runtime()
+    module = ssd.find_runtime()
     interpreter = module.Interpreter(
         model_path=str(path),
         experimental_preserve_all_tensors=keep,
@@ -222,10 +286,20 @@ def graph(path, *, keep=False):
     return operations, interpreter
 
 
-def multiply_adds(operation, inputs, output):
+def multiply_adds(
+    operation: str, inputs: Sequence[tuple[int, ...]], output: tuple[int, ...]
+) -> int:
     """Multiplications of one operation of a model: each is one with an addition.
 
     Convolutions and matrix products are counted; what the others do is too little to matter.
+
+    Args:
+        operation: Its name, as the runtime says it.
+        inputs: Shapes of its inputs.
+        output: Shape of its output.
+
+    Returns:
+        Their number.
 
     Example:
         >>> multiply_adds("CONV_2D", [(1, 8, 8, 3), (16, 5, 5, 3)], (1, 4, 4, 16))
@@ -242,12 +316,14 @@ def multiply_adds(operation, inputs, output):
     return 0
 
 
-def against(detector, options, frames):
+def _against(
+    detector: Any, options: argparse.Namespace, frames: Sequence[np.ndarray]
+) -> dict[str, Any]:
     """The model and another of the same shape, in turns, and how many activations are zero."""
     with tempfile.TemporaryDirectory() as folder:
         if options.against == "random":
             path = pathlib.Path(folder) / "random.tflite"
-            write_random(detector, path, frames)
+            _write_random(detector, path, frames)
         else:
             path = pathlib.Path(options.against)
         other = ssd.Detector(path, threads=detector.threads)
@@ -267,11 +343,11 @@ def against(detector, options, frames):
         }
 
 
-def _milliseconds(rounds):
+def _milliseconds(rounds: Sequence[np.ndarray]) -> float:
     return round(float(np.median(np.concatenate(rounds))) * 1e3, 4)
 
 
-def write_random(detector, path, frames):
+def _write_random(detector: Any, path: pathlib.Path, frames: Sequence[np.ndarray]) -> None:
     """A model of the same Config with the weights that training starts from, exported alike."""
     try:
         model = ssd.SSD(detector.config)
@@ -285,11 +361,20 @@ def write_random(detector, path, frames):
     ssd.export(model, path, precision=precision, calibration=calibration)
 
 
-def zeros(detector, frames):
+def zeros(detector: Any, frames: Sequence[np.ndarray]) -> list[list[Any]]:
     """Share of zeros in the output of each convolution, over a few frames.
 
+    Args:
+        detector: An `ssd.Detector` of a `.tflite` file.
+        frames: uint8 [height, width, 3] each; the first few are looked at.
+
     Returns:
-        A list of (output shape, share) in the order of the layers.
+        A list of [output shape, share] in the order of the layers.
+
+    Example:
+        >>> shares = [share for _, share in zeros(ssd.Detector(), generated(64, 48)[:1])]
+        >>> 0 <= min(shares) <= max(shares) <= 1
+        True
     """
     _, interpreter = graph(detector.path, keep=True)
     details = {each["index"]: each for each in interpreter.get_tensor_details()}
@@ -316,8 +401,24 @@ def zeros(detector, frames):
     ]
 
 
-def photos(folder):
-    """The first photos of a folder; what is no photo is passed over."""
+def photos(folder: pathlib.Path) -> list[np.ndarray]:
+    """The first photos of a folder; what is no photo is passed over.
+
+    Args:
+        folder: A folder, looked through with all folders in it.
+
+    Returns:
+        uint8 [height, width, 3] each.
+
+    Raises:
+        ValueError: If there is no photo in it.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ssd.write_photo(f"{folder}/a.png", generated(64, 48)[0])
+        ...     [photo.shape for photo in photos(pathlib.Path(folder))]
+        [(48, 64, 3)]
+    """
     frames = []
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
         try:
@@ -332,8 +433,20 @@ def photos(folder):
     return frames
 
 
-def generated(width, height):
-    """Frames of smooth light and noise, always the same: no photos are needed to time a board."""
+def generated(width: int, height: int) -> list[np.ndarray]:
+    """Frames of smooth light and noise, always the same: no photos are needed to time a board.
+
+    Args:
+        width: In pixels.
+        height: In pixels.
+
+    Returns:
+        uint8 [height, width, 3] each.
+
+    Example:
+        >>> [frame.shape for frame in generated(64, 48)[:2]]
+        [(48, 64, 3), (48, 64, 3)]
+    """
     random = np.random.default_rng(0)
     frames = []
     for _ in range(8):
@@ -344,15 +457,37 @@ def generated(width, height):
     return frames
 
 
-def runtime_version():
-    """The runtime and NumPy, as "name version"."""
+def runtime_version() -> str:
+    """The runtime and NumPy, as "name version".
+
+    Returns:
+        Both, separated by a comma.
+
+    Example:
+        >>> runtime_version().endswith(f", numpy {np.__version__}")
+        True
+    """
     names = {"ai_edge_litert": "ai-edge-litert", "tflite_runtime": "tflite-runtime"}
-    name = names[runtime().__name__.partition(".")[0]]
+    name = names[ssd.find_runtime().__name__.partition(".")[0]]
     return f"{name} {metadata.version(name)}, numpy {np.__version__}"
 
 
-def warnings(result):
-    """Why the figures may not be trusted, in words."""
+def warnings(result: dict[str, Any]) -> list[str]:
+    """Why the figures may not be trusted, in words.
+
+    Args:
+        result: What `--json` writes, but for this.
+
+    Returns:
+        A sentence or two for each reason.
+
+    Example:
+        >>> well = {"governor": None, "throttled": 0, "celsius": 40.0, "load": 0.1}
+        >>> hot = {**well, "celsius": 80.0}
+        >>> result = {"board": {"emulated": False}, "before": well, "after": hot, "threads": {}}
+        >>> warnings(result)
+        ['The board is at 80 °C: it may slow itself down.']
+    """
     before, after, found = result["before"], result["after"], []
     if result["board"]["emulated"]:
         found.append("This processor is emulated: the times say nothing about a real one.")
@@ -379,10 +514,41 @@ def warnings(result):
     return found
 
 
-def table(result):
-    """The result for a person to read."""
+def table(result: dict[str, Any]) -> str:
+    """The result for a person to read.
+
+    Args:
+        result: What `--json` writes.
+
+    Returns:
+        Some lines.
+
+    Example:
+        >>> stages = dict.fromkeys((*STAGES, "total"), dict.fromkeys(("median", "p90", "p99"), 1.0))
+        >>> names = ("python", "numpy", "import_ssd", "open", "first", "total")
+        >>> state = dict.fromkeys(("governor", "mhz", "celsius", "throttled", "load"))
+        >>> print(table({
+        ...     "model": {"file": "face.tflite", "precision": "int8", "bytes": 364000, "anchors": 9,
+        ...               "input": [224, 288], "multiply_adds": 143_000_000},
+        ...     "board": {"name": "Pi", "machine": "aarch64", "cores": 4, "python": "3.11"},
+        ...     "runtime": "ai-edge-litert 1.2.0", "runs": 200, "warnings": [],
+        ...     "frames": {"source": "generated", "sizes": ["640x480"]},
+        ...     "cold_start": dict.fromkeys(names, 0.1) | {"peak_memory_mb": None},
+        ...     "before": state, "after": state,
+        ...     "threads": {"1": stages | {"found_per_frame": 0.0}}}).splitlines()[0])
+        face.tflite: int8, 364 KB, input 224x288, 9 anchors, 143.0 M multiply-adds
+    """
+    lines = [*_head_lines(result), "", *_stage_lines(result)]
+    if "against" in result:
+        lines += ["", *_against_lines(result["against"])]
+    lines += ["", *(_state_line(when, result[when]) for when in ("before", "after"))]
+    lines += [f"WARNING: {warning}" for warning in result["warnings"]]
+    return "\n".join(lines)
+
+
+def _head_lines(result: dict[str, Any]) -> list[str]:
     model, machine, cold = result["model"], result["board"], result["cold_start"]
-    lines = [
+    return [
         f"{model['file']}: {model['precision'] or 'precision not stated'}, "
         f"{model['bytes'] / 1000:.0f} KB, input {model['input'][0]}x{model['input'][1]}, "
         f"{model['anchors']} anchors, {model['multiply_adds'] / 1e6:.1f} M multiply-adds",
@@ -395,37 +561,32 @@ def table(result):
         + "  ".join(f"{name} {value:.3f}" for name, value in cold.items() if name[0] != "p")
         + f"  (python {cold['python']:.3f})",
         f"peak memory:    {_or_unknown(cold['peak_memory_mb'], '{:.0f} MB')}",
-        "",
-        f"{'threads':>7}  {'ms':6}"
-        + "".join(f"{stage:>10}" for stage in (*STAGES, "total"))
-        + f"{'Gop/s':>10}",
     ]
+
+
+def _stage_lines(result: dict[str, Any]) -> Iterator[str]:
+    names = "".join(f"{stage:>10}" for stage in (*STAGES, "total"))
+    yield f"{'threads':>7}  {'ms':6}{names}{'Gop/s':>10}"
     for count, stages in result["threads"].items():
         for place, name in enumerate(("median", "p90", "p99")):
             row = "".join(f"{stages[stage][name]:>10.3f}" for stage in (*STAGES, "total"))
-            rate = 2 * model["multiply_adds"] / stages["forward"]["median"] / 1e6
-            lines.append(
-                f"{count if place == 0 else '':>7}  {name:6}{row}"
-                + (f"{rate:>10.1f}" if place == 0 else "")
-            )
-        lines.append(f"{'':>9}{stages['found_per_frame']:.1f} boxes found per frame")
-    if "against" in result:
-        lines += ["", *_against_lines(result["against"])]
-    lines.append("")
-    for when in ("before", "after"):
-        state = result[when]
-        lines.append(
-            f"{when:7} governor {_or_unknown(state['governor'])}, "
-            f"clock {_or_unknown(state['mhz'], '{:.0f} MHz')}, "
-            f"temperature {_or_unknown(state['celsius'], '{:.1f} °C')}, "
-            f"throttled {_or_unknown(state['throttled'], '{:#x}')}, "
-            f"load {_or_unknown(state['load'], '{:.2f}')}"
-        )
-    lines += [f"WARNING: {warning}" for warning in result["warnings"]]
-    return "\n".join(lines)
+            rate = 2 * result["model"]["multiply_adds"] / stages["forward"]["median"] / 1e6
+            said = f"{rate:>10.1f}" if place == 0 else ""
+            yield f"{count if place == 0 else '':>7}  {name:6}{row}{said}"
+        yield f"{'':>9}{stages['found_per_frame']:.1f} boxes found per frame"
 
 
-def _against_lines(other):
+def _state_line(when: str, state: dict[str, Any]) -> str:
+    return (
+        f"{when:7} governor {_or_unknown(state['governor'])}, "
+        f"clock {_or_unknown(state['mhz'], '{:.0f} MHz')}, "
+        f"temperature {_or_unknown(state['celsius'], '{:.1f} °C')}, "
+        f"throttled {_or_unknown(state['throttled'], '{:#x}')}, "
+        f"load {_or_unknown(state['load'], '{:.2f}')}"
+    )
+
+
+def _against_lines(other: dict[str, Any]) -> Iterator[str]:
     yield (
         f"forward, in turns: {other['forward_ms']:.3f} ms; "
         f"{other['name']}: {other['other_forward_ms']:.3f} ms "
@@ -436,12 +597,23 @@ def _against_lines(other):
         yield f"{'x'.join(map(str, shape[1:])):>14}{mine:>8.1%}{yours:>8.1%}"
 
 
-def _or_unknown(value, form="{}"):
+def _or_unknown(value: Any, form: str = "{}") -> str:
     return "unknown" if value is None else form.format(value)
 
 
-def plot(result, path):
-    """A bar for each number of threads, its stages stacked, with the 90th percentile marked."""
+def plot(result: dict[str, Any], path: str | os.PathLike) -> None:
+    """A bar for each number of threads, its stages stacked, with the 90th percentile marked.
+
+    Args:
+        result: What `--json` writes.
+        path: PNG file to write.
+
+    Example:
+        >>> stages = dict.fromkeys((*STAGES, "total"), {"median": 1.0, "p90": 1.5})
+        >>> result = {"threads": {"1": stages}, "model": {"file": "a"}, "board": {"name": "Pi"}}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     plot(result, f"{folder}/latency.png")
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -460,25 +632,25 @@ def plot(result, path):
     figure.savefig(path, dpi=120)
 
 
-def _size(frame):
+def _size(frame: np.ndarray) -> str:
     return f"{frame.shape[1]}x{frame.shape[0]}"
 
 
-def _thread_counts(text):
+def _thread_counts(text: str) -> list[int]:
     counts = [int(part) for part in text.split(",")]
     if not counts or min(counts) < 1:
         raise ValueError
     return counts
 
 
-def _frame_size(text):
+def _frame_size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
     if int(width) < 1 or int(height) < 1:
         raise ValueError
     return int(width), int(height)
 
 
-def _positive(text):
+def _positive(text: str) -> int:
     if int(text) < 1:
         raise ValueError
     return int(text)
@@ -490,9 +662,10 @@ _frame_size.__name__ = "frame size such as 640x480"
 _positive.__name__ = "positive integer"
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.latency", description=__doc__.split(": ", 1)[1].split("\n")[0]
+        prog="python -m benchmarks.latency",
+        description="Say how fast a model is on this machine, stage by stage.",
     )
     cores = os.cpu_count() or 1
     parser.add_argument("model", type=pathlib.Path, help=".tflite file that ssd.export wrote")

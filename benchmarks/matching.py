@@ -9,16 +9,17 @@ column says what each leaves out.
 
 import argparse
 import functools
-import importlib
 import importlib.util
 import json
 import math
 import os
 import pathlib
+import runpy
 import subprocess
 import sys
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,6 +44,10 @@ class Way(NamedTuple):
         install: How to get it, or empty.
         needs: The module that must be there, or empty.
         build: Returns the function (anchors [anchors, 4], boxes [photos, boxes, 4]) to time.
+
+    Example:
+        >>> WAYS["this package"].leaves_out
+        'nothing'
     """
 
     leaves_out: str
@@ -50,7 +55,7 @@ class Way(NamedTuple):
     backends: tuple
     install: str
     needs: str
-    build: object
+    build: Callable[[], Callable]
 
 
 def _this():
@@ -124,8 +129,19 @@ WAYS = {
 }
 
 
-def grid(count):
-    """An anchor grid of `count` anchors, one of `GRIDS`, float32 [anchors, 4]."""
+def grid(count: int) -> np.ndarray:
+    """An anchor grid.
+
+    Args:
+        count: Its number of anchors, one of `GRIDS`.
+
+    Returns:
+        float32 [anchors, 4].
+
+    Example:
+        >>> grid(4096).shape
+        (4096, 4)
+    """
     levels = GRIDS[count]
     sizes = [
         [(size, size / 1.25) for size in 1.5 / rows * 2 ** (np.arange(each) / each)]
@@ -134,7 +150,7 @@ def grid(count):
     return anchors.grid([(rows, columns) for rows, columns, _ in levels], sizes)
 
 
-def photos(batch, rows, real=None):
+def photos(batch: int, rows: int, real: int | None = None) -> np.ndarray:
     """Boxes as labels hold them: 1 to `real` per photo (the first has them all), then padding.
 
     Args:
@@ -144,6 +160,10 @@ def photos(batch, rows, real=None):
 
     Returns:
         float32 [batch, rows, 4].
+
+    Example:
+        >>> photos(2, 5, real=1).any(axis=-1).sum(axis=-1).tolist()
+        [1, 1]
     """
     random = np.random.default_rng(0)
     real = rows if real is None else min(real, rows)
@@ -157,7 +177,7 @@ def photos(batch, rows, real=None):
     return boxes
 
 
-def _missing(way):
+def _missing(way: Way) -> str | None:
     """Why a way cannot run here, or None."""
     if way.needs and importlib.util.find_spec(way.needs) is None:
         return f"not installed ({way.install})"
@@ -187,7 +207,7 @@ def _functions(backend, names=tuple(WAYS), modes=None):
     return found, absent
 
 
-def _under(mode, function):
+def _under(mode: str, function: Callable) -> Callable:
     if mode == "jit":
         import jax
 
@@ -200,7 +220,7 @@ def _under(mode, function):
     return tf.function(function, jit_compile=mode == "xla", autograph=False)
 
 
-def _finish(value):
+def _finish(value: Any) -> None:
     """Wait for a result: JAX returns before it is there."""
     if sys.modules.get("jax"):
         import jax
@@ -208,7 +228,7 @@ def _finish(value):
         jax.block_until_ready(value)
 
 
-def _seconds(function, *values):
+def _seconds(function: Callable, *values: Any) -> float:
     start = time.perf_counter()
     _finish(function(*values))
     return time.perf_counter() - start
@@ -222,8 +242,33 @@ def _tensors(count, rows, batch, real):
     ]
 
 
-def time_rows(backend, count, rows, batch, real, repeats, modes=None):
-    """The rows of one backend and size; functions take turns, so that a busy moment hits all."""
+def time_rows(
+    backend: str,
+    count: int,
+    rows: int,
+    batch: int,
+    real: int | None,
+    repeats: int,
+    modes: Sequence[str] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """The rows of one backend and size; functions take turns, so that a busy moment hits all.
+
+    Args:
+        backend: The Keras backend that is running.
+        count: Anchors, one of `GRIDS`.
+        rows: Rows for boxes in each photo.
+        batch: Photos.
+        real: Most real boxes in a photo; all rows if None.
+        repeats: How often each function is called.
+        modes: Of `MODES`; all of the backend's if None.
+
+    Yields:
+        Dictionaries: "way" and "mode", and either figures or why it is "absent".
+
+    Example:
+        >>> [*time_rows("tensorflow", 4096, 2, 1, None, 1, modes=["jit"])]
+        []
+    """
     functions, absent = _functions(backend, modes=modes)
     values = _tensors(count, rows, batch, real)
     first = {key: _seconds(function, *values) for key, function in functions.items()}
@@ -253,7 +298,7 @@ def time_rows(backend, count, rows, batch, real, repeats, modes=None):
         yield {"way": name, "mode": mode, "absent": reason}
 
 
-def _memory(mode, name, function, values):
+def _memory(mode: str, name: str, function: Any, values: list[Any]) -> float:
     """Bytes that XLA sets aside for a compiled function beside its arguments and results."""
     if mode == "xla":
         import jax
@@ -265,31 +310,52 @@ def _memory(mode, name, function, values):
         graph = tf.function(lambda *values: tuple(match(*values)), autograph=False)
         function = jax.jit(jax2tf.call_tf(graph))
         values = [value.numpy() for value in values]
-    return function.lower(*values).compile().memory_analysis().temp_size_in_bytes
+    analysis = function.lower(*values).compile().memory_analysis()
+    return analysis.temp_size_in_bytes if analysis else math.nan
 
 
-def loops_row(count, rows, batch, real):
-    """The plain Python loops of tests/reference.py: one photo timed, as if for the whole batch."""
+def loops_row(count: int, rows: int, batch: int, real: int | None) -> dict[str, Any]:
+    """The plain Python loops of tests/reference.py: one photo timed, as if for the whole batch.
+
+    Args:
+        count: Anchors, one of `GRIDS`.
+        rows: Rows for boxes in each photo.
+        batch: Photos.
+        real: Most real boxes in a photo; all rows if None.
+
+    Returns:
+        A row as `time_rows` has it.
+
+    Example:
+        >>> loops_row(4096, 1, 32, None)["way"]
+        'plain Python loops'
+    """
     row = {"way": "plain Python loops", "mode": "", "leaves_out": "nothing"}
     file = pathlib.Path(__file__).parent.parent / "tests" / "reference.py"
     if not file.exists():
         return {**row, "absent": "not installed (needs a checkout, with tests/reference.py)"}
-    spec = importlib.util.spec_from_file_location("reference", file)
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
-    seconds = _seconds(reference.match, grid(count).tolist(), photos(batch, rows, real)[0].tolist())
+    match = runpy.run_path(str(file))["match"]
+    seconds = _seconds(match, grid(count).tolist(), photos(batch, rows, real)[0].tolist())
     return {**row, "ms": 1e3 * seconds * batch, "one_photo_ms": 1e3 * seconds}
 
 
-def bandwidth():
-    """Bytes per second that this machine moves in a big copy, reading and writing counted."""
+def bandwidth() -> float:
+    """How fast this machine moves memory.
+
+    Returns:
+        Bytes per second in a big copy, reading and writing counted.
+
+    Example:
+        >>> bandwidth() > 1e6
+        True
+    """
     source = np.ones(2**26, "float32")
     target = np.empty_like(source)
     seconds = min(_seconds(np.copyto, target, source) for _ in range(5))
     return 2 * source.nbytes / seconds
 
 
-def linear_rows(backend, batch, repeats):
+def _linear_rows(backend: str, batch: int, repeats: int) -> Iterator[dict[str, Any]]:
     """Time of this package and of Keras over boxes and over anchors, compiled."""
     import keras
 
@@ -317,10 +383,10 @@ def linear_rows(backend, batch, repeats):
         yield {"way": name, "mode": mode, "anchors": count, "boxes": rows, "ms": best}
 
 
-def _worker(options):
+def _worker(options: argparse.Namespace) -> None:
     """What one subprocess measures, one JSON object a line."""
     if options.worker == "linear":
-        for row in linear_rows(options.backend, options.batch, options.repeats):
+        for row in _linear_rows(options.backend, options.batch, options.repeats):
             print(json.dumps({**row, "backend": options.backend}), flush=True)
         return
     for count in options.anchors:
@@ -331,7 +397,7 @@ def _worker(options):
                 print(json.dumps(row), flush=True)
 
 
-def _ask(worker, backend, options):
+def _ask(worker: str, backend: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     """The rows of a subprocess: a Keras backend is chosen once per process."""
     command = [sys.executable, "-m", "benchmarks.matching", "--worker", worker]
     command += ["--backend", backend, "--batch", str(options.batch)]
@@ -354,16 +420,10 @@ def _ask(worker, backend, options):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def measure(options, say=print):
-    """All rows, each a dictionary.
-
-    Args:
-        options: `batch`, `anchors`, `boxes`, `real`, `repeats`, `backends`, `modes`, `verbose`.
-        say: Called with a line of progress.
-
-    Returns:
-        A list of rows, and bytes per second of a big copy.
-    """
+def _measure(
+    options: argparse.Namespace, say: Callable[[str], None]
+) -> tuple[list[dict[str, Any]], float]:
+    """All rows, and bytes per second of a big copy."""
     say("measuring memory bandwidth and the plain loops")
     speed = bandwidth()
     rows = []
@@ -386,8 +446,20 @@ def measure(options, say=print):
     return rows, speed
 
 
-def table(rows):
-    """The rows as text, one block per size."""
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows as text, one block per size.
+
+    Args:
+        rows: What `--json` writes as "rows".
+
+    Returns:
+        Some lines.
+
+    Example:
+        >>> row = {"batch": 32, "anchors": 4096, "boxes": 16, "backend": "jax", "way": "mine"}
+        >>> print(table([row | {"absent": "not installed"}]).splitlines()[1])
+        32 photos x 4,096 anchors x 16 boxes
+    """
     lines = []
     for anchors_count, boxes in dict.fromkeys((row["anchors"], row["boxes"]) for row in rows):
         block = [row for row in rows if (row["anchors"], row["boxes"]) == (anchors_count, boxes)]
@@ -412,21 +484,30 @@ def table(rows):
     return "\n".join(lines)
 
 
-def plot(rows, file):
+def plot(rows: Sequence[dict[str, Any]], file: str | os.PathLike) -> dict[str, float]:
     """A picture of time over boxes and over anchors, with the straight lines that fit them.
+
+    Args:
+        rows: What `--json` writes as "linear".
+        file: PNG file to write.
 
     Returns:
         For each of this package's two curves, the share of its variance that a line explains.
+
+    Example:
+        >>> import tempfile
+        >>> rows = [{"way": "this package", "boxes": n, "anchors": 8192, "ms": n} for n in (8, 32)]
+        >>> rows += [{"way": "this package", "boxes": 32, "anchors": 4096, "ms": 16}]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     {along: round(share, 3) for along, share in plot(rows, f"{folder}/a.png").items()}
+        {'boxes': 1.0, 'anchors': 1.0}
     """
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")
     straight = {}
     for axis, along, fixed, at in zip(
-        axes, ("boxes", "anchors"), ("anchors", "boxes"), (8192, 32), strict=True
+        figure.subplots(1, 2), ("boxes", "anchors"), ("anchors", "boxes"), (8192, 32), strict=True
     ):
         for name in dict.fromkeys(row["way"] for row in rows):
             points = sorted(
@@ -441,12 +522,22 @@ def plot(rows, file):
         axis.set(xlabel=along, ylabel="milliseconds", title=f"{at:,} {fixed}", xlim=0, ylim=0)
         axis.legend()
     figure.savefig(file, dpi=110)
-    plt.close(figure)
     return {along: float(share) for along, share in straight.items()}
 
 
-def arguments(words=None):
-    """The options of the command line, or of a list of words."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of the command line.
+
+    Args:
+        words: What was typed; by default the arguments of the process.
+
+    Returns:
+        `batch`, `anchors`, `boxes`, `real`, `repeats`, `backends`, `modes`, `verbose` and files.
+
+    Example:
+        >>> arguments(["--batch", "8"]).batch
+        8
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.matching",
         description="Time the matching of boxes to anchors: this package, plain Python loops, and "
@@ -512,12 +603,18 @@ def arguments(words=None):
     return options
 
 
-def main(words=None):
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure, print a table, and write what was asked for.
+
+    Args:
+        words: The words of the command line; by default those of the process.
+    """
     options = arguments(words)
     if options.worker:
-        return _worker(options)
+        _worker(options)
+        return
     say = functools.partial(print, file=sys.stderr, flush=True)
-    rows, speed = measure(options, say)
+    rows, speed = _measure(options, say)
     print(f"{os.cpu_count()} cores; a big copy moves {speed / 1e9:.1f} GB/s")
     print(table(rows))
     result = {"bandwidth": speed, "cores": os.cpu_count(), "rows": rows}
@@ -529,7 +626,6 @@ def main(words=None):
             print(f"a straight line explains {share:.1%} of this package's time over {along}")
     if options.json:
         options.json.write_text(json.dumps(result, indent=1))
-    return None
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def _cut(portrait: np.ndarray, name: str, random: np.random.Generator) -> "ssd.L
     bottom = random.integers(face[2], len(portrait)) + 1
     right = random.integers(face[3], portrait.shape[1]) + 1
     file = io.BytesIO()
-    cut = Image.fromarray(portrait[top:bottom, left:right]).resize(SIZE[::-1])
+    cut = Image.fromarray(portrait[top:bottom, left:right]).resize((SIZE[1], SIZE[0]))
     cut.save(file, "JPEG", quality=90)
     box = (face - [top, left, top, left]) / np.tile([bottom - top, right - left], 2)
     return ssd.LabelledPhoto(

@@ -31,9 +31,8 @@ class TrainStep:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_portraits(folder, count=4)
         ...     step = TrainStep(folder, config, batch_size=2)
-        ...     parts = step.time_parts(0.01)
-        >>> sorted(parts)
-        ['backward', 'forward', 'step', 'step_core_seconds', 'update']
+        >>> step.backend in ("tensorflow", "jax")
+        True
     """
 
     def __init__(self, labels: str | os.PathLike, config: ssd.Config, *, batch_size: int) -> None:

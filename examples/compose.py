@@ -34,7 +34,7 @@ class Portrait(NamedTuple):
 
 def main():
     """Compose as many photos as were asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=pathlib.Path, help="folder for the photos")
     parser.add_argument("--count", type=int, default=240, help="photos (240)")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other photos (1)")

@@ -27,7 +27,7 @@ SHOWN = 4  # photos in the picture
 
 def main():
     """Walk the road; the exit status is 0 only at its end."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
     parser.add_argument("--photos", type=pathlib.Path, help="your photos (default: composed)")
     parser.add_argument(

@@ -46,7 +46,7 @@ OF_FACE = 0.5  # least overlap (IoU) of a box that is of a face
 
 def main():
     """Train what is not trained yet, measure what is not measured yet, draw."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("labels", type=pathlib.Path, help="folder of labels to train on")
     parser.add_argument("photos", type=pathlib.Path, help="folder of photos to measure on")
     parser.add_argument("truth", type=pathlib.Path, help="COCO JSON with their faces")

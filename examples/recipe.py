@@ -54,7 +54,7 @@ SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long 
 
 def main():
     """Walk the six steps; each is skipped if its work is done."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("photos", type=pathlib.Path, help="folder of photos")
     parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
     parser.add_argument("--human", type=pathlib.Path, help="COCO JSON; without, MTCNN's labels")

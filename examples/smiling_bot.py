@@ -14,6 +14,7 @@ import itertools
 import pathlib
 import sys
 import time
+from typing import Any
 
 from gpiozero import LED, Button
 
@@ -94,14 +95,15 @@ def webcam():
     import imageio
 
     try:
-        return iter(imageio.get_reader("<video0>", size=SIZE))
+        reader: Any = imageio.get_reader("<video0>", size=SIZE)
+        return iter(reader)
     except IndexError as error:  # imageio's way of saying that there is none
         raise OSError(f"wanted a camera, found none ({error})") from None
 
 
 def parse(arguments):
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("model", type=pathlib.Path, help=".tflite file")
     parser.add_argument("--photos", type=pathlib.Path, help="folder to look at, for no camera")
     parser.add_argument("--captures", type=pathlib.Path, help="folder to keep what it saw in")

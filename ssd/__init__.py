@@ -26,6 +26,7 @@ _HOME = {
     "evaluate": "metrics.evaluation",
     "evaluate_run": "metrics.evaluation",
     "export": "tflite.exporting",
+    "find_runtime": "detect.runtime",
     "import_labels": "data.importing",
     "letterbox": "photos.letterbox",
     "load": "nets.loading",

@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ssd
 from ssd.detect.capture import read_capture
@@ -153,3 +154,21 @@ def test_bad_captures(tmp_path):
     (tmp_path / "000000001.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"000000001\.png: wanted a file of a CaptureLog"):
         read_capture(tmp_path / "000000001.png")
+
+
+def test_other_peoples_pictures_are_left_alone(tmp_path):
+    """Frames that ffmpeg numbered, and what looks like a file half written, are no captures."""
+    frames = [tmp_path / f"{index:09d}.png" for index in (1, 2, 7)]
+    for frame in frames:
+        Image.new("RGB", (64, 64)).save(frame)
+    others = [tmp_path / ".notes.partial", *frames]
+    others[0].write_text("mine")
+    before = {path: path.read_bytes() for path in others}
+    log = ssd.CaptureLog(tmp_path, limit=4000)
+    assert len(log) == 0
+    nothing = ssd.Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+    for _ in range(20):  # more than there is room for
+        log.add(np.random.default_rng(0).integers(0, 255, (16, 16, 3)), nothing, shape=(480, 640))
+    assert 0 < len(list(log)) < 20
+    assert {path: path.read_bytes() for path in others} == before
+    assert len(ssd.CaptureLog(tmp_path, limit=4000)) == len(log)

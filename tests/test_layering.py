@@ -89,7 +89,7 @@ ROWS = {
         ["mtcnn", "ray", "tensorflow"],
     ),
     "benchmarks": (
-        ["anchors", "distill", "ssd", "ssd.detect"],
+        ["anchors", "distill", "ssd"],
         ["jax", "keras", "matplotlib", "tensorflow"],
     ),
     "examples": (["anchors", "distill", "ssd"], ["keras", "matplotlib"]),

@@ -11,7 +11,7 @@ from PIL import Image
 
 import ssd
 from ssd.config import Config
-from ssd.data import augment, pipeline
+from ssd.data import augment, pipeline, service
 from ssd.photos.letterbox import letterbox
 from ssd.photos.reading import read_photo
 
@@ -150,10 +150,10 @@ def test_a_missing_folder_of_labels_is_named(tmp_path, tiny):
 
 
 def test_a_data_service_makes_the_batches(disc_labels, tiny):
-    service = tf.data.experimental.service
-    dispatcher = service.DispatchServer(service.DispatcherConfig(port=0))
+    servers = tf.data.experimental.service
+    dispatcher = servers.DispatchServer(servers.DispatcherConfig(port=0))
     target = dispatcher.target.partition("://")[2]
-    workers = [service.WorkerServer(service.WorkerConfig(target)) for _ in range(2)]
+    workers = [servers.WorkerServer(servers.WorkerConfig(target)) for _ in range(2)]
     made = ssd.dataset(disc_labels, tiny, batch_size=16, training=True, service=f"grpc://{target}")
     batches = list(made.take(8).as_numpy_iterator())  # more than a pass of both workers
     assert len(workers) == 2
@@ -168,3 +168,11 @@ def test_a_data_service_makes_the_batches(disc_labels, tiny):
 def test_a_service_has_no_order_to_keep(disc_labels, tiny, options):
     with pytest.raises(ValueError, match="service: wanted training=True and no seed"):
         ssd.dataset(disc_labels, tiny, service="grpc://localhost:1", **options)
+
+
+@pytest.mark.parametrize("words", [["dispatcher"], ["worker", "grpc://localhost:1"]])
+def test_a_service_starts_only_where_it_is_known_to_be_open(words, capsys):
+    assert service.main(words) == 2
+    error = capsys.readouterr().err
+    assert "wanted --open-to-network: whoever reaches its port can read and write files" in error
+    assert error.count("\n") == 1

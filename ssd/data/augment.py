@@ -47,6 +47,11 @@ class View(NamedTuple):
         mirrored: Whether left and right are exchanged in the end, bool [...].
         quality: Of the JPEG file that the image is made into and read from, int32 [...], from 1
             to 100; 0 for none.
+
+    Example:
+        >>> view = photo_to_view(tf.constant([480, 640]), tf.constant([192, 256]))
+        >>> view.stop.numpy().tolist(), view.to_stop.numpy().tolist()
+        ([480, 640], [192, 256])
     """
 
     halved: Any
@@ -433,7 +438,13 @@ def _halve(part, times):
 
 
 def to_bytes(image: tf.Tensor) -> tf.Tensor:
-    """Float pixels from 0 to 255, rounded to uint8.
+    """Pixels as bytes.
+
+    Args:
+        image: float [...], from 0 to 255.
+
+    Returns:
+        uint8 [...], rounded.
 
     Example:
         >>> to_bytes(tf.constant([9.4, 9.6])).numpy().tolist()
@@ -443,7 +454,13 @@ def to_bytes(image: tf.Tensor) -> tf.Tensor:
 
 
 def area(boxes: tf.Tensor) -> tf.Tensor:
-    """Areas [...] of boxes [..., 4].
+    """Areas of boxes.
+
+    Args:
+        boxes: [..., 4], `[ymin, xmin, ymax, xmax]`.
+
+    Returns:
+        float [...], in the square of their unit.
 
     Example:
         >>> area(tf.constant([[0.0, 0.0, 0.5, 1.0]])).numpy().tolist()

@@ -7,8 +7,11 @@ shard or Config finds no file under its key and makes a new one.
 """
 
 import hashlib
+import os
 import pathlib
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -19,7 +22,12 @@ from ssd.data import records
 _VERSION = 2
 
 
-def fill(labels, folder, size, fit):
+def fill(
+    labels: records.Labels,
+    folder: str | os.PathLike,
+    size: Sequence[int],
+    fit: Callable[[dict[str, tf.Tensor]], tf.Tensor],
+) -> list[pathlib.Path]:
     """Decode what is not in the cache yet, and forget what is out of date.
 
     Two runs may fill the same cache at once: each file is replaced by its equal.
@@ -37,6 +45,14 @@ def fill(labels, folder, size, fit):
     Raises:
         ValueError: If there are no labels, or the cache's folder holds labels itself.
         OSError: If the disk is full or cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as labels, tempfile.TemporaryDirectory() as folder:
+        ...     records.write_shard(records.shard_path(labels, 0), [])
+        ...     paths = fill(labels, folder, (64, 64), lambda record: record["encoded"])
+        ...     [path.exists() for path in paths]
+        [True]
     """
     folder, shards = pathlib.Path(folder), records.shards(labels)
     if folder.resolve() in [each.resolve() for each in records.folders(labels)]:
@@ -57,7 +73,7 @@ def fill(labels, folder, size, fit):
     return paths
 
 
-def key(shard, size):
+def key(shard: pathlib.Path, size: Sequence[int]) -> str:
     """What a cached shard depends on, as a short text: the shard's file, and how photos are kept.
 
     Args:
@@ -66,13 +82,17 @@ def key(shard, size):
 
     Returns:
         str of 16 characters.
+
+    Example:
+        >>> len(key(pathlib.Path(__file__), (64, 64)))
+        16
     """
     state = shard.stat()
     text = f"{_VERSION} {shard.resolve()} {state.st_size} {state.st_mtime_ns} {tuple(size)}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def pixels(stored, size):
+def pixels(stored: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """A photo as the cache holds it.
 
     Args:
@@ -81,11 +101,15 @@ def pixels(stored, size):
 
     Returns:
         uint8 [height, width, 3].
+
+    Example:
+        >>> pixels(tf.constant(b"rgbRGB"), tf.constant([1, 2])).shape
+        TensorShape([1, 2, 3])
     """
     return tf.reshape(tf.io.decode_raw(stored, tf.uint8), [size[0], size[1], 3])
 
 
-def _write(shard, path, fit):
+def _write(shard: pathlib.Path, path: pathlib.Path, fit: Callable) -> None:
     def decode(serialized):
         return serialized, fit(records.parse(serialized))
 
@@ -93,7 +117,7 @@ def _write(shard, path, fit):
     records.write_records(path, (_raw(*each) for each in decoded.as_numpy_iterator()))
 
 
-def _raw(serialized, photo):
+def _raw(serialized: bytes, photo: Any) -> bytes:
     """The same record with pixels in place of the file: one format, one parser."""
     example = tf.train.Example.FromString(serialized)
     feature = example.features.feature

@@ -109,7 +109,7 @@ def made_again(entry: Entry, shard: str, photo: records.LabelledPhoto) -> Entry:
         [1]
     """
     before, now = (
-        [tuple(box) for box in np.array(boxes, np.float32).reshape(-1, 4).tolist()]
+        [tuple(map(float, box)) for box in np.array(boxes, np.float32).reshape(-1, 4)]
         for boxes in (entry["boxes"], photo.boxes)
     )
     gone = {before[index] for index in entry["dropped"]}

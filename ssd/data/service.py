@@ -1,20 +1,41 @@
 """`python -m ssd.data.service`: machines that make training batches for another one.
 
-    python -m ssd.data.service dispatcher --port 5050              on one machine
-    python -m ssd.data.service worker grpc://10.0.0.1:5050          on each machine that is to help
+    python -m ssd.data.service dispatcher --open-to-network --port 5050
+    python -m ssd.data.service worker --open-to-network grpc://10.0.0.1:5050
     ssd.dataset(..., training=True, service="grpc://10.0.0.1:5050")
 
-Workers open the shards themselves, so they must see the folder under the same path.
+One machine is the dispatcher, each that is to help a worker. Workers open the shards themselves, so
+they must see the folder under the same path.
+
+TensorFlow's servers listen on every address of a machine and ask nobody who they are, which cannot
+be changed. That is why starting one takes an option that says so.
 """
 
 import argparse
 import socket
 import sys
+from collections.abc import Sequence
+from typing import Any
+
+_OPEN = (
+    "whoever reaches its port can read and write files of this machine and run code on it, as the "
+    "user who starts it"
+)
 
 
-def main(arguments=None):
-    """Serve until stopped; the exit status is 0 if that was by Ctrl-C."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until stopped.
+
+    Args:
+        arguments: The words of the command line; by default those of the process.
+
+    Returns:
+        The exit status: 0 if it was stopped by Ctrl-C.
+    """
     options = _parser().parse_args(arguments)
+    if not options.open_to_network:
+        print(f"ssd.service: wanted --open-to-network: {_OPEN}", file=sys.stderr)
+        return 2
     try:
         server = options.start(options)
         print(f"{options.command} serves at {address(server, options.port)}", flush=True)
@@ -27,22 +48,36 @@ def main(arguments=None):
     return 0
 
 
-def address(server, port):
-    """Where others reach a server of this machine."""
+def address(server: Any, port: int) -> str:
+    """Where others reach a server of this machine.
+
+    Args:
+        server: A dispatcher or a worker.
+        port: What it was asked to listen on.
+
+    Returns:
+        Its address; of a worker, whose port nobody needs to know, the machine's name.
+
+    Example:
+        >>> import types
+        >>> server = types.SimpleNamespace(target="grpc://localhost:5050")
+        >>> address(server, 0).endswith(":5050")
+        True
+    """
     if hasattr(server, "target"):
         port = server.target.rpartition(":")[2]  # port 0 means any that is free
         return f"grpc://{socket.gethostname()}:{port}"
     return socket.gethostname()
 
 
-def _dispatcher(options):
+def _dispatcher(options: argparse.Namespace) -> Any:
     import tensorflow as tf
 
     service = tf.data.experimental.service
     return service.DispatchServer(service.DispatcherConfig(port=options.port))
 
 
-def _worker(options):
+def _worker(options: argparse.Namespace) -> Any:
     import tensorflow as tf
 
     service = tf.data.experimental.service
@@ -57,7 +92,7 @@ def _worker(options):
     return service.WorkerServer(config)
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ssd.data.service",
         description="Make training batches on other machines than the one that trains.",
@@ -72,6 +107,8 @@ def _parser():
     made.add_argument("dispatcher", help="address of the dispatcher, grpc://HOST:PORT")
     made.add_argument("--host", help="name under which the trainer reaches this machine")
     made.add_argument("--port", type=int, default=0, help="where it listens (any free port)")
+    for made in commands.choices.values():
+        made.add_argument("--open-to-network", action="store_true", help=f"needed, since {_OPEN}")
     return parser
 
 

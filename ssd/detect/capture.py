@@ -4,9 +4,11 @@ import io
 import json
 import os
 import pathlib
+import re
 import threading
 import time
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -14,6 +16,7 @@ from PIL import Image, PngImagePlugin
 from ssd.detect.detector import Detections
 
 _TEXT = "capture"  # the PNG text chunk that holds everything but the image
+_PARTIAL = re.compile(r"\.\d{9,}\.png\.partial")  # what it is called while it is written
 
 
 class Capture(NamedTuple):
@@ -25,6 +28,12 @@ class Capture(NamedTuple):
         shape: (height, width) of the camera's frame.
         seconds: What detecting took, or None if it was not said.
         time: When, in seconds since the epoch, by the device's clock.
+
+    Example:
+        >>> nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+        >>> frame = np.zeros((8, 8, 3), np.uint8)
+        >>> Capture(frame, nothing, shape=(480, 640), seconds=None, time=0.0).shape
+        (480, 640)
     """
 
     image: np.ndarray
@@ -43,7 +52,9 @@ class CaptureLog:
     folder does not exceed its limit even for a moment.
 
     Files are numbered, not dated: a board without a battery does not know the time.
-    Threads may share a log; processes may not write to the same folder.
+    Threads may share a log; processes may not write to the same folder. Other files in the folder
+    are left alone, pictures with a number for a name among them: a capture is known by what is in
+    it.
 
     Args:
         folder: Where to keep them; it is made if need be.
@@ -62,25 +73,29 @@ class CaptureLog:
         [[0.5]]
     """
 
-    def __init__(self, folder, *, limit=100_000_000):
+    def __init__(self, folder: str | os.PathLike, *, limit: float = 100_000_000) -> None:
         if not limit > 0:
             raise ValueError(f"limit: wanted a positive number of bytes, got {limit!r}")
         self.folder, self.limit = pathlib.Path(folder), limit
         self.folder.mkdir(parents=True, exist_ok=True)
-        for partial in self.folder.glob(".*.partial"):  # of a power cut
-            partial.unlink()
+        for partial in self.folder.glob(".*.partial"):
+            if _PARTIAL.fullmatch(partial.name):  # of a power cut
+                partial.unlink()
         self._lock = threading.Lock()
         self._sizes = {path: path.stat().st_size for path in _paths(self.folder)}  # oldest first
-        self._last = int(next(reversed(self._sizes)).stem) if self._sizes else 0
+        # Beyond every number there is, whoever's: nothing is written over.
+        self._last = max((int(path.stem) for path in _numbered(self.folder)), default=0)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._sizes)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Capture]:
         """All captures, oldest first."""
         return map(read_capture, _paths(self.folder))
 
-    def add(self, tensor, found, *, shape, seconds=None):
+    def add(
+        self, tensor: Any, found: Detections, *, shape: Any, seconds: float | None = None
+    ) -> None:
         """Keep a frame.
 
         Args:
@@ -116,13 +131,13 @@ class CaptureLog:
             self._last += 1
             self._flush_names()
 
-    def _make_room(self, size):
+    def _make_room(self, size: int) -> None:
         while self._sizes and sum(self._sizes.values()) + size > self.limit:
             oldest = next(iter(self._sizes))
             oldest.unlink(missing_ok=True)
             del self._sizes[oldest]
 
-    def _flush_names(self):
+    def _flush_names(self) -> None:
         """A rename is on the card only when its folder is."""
         handle = os.open(self.folder, os.O_RDONLY)
         try:
@@ -131,7 +146,7 @@ class CaptureLog:
             os.close(handle)
 
 
-def captures(folder):
+def captures(folder: str | os.PathLike) -> Iterator[Capture]:
     """All captures in a folder of a `CaptureLog`, or in a copy of it, oldest first.
 
     Unlike opening the log, this changes nothing in the folder: another process may write there.
@@ -143,28 +158,51 @@ def captures(folder):
         An iterator of `Capture`s.
 
     Raises:
-        ValueError: If there is no such folder, or no capture in it; while iterating, if a
-            file is none.
+        FileNotFoundError: If there is no such folder.
+        ValueError: If there is no capture in it; while iterating, if a file is none.
+
+    Example:
+        >>> import tempfile
+        >>> nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     CaptureLog(folder).add(np.zeros((8, 8, 3)), nothing, shape=(480, 640))
+        ...     [capture.shape for capture in captures(folder)]
+        [(480, 640)]
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{folder}: wanted a folder of a CaptureLog, there is no such folder")
+        raise FileNotFoundError(
+            f"{folder}: wanted a folder of a CaptureLog, there is no such folder"
+        )
     paths = _paths(folder)
     if not paths:
         raise ValueError(f"{folder}: wanted a folder of a CaptureLog, found no capture in it")
     return map(read_capture, paths)
 
 
-def read_capture(path):
+def read_capture(path: str | os.PathLike) -> Capture:
     """The `Capture` in a file of a `CaptureLog`.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What it holds.
 
     Raises:
         ValueError: If the file is no capture.
+
+    Example:
+        >>> try:
+        ...     read_capture(__file__)
+        ... except ValueError as error:
+        ...     print("wanted a file of a CaptureLog" in str(error))
+        True
     """
     try:
         with Image.open(path) as image:
             image.load()
-            about = json.loads(image.text[_TEXT])
+            about = json.loads(image.info[_TEXT])
             pixels = np.asarray(image.convert("RGB"))
     except (OSError, AttributeError, KeyError, ValueError) as error:
         raise ValueError(f"{path}: wanted a file of a CaptureLog ({error})") from None
@@ -176,8 +214,22 @@ def read_capture(path):
     return Capture(pixels, found, tuple(about["shape"]), about["seconds"], about["time"])
 
 
-def _paths(folder):
+def _paths(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The captures in a folder, oldest first."""
+    return [path for path in _numbered(folder) if _is_capture(path)]
+
+
+def _numbered(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(path for path in folder.glob("*.png") if path.stem.isdecimal())
+
+
+def _is_capture(path: pathlib.Path) -> bool:
+    """Whether a picture carries what a `CaptureLog` writes into it; its pixels are not read."""
+    try:
+        with Image.open(path) as image:
+            return _TEXT in image.info
+    except (OSError, ValueError, SyntaxError):
+        return False
 
 
 def _encode(image, found, shape, seconds):

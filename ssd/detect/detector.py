@@ -56,6 +56,12 @@ class Model(Protocol):
 
     `ssd.detect.litert.LiteRTModel` is one, of a `.tflite` file; `ssd.opening.KerasModel`
     another, of a model in memory. One that has a `path` besides is called by it.
+
+    Example:
+        >>> from ssd.detect.litert import LiteRTModel
+        >>> model: Model = LiteRTModel(SHIPPED)
+        >>> sorted(model.about["config"])[:2]
+        ['anchor_aspect', 'anchor_sizes']
     """
 
     @property

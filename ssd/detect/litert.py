@@ -8,7 +8,7 @@ import numpy as np
 
 from ssd import model_files
 from ssd.config import Config
-from ssd.detect.runtime import runtime
+from ssd.detect.runtime import find_runtime
 from ssd.old_names import renamed
 from ssd.quiet import without_greeting
 
@@ -123,7 +123,7 @@ class LiteRTModel:
 
     def _open(self) -> Any:
         """One more interpreter of the model."""
-        module, options = runtime(), {}
+        module, options = find_runtime(), {}
         if self._portable:
             kernels = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
             options["experimental_op_resolver_type"] = kernels

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ssd.detect.runtime import runtime
+from ssd.detect.runtime import find_runtime
 from ssd.tflite.flatbuffer import schema
 
 # Where a range may end, as shares of the extreme that calibration saw.
@@ -139,7 +139,7 @@ def fitted(counts: Any, scale: float, zero: int) -> tuple[float, int]:
 
 def _histograms(flatbuffer, images, tensors):
     """How often each tensor holds each value from -128 to 127 in these photos: {index: [256]}."""
-    module = runtime()
+    module = find_runtime()
     interpreter = module.Interpreter(
         model_content=flatbuffer,
         # Other kernels would not keep what is between two operations.
