@@ -145,7 +145,7 @@ def test_training_and_serving_see_the_same_photo(tmp_path, name, image_size):
 
 
 def test_a_missing_folder_of_labels_is_named(tmp_path, tiny):
-    with pytest.raises(ValueError, match="nowhere"):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
         ssd.dataset(tmp_path / "nowhere", tiny)
 
 
