@@ -13,7 +13,7 @@ import ssd
 
 
 def make_example(
-    photo: "ssd.LabelledPhoto", config: ssd.Config
+    photo: "ssd.LabeledPhoto", config: ssd.Config
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One example, anchors matched.
 
@@ -29,7 +29,7 @@ def make_example(
     Example:
         >>> import pathlib, matplotlib.cbook
         >>> path = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-        >>> photo = ssd.LabelledPhoto(
+        >>> photo = ssd.LabeledPhoto(
         ...     encoded=pathlib.Path(path).read_bytes(), filename="a.jpg", height=600, width=512,
         ...     boxes=np.float32([[0.15, 0.36, 0.5, 0.66]]), class_ids=np.ones(1, int),
         ...     scores=np.ones(1))

@@ -33,7 +33,7 @@ def write_portraits(folder: str | os.PathLike, *, count: int = 256) -> None:
     ssd.write_labels(folder, photos, source="matplotlib")
 
 
-def _cut(portrait: np.ndarray, name: str, random: np.random.Generator) -> "ssd.LabelledPhoto":
+def _cut(portrait: np.ndarray, name: str, random: np.random.Generator) -> "ssd.LabeledPhoto":
     """A part of the portrait with the whole face in it."""
     from PIL import Image
 
@@ -45,7 +45,7 @@ def _cut(portrait: np.ndarray, name: str, random: np.random.Generator) -> "ssd.L
     cut = Image.fromarray(portrait[top:bottom, left:right]).resize((SIZE[1], SIZE[0]))
     cut.save(file, "JPEG", quality=90)
     box = (face - [top, left, top, left]) / np.tile([bottom - top, right - left], 2)
-    return ssd.LabelledPhoto(
+    return ssd.LabeledPhoto(
         encoded=file.getvalue(),
         filename=name,
         height=SIZE[0],

@@ -88,7 +88,7 @@ def _processor_seconds(
     return best
 
 
-def _first_trainer(photos: "list[ssd.LabelledPhoto]", config: ssd.Config, repeats: int) -> float:
+def _first_trainer(photos: "list[ssd.LabeledPhoto]", config: ssd.Config, repeats: int) -> float:
     def all_of_them() -> None:
         for photo in photos:
             first_trainer.make_example(photo, config)

@@ -22,7 +22,7 @@ class _Rater(NamedTuple):
     """A folder of labels without the pixels."""
 
     folder: pathlib.Path
-    photos: dict[str, records.LabelledPhoto]
+    photos: dict[str, records.LabeledPhoto]
     digest: str
 
 
@@ -64,7 +64,7 @@ def combine(
     Example:
         >>> import tempfile
         >>> import numpy as np
-        >>> photo = records.LabelledPhoto(b"", "a.jpg", 9, 9, np.float32([[0, 0, 0.5, 0.5]]),
+        >>> photo = records.LabeledPhoto(b"", "a.jpg", 9, 9, np.float32([[0, 0, 0.5, 0.5]]),
         ...                               np.int32([1]), np.float32([0.99]))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     for name in ("teacher", "student"):
@@ -101,7 +101,7 @@ def combine(
         raise ValueError(f"wanted labels of the same photos, got none in common: {_named(folders)}")
     place = None if geometry is None else _place(geometry, places, "geometry")
 
-    def voted() -> Iterator[records.LabelledPhoto]:
+    def voted() -> Iterator[records.LabeledPhoto]:
         for photo in records.read(raters[0].folder):
             if photo.filename in shared:
                 said = [photo, *(rater.photos[photo.filename] for rater in raters[1:])]

@@ -58,7 +58,7 @@ def apply_marks(out: str | os.PathLike, path: str | os.PathLike) -> dict[str, in
 
     Example:
         >>> import tempfile
-        >>> photo = records.LabelledPhoto(b"", "a.jpg", 9, 9, np.float32([[0, 0, 0.5, 0.5]]),
+        >>> photo = records.LabeledPhoto(b"", "a.jpg", 9, 9, np.float32([[0, 0, 0.5, 0.5]]),
         ...                               np.int32([1]), np.float32([0.99]))
         >>> with tempfile.TemporaryDirectory() as out:
         ...     manifest.write(out, {"classes": ["face"]})
@@ -217,7 +217,7 @@ def _mark(entry: Entry, marks: Sequence[dict], path: str | os.PathLike) -> Entry
 
 def _count(
     counts: dict[str, int],
-    photo: records.LabelledPhoto,
+    photo: records.LabeledPhoto,
     entry: Entry | None,
     about: Mapping[str, Any],
 ) -> None:
@@ -235,7 +235,7 @@ def _count(
 def _rewrite(path: pathlib.Path, entries: Mapping[str, Entry], class_names: Sequence[str]) -> None:
     """Replaces a shard by one with the marks in it, unless it has them already."""
 
-    def with_marks(photo: records.LabelledPhoto) -> records.LabelledPhoto:
+    def with_marks(photo: records.LabeledPhoto) -> records.LabeledPhoto:
         entry = entries.get(photo.filename)
         if entry is None or entry["shard"] != path.name:
             return photo

@@ -113,7 +113,7 @@ class Index:
         """
         self._shards.append((number, 0))
 
-    def add(self, photo: records.LabelledPhoto) -> None:
+    def add(self, photo: records.LabeledPhoto) -> None:
         """Adds a photo of the shard begun last.
 
         Args:

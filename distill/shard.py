@@ -28,7 +28,7 @@ class Part(NamedTuple):
     """What came of some photos of a shard.
 
     Args:
-        labeled: `ssd.data.records.LabelledPhoto`s, in the order of the photos.
+        labeled: `ssd.data.records.LabeledPhoto`s, in the order of the photos.
         errors: A list of [name, reason] of the photos that could not be read.
         one_sided: Number of sure faces that not every look sees.
         repaired: Number of photos whose JPEG file had to be encoded anew to be decoded again.
@@ -38,7 +38,7 @@ class Part(NamedTuple):
         1
     """
 
-    labeled: list[records.LabelledPhoto]
+    labeled: list[records.LabeledPhoto]
     errors: list[list[str]]
     one_sided: int
     repaired: int
@@ -175,12 +175,12 @@ def _to_labeled(
     boxes: np.ndarray,
     class_ids: np.ndarray,
     scores: np.ndarray,
-) -> records.LabelledPhoto:
+) -> records.LabeledPhoto:
     """A photo with what was seen on it, boxes in pixels; those outside of it are dropped."""
     height, width = photo.size
     boxes = np.clip(boxes / np.array([height, width] * 2, np.float32), 0, 1)
     inside = np.all(boxes[:, 2:] > boxes[:, :2], axis=-1)
-    return records.LabelledPhoto(
+    return records.LabeledPhoto(
         encoded=photo.encoded,
         filename=name,
         height=height,

@@ -43,12 +43,12 @@ class Rules:
 
 
 def vote(
-    photos: Sequence[records.LabelledPhoto],
+    photos: Sequence[records.LabeledPhoto],
     *,
     kept: Sequence[int] = (),
     geometry: int | None = None,
     rules: Rules | None = None,
-) -> records.LabelledPhoto:
+) -> records.LabeledPhoto:
     """What several raters say of one photo.
 
     A box that most raters have (of two both) is a face if any of them calls it one, else a region
@@ -62,14 +62,14 @@ def vote(
         rules: `Rules`; by default the usual ones.
 
     Returns:
-        A `LabelledPhoto` with the pixels of the first, and the greatest score of each face.
+        A `LabeledPhoto` with the pixels of the first, and the greatest score of each face.
 
     Raises:
         ValueError: If there are no photos.
 
     Example:
         >>> def photo(boxes, class_ids, scores):
-        ...     return records.LabelledPhoto(
+        ...     return records.LabeledPhoto(
         ...         b"", "a.jpg", 9, 9, np.float32(boxes), np.int32(class_ids), np.float32(scores))
         >>> teacher = photo([[0, 0, 0.5, 0.5], [0, 0.6, 0.2, 0.8]], [1, 1], [0.99, 0.98])
         >>> student = photo([[0, 0, 0.5, 0.4]], [-1], [0.4])

@@ -17,7 +17,7 @@ _HOME = {
     "Config": "config",
     "Detections": "detect.detector",
     "Detector": "opening",
-    "LabelledPhoto": "data.records",
+    "LabeledPhoto": "data.records",
     "MultiboxLoss": "nets.losses",
     "SSD": "nets.model",
     "Smoother": "detect.smoothing",

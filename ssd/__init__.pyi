@@ -6,7 +6,7 @@ from ssd.data.importing import import_labels as import_labels
 from ssd.data.labels import read_labels as read_labels
 from ssd.data.labels import write_labels as write_labels
 from ssd.data.pipeline import dataset as dataset
-from ssd.data.records import LabelledPhoto as LabelledPhoto
+from ssd.data.records import LabeledPhoto as LabeledPhoto
 from ssd.data.stages import pipeline_stages as pipeline_stages
 from ssd.detect.capture import CaptureLog as CaptureLog
 from ssd.detect.detector import Detections as Detections

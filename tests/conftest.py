@@ -55,7 +55,7 @@ def disc_labels(tmp_path_factory):
         Image.fromarray(photo).save(file, "JPEG", quality=90)
         height, width = photo.shape[:2]
         photos.append(
-            records.LabelledPhoto(
+            records.LabeledPhoto(
                 encoded=file.getvalue(),
                 filename=f"{index:02d}.jpg",
                 height=height,

@@ -12,7 +12,7 @@ from ssd.data import coco, manifest, records
 
 def photo(filename="a.jpg", boxes=((0.1, 0.2, 0.5, 0.8),), class_ids=(1,), scores=(0.9,)):
     pixels = np.random.default_rng(0).integers(0, 255, [20, 30, 3], np.uint8)
-    return records.LabelledPhoto(
+    return records.LabeledPhoto(
         encoded=tf.io.encode_jpeg(pixels).numpy(),
         filename=filename,
         height=20,

@@ -34,7 +34,7 @@ def jpeg(width=200, height=100, color=(90, 120, 150)):
 def photo(name, boxes=(), classes=(), scores=(), *, size=(200, 100), color=(90, 120, 150)):
     """A labelled photo; boxes in pixels."""
     width, height = size
-    return records.LabelledPhoto(
+    return records.LabeledPhoto(
         encoded=jpeg(width, height, color),
         filename=name,
         height=height,
@@ -457,7 +457,7 @@ def test_a_hundred_thousand_photos_are_usable_within_three_seconds(page, tmp_pat
         boxes = np.concatenate([low, low + random.uniform(0.03, 0.3, (faces, 2))], axis=1)
         scores = 1 - random.exponential(0.03, faces).clip(0, 0.4)
         index.add(
-            records.LabelledPhoto(
+            records.LabeledPhoto(
                 encoded=b"",
                 filename=f"2026/{i // 1000:03d}/photo {i:06d}.jpg",
                 height=480,

@@ -93,7 +93,7 @@ def write_labels(folder, photos):
         ones = np.ones(len(boxes))
         name = f"{index}.jpg"
         labelled.append(
-            records.LabelledPhoto(
+            records.LabeledPhoto(
                 file.getvalue(), name, height, width, boxes, ones.astype(int), ones
             )
         )

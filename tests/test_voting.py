@@ -8,7 +8,7 @@ import pytest
 from distill.agreement import group_faces, mean_of, merge
 from distill.voting import Rules, vote
 from ssd.boxes import iou
-from ssd.data.records import LabelledPhoto
+from ssd.data.records import LabeledPhoto
 
 
 def photo(rows, name="a.jpg"):
@@ -16,7 +16,7 @@ def photo(rows, name="a.jpg"):
     rows = np.float32(rows).reshape(-1, 3)
     left = rows[:, 0]
     boxes = np.stack([0 * left, left, 0 * left + 0.2, left + 0.1], axis=1)
-    return LabelledPhoto(b"", name, 10, 10, boxes, rows[:, 1].astype(np.int32), rows[:, 2])
+    return LabeledPhoto(b"", name, 10, 10, boxes, rows[:, 1].astype(np.int32), rows[:, 2])
 
 
 def said(*raters, kept=(), geometry=None, **rules):

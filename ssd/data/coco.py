@@ -39,11 +39,11 @@ def write(labels: str | os.PathLike, path: str | os.PathLike) -> tuple[int, int]
     return len(truth["images"]), len(truth["annotations"])
 
 
-def from_photos(photos: Iterable[records.LabelledPhoto], names: Sequence[str]) -> dict[str, Any]:
+def from_photos(photos: Iterable[records.LabeledPhoto], names: Sequence[str]) -> dict[str, Any]:
     """Labelled photos as a COCO dictionary.
 
     Args:
-        photos: `ssd.data.records.LabelledPhoto`s.
+        photos: `ssd.data.records.LabeledPhoto`s.
         names: Names of the classes, the first for class 1.
 
     Returns:
@@ -53,7 +53,7 @@ def from_photos(photos: Iterable[records.LabelledPhoto], names: Sequence[str]) -
 
     Example:
         >>> import numpy as np
-        >>> photo = records.LabelledPhoto(
+        >>> photo = records.LabeledPhoto(
         ...     b"", "a.jpg", 100, 200, np.float32([[0, 0.5, 0.5, 1]]), np.int32([1]),
         ...     np.float32([1]))
         >>> from_photos([photo], ["face"])["annotations"][0]["bbox"]

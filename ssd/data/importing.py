@@ -159,7 +159,7 @@ def _labelled(
     max_side: int,
     account: Account,
     marks: Marks,
-) -> Iterator[records.LabelledPhoto]:
+) -> Iterator[records.LabeledPhoto]:
     """The photos with their boxes on the unit square, as they are stored."""
     for path, annotated in usable:
         try:
@@ -184,13 +184,13 @@ def _labelled(
 
 def _to_record(
     path: str, photo: reading.Photo, fitted: AnnotatedPhoto, classes: ClassIds
-) -> records.LabelledPhoto:
+) -> records.LabeledPhoto:
     ids = [
         records.IGNORE if label.ignored else classes.find(label.name or "")
         for label in fitted.labels
     ]
     height, width = photo.size
-    return records.LabelledPhoto(
+    return records.LabeledPhoto(
         encoded=photo.encoded,
         filename=path,
         height=height,

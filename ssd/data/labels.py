@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ssd.data import manifest, records
-from ssd.data.records import LabelledPhoto
+from ssd.data.records import LabeledPhoto
 
 
-def read_labels(labels: Any) -> Iterator[LabelledPhoto]:
+def read_labels(labels: Any) -> Iterator[LabeledPhoto]:
     """Every labelled photo of a folder, in the order on disk.
 
     Args:
         labels: A folder that `distill`, `ssd import` or `write_labels` wrote, or a list of several.
 
     Yields:
-        `ssd.LabelledPhoto`s, boxes float32 [boxes, 4], class ids int32 [boxes], scores float32
+        `ssd.LabeledPhoto`s, boxes float32 [boxes, 4], class ids int32 [boxes], scores float32
         [boxes].
 
     Raises:
@@ -35,7 +35,7 @@ def read_labels(labels: Any) -> Iterator[LabelledPhoto]:
 
 def write_labels(
     folder: str | os.PathLike,
-    photos: Iterable[LabelledPhoto],
+    photos: Iterable[LabeledPhoto],
     *,
     class_names: Sequence[str] = ("face",),
     source: str = "",
@@ -44,7 +44,7 @@ def write_labels(
 
     Args:
         folder: Where they go: a new folder, or one of labels that are written again.
-        photos: `ssd.LabelledPhoto`s; may be a generator.
+        photos: `ssd.LabeledPhoto`s; may be a generator.
         class_names: Names of the classes, the first for class id 1.
         source: Where the photos come from, in words or as a path; it stands in `dataset.json`.
 
@@ -60,7 +60,7 @@ def write_labels(
         >>> from PIL import Image
         >>> file = io.BytesIO()
         >>> Image.new("RGB", (120, 80)).save(file, "JPEG")
-        >>> photo = LabelledPhoto(
+        >>> photo = LabeledPhoto(
         ...     encoded=file.getvalue(), filename="a.jpg", height=80, width=120,
         ...     boxes=[[0.1, 0.1, 0.5, 0.5]], class_ids=[1], scores=[1.0],
         ... )

@@ -64,7 +64,7 @@ def write(out: str | os.PathLike, entries: dict[str, Entry]) -> None:
     journal.unlink(missing_ok=True)
 
 
-def unmarked(shard: str, photo: records.LabelledPhoto) -> Entry:
+def unmarked(shard: str, photo: records.LabeledPhoto) -> Entry:
     """The entry of a photo that nobody has marked yet.
 
     Args:
@@ -75,7 +75,7 @@ def unmarked(shard: str, photo: records.LabelledPhoto) -> Entry:
         Its entry.
 
     Example:
-        >>> photo = records.LabelledPhoto(
+        >>> photo = records.LabeledPhoto(
         ...     b"", "a.jpg", 9, 9, np.zeros([0, 4]), np.zeros(0), np.zeros(0))
         >>> unmarked("shard-00000.tfrecord", photo)["dropped"]
         []
@@ -90,7 +90,7 @@ def unmarked(shard: str, photo: records.LabelledPhoto) -> Entry:
     }
 
 
-def made_again(entry: Entry, shard: str, photo: records.LabelledPhoto) -> Entry:
+def made_again(entry: Entry, shard: str, photo: records.LabeledPhoto) -> Entry:
     """The marks of a photo whose labels were made again: of the boxes that are still said.
 
     Args:
@@ -102,7 +102,7 @@ def made_again(entry: Entry, shard: str, photo: records.LabelledPhoto) -> Entry:
         Its entry as it is to be.
 
     Example:
-        >>> photo = records.LabelledPhoto(
+        >>> photo = records.LabeledPhoto(
         ...     b"", "a.jpg", 9, 9, np.eye(2, 4), np.array([1, 1]), np.array([1.0, 1.0]))
         >>> old = {"ignored": False, "dropped": [0], "boxes": [[0.0, 1.0, 0.0, 0.0]]}
         >>> made_again(old, "shard-00000.tfrecord", photo)["dropped"]
@@ -129,7 +129,7 @@ def labels_of(entry: Entry) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         float32 [boxes, 4], int32 [boxes], float32 [boxes].
 
     Example:
-        >>> photo = records.LabelledPhoto(
+        >>> photo = records.LabeledPhoto(
         ...     b"", "a.jpg", 9, 9, np.eye(2, 4), np.array([1, 1]), np.array([1.0, 1.0]))
         >>> labels_of({**unmarked("shard-00000.tfrecord", photo), "dropped": [0]})[0].tolist()
         [[0.0, 1.0, 0.0, 0.0]]
@@ -167,7 +167,7 @@ class Marks:
         self._shard_photos = shard_photos
         self._photos = 0
 
-    def apply(self, photo: records.LabelledPhoto) -> tuple[records.LabelledPhoto, Sequence[int]]:
+    def apply(self, photo: records.LabeledPhoto) -> tuple[records.LabeledPhoto, Sequence[int]]:
         """The next photo as its marks leave it.
 
         Args:

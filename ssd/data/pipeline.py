@@ -62,7 +62,7 @@ def dataset(
         >>> import ssd
         >>> from ssd.data import manifest
         >>> encoded = tf.io.encode_jpeg(tf.zeros([80, 120, 3], tf.uint8)).numpy()
-        >>> photo = records.LabelledPhoto(
+        >>> photo = records.LabeledPhoto(
         ...     encoded=encoded, filename="a.jpg", height=80, width=120,
         ...     boxes=[[0.1, 0.1, 0.5, 0.5]], class_ids=[1], scores=[1.0],
         ... )

@@ -25,7 +25,7 @@ Labels = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 IGNORE = -1  # class of a region that is neither a face to learn nor background
 
 
-class LabelledPhoto(NamedTuple):
+class LabeledPhoto(NamedTuple):
     """A photo as it is stored, and what is known to be on it.
 
     Args:
@@ -41,7 +41,7 @@ class LabelledPhoto(NamedTuple):
             to be stored; None if that is not known.
 
     Example:
-        >>> photo = LabelledPhoto(b"", "a.jpg", 8, 8, np.zeros([1, 4]), np.array([1]), np.ones(1))
+        >>> photo = LabeledPhoto(b"", "a.jpg", 8, 8, np.zeros([1, 4]), np.array([1]), np.ones(1))
         >>> photo._replace(class_ids=np.array([IGNORE])).class_ids.tolist()
         [-1]
     """
@@ -56,13 +56,13 @@ class LabelledPhoto(NamedTuple):
     full_size: tuple[int, int] | None = None
 
 
-def serialize(photo: LabelledPhoto, *, class_names: Sequence[str] = ("face",)) -> bytes:
+def serialize(photo: LabeledPhoto, *, class_names: Sequence[str] = ("face",)) -> bytes:
     """A labelled photo as the bytes of one `tf.train.Example`.
 
     The same photo gives the same bytes, always: shards of two runs can be compared as files.
 
     Args:
-        photo: A `LabelledPhoto`.
+        photo: A `LabeledPhoto`.
         class_names: Names of the classes, the first for class 1.
 
     Returns:
@@ -73,7 +73,7 @@ def serialize(photo: LabelledPhoto, *, class_names: Sequence[str] = ("face",)) -
             leaves the unit square, or a class has no name.
 
     Example:
-        >>> photo = LabelledPhoto(
+        >>> photo = LabeledPhoto(
         ...     encoded=tf.io.encode_jpeg(np.zeros([8, 8, 3], np.uint8)).numpy(),
         ...     filename="black.jpg", height=8, width=8,
         ...     boxes=np.float32([[0, 0.25, 0.5, 0.75]]), class_ids=np.int32([1]),
@@ -172,7 +172,7 @@ def shard_path(folder: str | os.PathLike, index: int) -> pathlib.Path:
 
 def write_shards(
     folder: str | os.PathLike,
-    photos: Iterable[LabelledPhoto],
+    photos: Iterable[LabeledPhoto],
     *,
     shard_photos: int = 256,
     class_names: Sequence[str] = ("face",),
@@ -183,7 +183,7 @@ def write_shards(
 
     Args:
         folder: Where they go; must exist.
-        photos: `LabelledPhoto`s, in the order they are to have; may be a generator.
+        photos: `LabeledPhoto`s, in the order they are to have; may be a generator.
         shard_photos: Photos to a shard, at least 1.
         class_names: Names of the classes, the first for class 1.
         keep: Whether a shard that is there stays as it is, left by the same call, stopped.
@@ -222,7 +222,7 @@ def write_shards(
 
 def write_shard(
     path: str | os.PathLike,
-    photos: Iterable[LabelledPhoto],
+    photos: Iterable[LabeledPhoto],
     *,
     class_names: Sequence[str] = ("face",),
 ) -> None:
@@ -230,7 +230,7 @@ def write_shard(
 
     Args:
         path: The shard, as `shard_path` names it. A shard of that name is replaced.
-        photos: `LabelledPhoto`s, in the order they are to have; may be a generator.
+        photos: `LabeledPhoto`s, in the order they are to have; may be a generator.
         class_names: Names of the classes, the first for class 1.
 
     Raises:
@@ -382,14 +382,14 @@ def checksums(path: str | os.PathLike) -> list[bytes]:
     return found
 
 
-def read(folder: str | os.PathLike) -> Iterator[LabelledPhoto]:
+def read(folder: str | os.PathLike) -> Iterator[LabeledPhoto]:
     """Every labelled photo of a folder, as NumPy, in the order of the shards.
 
     Args:
         folder: A folder of labels.
 
     Yields:
-        `LabelledPhoto`s, boxes float32 [boxes, 4], classes int32 [boxes], scores float32 [boxes].
+        `LabeledPhoto`s, boxes float32 [boxes, 4], classes int32 [boxes], scores float32 [boxes].
 
     Raises:
         FileNotFoundError: If there is no such folder, or no shard in it.
@@ -406,14 +406,14 @@ def read(folder: str | os.PathLike) -> Iterator[LabelledPhoto]:
         yield from read_shard(path)
 
 
-def read_shard(path: str | os.PathLike) -> Iterator[LabelledPhoto]:
+def read_shard(path: str | os.PathLike) -> Iterator[LabeledPhoto]:
     """The labelled photos of one shard, as `read` gives them.
 
     Args:
         path: A shard.
 
     Yields:
-        `LabelledPhoto`s. Where a shard of another program has no scores, they are 1.
+        `LabeledPhoto`s. Where a shard of another program has no scores, they are 1.
 
     Raises:
         ValueError: If the shard, or a record of it, is damaged.
@@ -436,11 +436,11 @@ def read_shard(path: str | os.PathLike) -> Iterator[LabelledPhoto]:
         raise ValueError(f"{path}: damaged shard ({error.message.split(' [')[0]})") from None
 
 
-def check_labels(photo: LabelledPhoto, class_names: Sequence[str]) -> None:
+def check_labels(photo: LabeledPhoto, class_names: Sequence[str]) -> None:
     """See that the labels of a photo can be learned from.
 
     Args:
-        photo: A `LabelledPhoto`.
+        photo: A `LabeledPhoto`.
         class_names: Names of the classes, the first for class 1.
 
     Raises:
@@ -448,7 +448,7 @@ def check_labels(photo: LabelledPhoto, class_names: Sequence[str]) -> None:
             leaves the unit square, or a class has no name.
 
     Example:
-        >>> photo = LabelledPhoto(b"", "a.jpg", 8, 8, np.zeros([1, 4]), np.array([2]), np.ones(1))
+        >>> photo = LabeledPhoto(b"", "a.jpg", 8, 8, np.zeros([1, 4]), np.array([2]), np.ones(1))
         >>> check_labels(photo, ["face"])
         Traceback (most recent call last):
         ValueError: a.jpg: wanted classes from 1 to 1, or -1 to ignore, got [2]
@@ -486,7 +486,7 @@ def _to_photo(serialized):
     class_ids = np.array(feature["image/object/class/label"].int64_list.value, np.int32)
     scores = floats("image/object/score")
     encoded, filename = feature["image/encoded"], feature["image/filename"]
-    return LabelledPhoto(
+    return LabeledPhoto(
         encoded=one("image/encoded", encoded.bytes_list.value),
         filename=os.fsdecode(one("image/filename", filename.bytes_list.value)),
         height=one("image/height", feature["image/height"].int64_list.value),

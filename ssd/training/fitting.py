@@ -88,7 +88,7 @@ def train(
         >>> config = ssd.Config(image_size=(64, 64), width_multiplier=0.05)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     Image.new("L", (64, 64)).save(f"{folder}/black.jpg")
-        ...     photo = records.LabelledPhoto(
+        ...     photo = records.LabeledPhoto(
         ...         pathlib.Path(folder, "black.jpg").read_bytes(), "black.jpg", 64, 64,
         ...         boxes=np.float32([[0.2, 0.2, 0.8, 0.8]]), class_ids=[1], scores=[1.0])
         ...     records.write_shard(records.shard_path(folder, 0), [photo] * 2)
