@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from distill.options import LOOKS, Options
+from distill.options import LOOKS, TEACHERS, Options
 from ssd import __version__
 from ssd.arguments import Parser, existing_file, existing_folder, number, program, whole_number
 from ssd.quiet import import_tensorflow, missing_package, quietly
@@ -140,11 +140,30 @@ def _parser() -> Parser:
 def _add_options(parser: Parser) -> None:
     """The fields of `Options`, each with its default."""
     for flag, parse, metavar, text in (
-        ("--teacher", str, "MODULE:FUNCTION", "who says where faces are"),
-        ("--label", number(0, 1), "SCORE", "least score of a face to learn"),
         (
-            *("--ignore", number(0, 1), "SCORE"),
-            "least score of a region neither face nor background",
+            "--teacher",
+            str,
+            "NAME",
+            f"who says where faces are: {', '.join(TEACHERS)} or one of your own, MODULE:FUNCTION",
+        ),
+        (
+            "--teacher-side",
+            whole_number(),
+            "PX",
+            "long side at which the teacher sees photos, where "
+            "it lets one choose (centerface: 640)",
+        ),
+        (
+            "--label",
+            number(0, 1),
+            "SCORE",
+            "least score of a face to learn (default 0.95; centerface: 0.5)",
+        ),
+        (
+            "--ignore",
+            number(0, 1),
+            "SCORE",
+            "least score of a region neither face nor background (default 0.6; centerface: 0.3)",
         ),
         (
             *("--min-face", whole_number(12), "PX"),
@@ -158,9 +177,8 @@ def _add_options(parser: Parser) -> None:
         ("--shard-photos", whole_number(), "N", "photos to a shard"),
     ):
         default = DEFAULT[flag[2:].replace("-", "_")]
-        parser.add_argument(
-            flag, type=parse, metavar=metavar, default=default, help=f"{text} (default {default})"
-        )
+        told = f"{text} (default {default})" if default else text  # else the teacher's own
+        parser.add_argument(flag, type=parse, metavar=metavar, default=default, help=told)
     parser.add_argument(
         "--second-opinion",
         nargs="?",

@@ -1,10 +1,19 @@
 """What decides the labels of a folder; nothing heavy is imported to say so."""
 
 import dataclasses
+import functools
 import importlib
+import inspect
 from collections.abc import Callable
 
 LOOKS = {"": (), "mirror": ("mirror",), "scale": ("scale",), "both": ("mirror", "scale")}
+TEACHERS = {  # that come with the package, by their short names
+    "mtcnn": "distill.teacher:mtcnn",
+    "centerface": "distill.centerface:centerface",
+}
+# Least scores of a face to learn and of a region to ignore: what a score means is the teacher's.
+LABEL, IGNORE = 0.95, 0.6
+SCORES = {TEACHERS["centerface"]: (0.5, 0.3)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -12,11 +21,14 @@ class Options:
     """What decides the labels of a folder: runs that share an OUT must share these.
 
     Args:
-        teacher: `module:function` that takes a list of photos, uint8 [height, width, 3], and
-            the keywords `min_face` (pixels) and `floor` (least score), and gives for each photo
-            boxes `[ymin, xmin, ymax, xmax]` in pixels and scores.
-        label: Least score of a face to learn.
-        ignore: Least score of a region to ignore; less sure ones are background.
+        teacher: "mtcnn", "centerface", or `module:function` that takes a list of photos, uint8
+            [height, width, 3], and the keywords `min_face` (pixels) and `floor` (least score), and
+            gives for each photo boxes `[ymin, xmin, ymax, xmax]` in pixels and scores.
+        teacher_side: Long side at which the teacher sees a photo, in pixels, if it lets one choose
+            (keyword `side`); None leaves it to the teacher.
+        label: Least score of a face to learn; 0: 0.95, for CenterFace 0.5.
+        ignore: Least score of a region to ignore; less sure ones are background. 0: 0.6, for
+            CenterFace 0.3.
         min_face: Side of the smallest face to look for, in pixels of the stored photo.
         max_side: Longest side of a stored photo in pixels; larger ones are scaled down.
         max_pixels: Larger photos are refused.
@@ -28,13 +40,15 @@ class Options:
         ValueError: If a value is outside its range; the message says what was wanted.
 
     Example:
-        >>> Options(teacher="time:sleep", max_side=1024).shard_photos
-        256
+        >>> options = Options(teacher="time:sleep", max_side=1024)
+        >>> options.shard_photos, options.label
+        (256, 0.95)
     """
 
-    teacher: str = "distill.teacher:mtcnn"
-    label: float = 0.95
-    ignore: float = 0.6
+    teacher: str = "mtcnn"
+    teacher_side: int | None = None
+    label: float = 0.0
+    ignore: float = 0.0
     min_face: int = 20
     max_side: int = 640
     max_pixels: int = 100_000_000
@@ -46,6 +60,11 @@ class Options:
             if not holds:
                 raise ValueError(f"{field}: wanted {wanted}, got {getattr(self, field)!r}")
 
+        # The full name stands in `dataset.json`, so that a short one means the same run.
+        object.__setattr__(self, "teacher", TEACHERS.get(self.teacher, self.teacher))
+        label, ignore = SCORES.get(self.teacher, (LABEL, IGNORE))
+        object.__setattr__(self, "label", self.label or label)
+        object.__setattr__(self, "ignore", self.ignore or min(ignore, self.label))
         check("label", 0 < self.label <= 1, "a score in (0, 1]")
         check("ignore", 0 < self.ignore <= self.label, f"a score in (0, {self.label}]")
         check("min_face", self.min_face >= 12, "12 pixels or more")
@@ -59,10 +78,11 @@ class Options:
         """The teacher as a function.
 
         Returns:
-            What `teacher` names, imported.
+            What `teacher` names, imported, seeing photos at `teacher_side` if that is set.
 
         Raises:
-            ValueError: If it names no function.
+            ValueError: If it names no function, or one that takes no `side` where one is set.
+            ImportError: If a package is missing that the teacher works with.
         """
         module, _, name = self.teacher.partition(":")
         try:
@@ -72,8 +92,13 @@ class Options:
             if missing and not f"{module}.".startswith(f"{missing}."):
                 raise  # the teacher is there, but not what it works with
             raise ValueError(
-                f"teacher: wanted package.module:function, got {self.teacher!r} ({error})"
+                f"teacher: wanted {', '.join(TEACHERS)} or package.module:function, "
+                f"got {self.teacher!r} ({error})"
             ) from None
         if not callable(function):
             raise ValueError(f"teacher: wanted a function, {self.teacher} is none")
-        return function
+        if self.teacher_side is None:
+            return function
+        if "side" not in inspect.signature(function).parameters:
+            raise ValueError(f"teacher_side: wanted a teacher that takes one, got {self.teacher}")
+        return functools.partial(function, side=self.teacher_side)

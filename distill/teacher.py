@@ -13,10 +13,12 @@ import functools
 import os
 from collections.abc import Callable, Sequence
 from concurrent import futures
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from distill.faces import Faces
 
 CELL = 12  # pixels the first network looks at
 STRIDE = 2  # pixels between two places it looks at
@@ -29,22 +31,6 @@ WHOLE = 32  # candidates that the second and third network see are filled up to 
 BLOCK = 256  # columns of the overlap matrix held at once: bounds memory on busy photos
 
 
-class Faces(NamedTuple):
-    """What a teacher sees on one photo.
-
-    Args:
-        boxes: float32 [faces, 4], `[ymin, xmin, ymax, xmax]` in pixels of the photo.
-        scores: float32 [faces], in [0, 1], best first.
-
-    Example:
-        >>> Faces(np.float32([[10, 20, 50, 50]]), np.float32([0.99])).boxes.shape
-        (1, 4)
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-
-
 def mtcnn(photos: Sequence[np.ndarray], *, min_face: float = 20, floor: float = 0.6) -> list[Faces]:
     """Finds the faces on photos with MTCNN.
 
@@ -54,7 +40,7 @@ def mtcnn(photos: Sequence[np.ndarray], *, min_face: float = 20, floor: float = 
         floor: Least score of a face, in [0, 1].
 
     Returns:
-        A list of `Faces`, one for each photo.
+        A list of `distill.faces.Faces`, one for each photo.
 
     Raises:
         ImportError: If the `mtcnn` package is not installed.
@@ -82,7 +68,7 @@ def mtcnn_package(
         floor: Least score of a face, in [0, 1].
 
     Returns:
-        A list of `Faces`, one for each photo.
+        A list of `distill.faces.Faces`, one for each photo.
 
     Raises:
         ImportError: If the `mtcnn` package is not installed.

