@@ -108,7 +108,7 @@ def python_loop(
         ...     write_portraits(folder, count=2)
         ...     images, labels, matches = next(python_loop(folder, ssd.Config(), 2))
         >>> images.shape, labels.shape
-        ((2, 256, 256, 3), (2, 64, 5))
+        ((2, 256, 256, 3), (2, 128, 5))
     """
     photos = itertools.chain.from_iterable(ssd.read_labels(labels) for _ in itertools.count())
     while True:

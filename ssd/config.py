@@ -26,7 +26,8 @@ class Config:
         anchor_sizes: For each of the three levels (strides 8, 16 and 32), anchor sizes in
             pixels: the square root of the area.
         anchor_aspect: Height over width of every anchor. Upright faces are about 1.25.
-        max_boxes: Rows in a label. A photo with more faces keeps its largest.
+        max_boxes: Faces of a photo to learn from, the largest; more are regions to ignore. A label
+            has as many rows again for regions.
         min_face: Size in pixels (square root of the area) under which a face is a region to
             ignore while training: there is too little left of it to learn from.
         positive_iou: Least overlap (IoU) at which an anchor is assigned to its best box.

@@ -22,7 +22,7 @@ def test_batches_have_the_promised_shapes(disc_labels, tiny):
     for images, labels in ssd.dataset(disc_labels, tiny, batch_size=8, training=True):
         assert images.shape == (8, 64, 96, 3)
         assert images.dtype == tf.uint8
-        assert labels.shape == (8, 6, 5)
+        assert labels.shape == (8, 12, 5)
         assert labels.dtype == tf.float32
         boxes, classes = labels[..., :4].numpy(), labels[..., 4].numpy()
         assert ((boxes >= 0) & (boxes <= 1)).all()
@@ -72,19 +72,32 @@ def test_boxes_follow_the_photo_into_the_letterbox(disc_labels, tiny):
             assert image[~covered][:, 0].mean() < 70
 
 
-def test_a_small_face_is_a_region_to_ignore_and_the_largest_are_kept(tiny):
-    config = dataclasses.replace(tiny, max_boxes=2, min_face=10.0)
-    boxes = tf.constant([[0, 0, 0.1, 0.05], [0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1.0], [0, 0, 1, 1]])
-    label = pipeline.make_label(boxes, tf.constant([1, 1, 2, 1]), config).numpy()
-    np.testing.assert_array_equal(label, [[0, 0, 1, 1, 1], [0, 0, 0.5, 0.5, 1]])
+def test_a_small_face_is_a_region_to_ignore(tiny):
     # 0.1 × 64 by 0.05 × 96 pixels are 5.5 px across.
-    label = pipeline.make_label(boxes[:1], tf.constant([1]), config).numpy()
+    config = dataclasses.replace(tiny, max_boxes=1, min_face=10.0)
+    boxes = tf.constant([[0, 0, 0.1, 0.05]])
+    label = pipeline.make_label(boxes, tf.constant([1]), config).numpy()
     np.testing.assert_allclose(label, [[0, 0, 0.1, 0.05, -1], [0, 0, 0, 0, 0]])
+
+
+def test_faces_beyond_max_boxes_become_regions_and_no_region_takes_a_face_s_place(tiny):
+    config = dataclasses.replace(tiny, max_boxes=2, min_face=4.0)
+    whole, large, half, small = [0, 0, 1, 1], [0, 0, 1, 0.5], [0.5, 0.5, 1, 1], [0, 0, 0.2, 0.2]
+    boxes = tf.constant([small, half, large, whole, small])
+    label = pipeline.make_label(boxes, tf.constant([1, 2, 1, -1, -1]), config).numpy()
+    wanted = [[*large, 1], [*half, 2], [*small, -1], [*whole, -1]]
+    np.testing.assert_array_equal(label, np.float32(wanted))
+    # Several photos at once, each with its own.
+    both = pipeline.make_label(
+        tf.stack([boxes, boxes[::-1]]), tf.constant([[1, 2, 1, -1, -1], [0, 0, 0, 0, 1]]), config
+    ).numpy()
+    np.testing.assert_array_equal(both[0], label)
+    np.testing.assert_array_equal(both[1], np.float32([[*small, 1], *[[0] * 5] * 3]))
 
 
 def test_a_photo_without_boxes_has_a_label_of_zeros(tiny):
     label = pipeline.make_label(tf.zeros([0, 4]), tf.zeros([0], tf.int32), tiny).numpy()
-    assert label.shape == (6, 5)
+    assert label.shape == (12, 5)
     assert not label.any()
 
 
@@ -160,7 +173,7 @@ def test_a_data_service_makes_the_batches(disc_labels, tiny):
     assert len(batches) == 8
     for images, labels in batches:
         assert images.shape == (16, 64, 96, 3)
-        assert labels.shape == (16, 6, 5)
+        assert labels.shape == (16, 12, 5)
         assert (labels[..., 4] == 1).any()
 
 

@@ -15,6 +15,7 @@ import pytest
 
 import ssd
 from ssd.data import manifest, records
+from ssd.training import fitting
 from ssd.training.folder import RunFolder
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -87,6 +88,22 @@ def test_killed_it_goes_on_after_the_last_epoch(disc_labels, tiny, tmp_path):
     assert int(ssd.load(out / "model.keras").optimizer.iterations) == 3 * epochs
 
 
+@pytest.mark.slow
+def test_killed_at_any_moment_the_same_call_goes_on_and_ends(disc_labels, tiny, tmp_path):
+    """30 moments, drawn with a seed among all that whole runs do, first epochs included."""
+    script = ROOT / "tests" / "killed_runs.py"
+    done = subprocess.run(
+        [sys.executable, script, disc_labels, tmp_path / "runs", tiny.to_json(), "0", "30"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    summary = json.loads(done.stdout.splitlines()[-1])
+    print(summary)
+    assert len(summary["kills"]) == 30
+
+
 def test_a_run_read_back_takes_the_same_steps(disc_labels, tiny, tmp_path):
     """Weights, optimizer and rate are all there is to a run, but for what is drawn at random."""
     ssd.train(disc_labels, tmp_path / "run", tiny, epochs=2, batch_size=16, seed=0)
@@ -129,6 +146,72 @@ def test_a_folder_with_another_run_is_left_alone(disc_labels, tiny, trained, tmp
     with pytest.raises(ValueError, match="wanted an empty folder"):
         ssd.train(disc_labels, tmp_path / "full", tiny, epochs=1, batch_size=16)
     assert (tmp_path / "full" / "thesis.txt").read_text() == "kept"
+
+
+def test_callbacks_are_called_after_a_resume_for_the_epochs_that_are_left(
+    disc_labels, tiny, trained, tmp_path
+):
+    _, out, options = trained
+    shutil.copytree(out, tmp_path / "run")
+    note = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**note, "epochs": 7}))
+    seen = []
+    mine = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+    ssd.train(disc_labels, tmp_path / "run", tiny, callbacks=[mine], **{**options, "epochs": 7})
+    assert seen == [6]
+    assert len(rows(tmp_path / "run")) == 7
+
+
+@pytest.mark.parametrize(
+    ("spoil", "wanted"),
+    [
+        ({"complete": False}, "wanted finished labels"),
+        ({"classes": ["mask"]}, "wanted labels of the Config's classes, face"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused_before_the_folder_is_claimed(
+    disc_labels, tiny, tmp_path, spoil, wanted
+):
+    bad = relabelled(disc_labels, tmp_path / "bad", **spoil)
+    for labels, judge in ((bad, None), ([disc_labels, bad], None), (disc_labels, bad)):
+        with pytest.raises(ValueError, match=wanted):
+            ssd.train(labels, tmp_path / "run", tiny, validation=judge, batch_size=16)
+    assert not (tmp_path / "run").exists()
+
+
+def test_validation_without_a_photo_is_refused(disc_labels, tiny, tmp_path):
+    records.write_shard(records.shard_path(tmp_path, 0), [])
+    manifest.write(tmp_path, {"classes": ["face"]})
+    with pytest.raises(ValueError, match="wanted photos to validate with, got none"):
+        ssd.train(disc_labels, tmp_path / "run", tiny, validation=tmp_path, batch_size=16)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_of_another_config_is_refused(disc_labels, tiny, tmp_path):
+    other = dataclasses.replace(tiny, positive_iou=0.6)
+    with pytest.raises(ValueError, match=r"loss: wanted an ssd.MultiboxLoss of the model's Config"):
+        ssd.train(disc_labels, tmp_path / "run", tiny, loss=ssd.MultiboxLoss(other))
+    with pytest.raises(ValueError, match=r"loss: wanted an ssd.MultiboxLoss, got str"):
+        ssd.train(disc_labels, tmp_path / "run", tiny, loss="mse")
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), -1e-3])
+def test_a_rate_that_is_none_is_refused(disc_labels, tiny, tmp_path, rate):
+    with pytest.raises(ValueError, match="learning_rate: wanted a number of 0 or more, got"):
+        ssd.train(disc_labels, tmp_path / "run", tiny, learning_rate=rate)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_head_for_other_classes_begins_afresh_even_of_the_same_size(tiny):
+    """The third weight of a head for masks means nothing for faces."""
+    first, other = (
+        ssd.SSD(dataclasses.replace(tiny, classes=(name,))) for name in ("mask", "face")
+    )
+    before = {weight.path: np.array(weight) for weight in other.weights}
+    fitting._take_over(other, first)
+    for own, theirs in zip(other.weights, first.weights, strict=True):
+        kept = before[own.path] if "logits" in own.path else np.asarray(theirs)
+        np.testing.assert_array_equal(np.asarray(own), kept)
 
 
 def test_too_few_photos_are_refused(disc_labels, tiny, tmp_path):

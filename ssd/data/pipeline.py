@@ -47,7 +47,7 @@ def dataset(
 
     Returns:
         A `tf.data.Dataset` of (images, labels):
-        images uint8 [batch, height, width, 3]; labels float32 [batch, max_boxes, 5], box
+        images uint8 [batch, height, width, 3]; labels float32 [batch, 2 * max_boxes, 5], box
         `[ymin, xmin, ymax, xmax]` on the unit square of the image, then class. Unused rows are
         all zeros. Class -1 marks a region to ignore, among them every face smaller than
         `config.min_face` and, in training, faces that a crop cut in half.
@@ -71,7 +71,7 @@ def dataset(
         ...     manifest.write(folder, {"classes": ["face"]})
         ...     for images, labels in ssd.dataset(folder, ssd.Config()):
         ...         print(images.shape, labels.shape)
-        (1, 256, 256, 3) (1, 64, 5)
+        (1, 256, 256, 3) (1, 128, 5)
     """
     if service is not None and (seed is not None or not training):
         raise ValueError("service: wanted training=True and no seed, since workers share no order")
@@ -162,7 +162,7 @@ def plan_examples(
 
     Returns:
         The photos, as (encoded [photos], sizes [photos, 2]); the `ssd.data.augment.View` of each;
-        and the labels, float32 [photos, config.max_boxes, 5].
+        and the labels, float32 [photos, 2 * config.max_boxes, 5].
 
     Example:
         >>> record = {
@@ -243,7 +243,7 @@ def fit(sizes: tf.Tensor, size: Sequence[int]) -> tf.Tensor:
 
 
 def make_label(boxes: tf.Tensor, class_ids: tf.Tensor, config: Config) -> tf.Tensor:
-    """Boxes and classes as labels of fixed shape, the largest first.
+    """Boxes and classes as labels of fixed shape: faces first, then regions, the largest first.
 
     Args:
         boxes: float32 [..., boxes, 4] on the unit square of the image.
@@ -251,22 +251,29 @@ def make_label(boxes: tf.Tensor, class_ids: tf.Tensor, config: Config) -> tf.Ten
         config: The `ssd.Config` of the model.
 
     Returns:
-        float32 [..., config.max_boxes, 5]; faces smaller than `config.min_face` have class -1.
-        Boxes of class 0 or without area are left out.
+        float32 [..., 2 * config.max_boxes, 5]. Faces smaller than `config.min_face` have class
+        -1, and so do the smallest of more than `config.max_boxes`: what cannot be learned must
+        not be taken for background either. No region takes the place of a face. Boxes of class
+        0 or without area are left out.
 
     Example:
         >>> boxes = tf.constant([[0.0, 0.0, 0.25, 0.25], [0.0, 0.0, 0.5, 0.5]])
-        >>> make_label(boxes, tf.constant([1, 2]), Config(max_boxes=3)).numpy().tolist()
-        [[0.0, 0.0, 0.5, 0.5, 2.0], [0.0, 0.0, 0.25, 0.25, 1.0], [0.0, 0.0, 0.0, 0.0, 0.0]]
+        >>> make_label(boxes, tf.constant([1, 2]), Config(max_boxes=1)).numpy().tolist()
+        [[0.0, 0.0, 0.5, 0.5, 2.0], [0.0, 0.0, 0.25, 0.25, -1.0]]
     """
     height, width = config.image_size
     classes = tf.cast(class_ids, tf.float32)
-    area = augment.area(boxes) * tf.cast(classes != 0, tf.float32) * height * width
-    classes = tf.where(area < config.min_face**2, -1.0, classes)
+    area = augment.area(boxes) * tf.cast(classes != 0, tf.float32)  # share of the image
+    classes = tf.where(area * height * width < config.min_face**2, -1.0, classes)
     label = tf.concat([boxes, classes[..., None]], axis=-1)
     label = tf.where(area[..., None] > 0, label, 0.0)
     # Unused rows go last, and there are enough of them.
-    spare = [[0, 0]] * (len(boxes.shape) - 2) + [[0, config.max_boxes]]
+    rows = 2 * config.max_boxes
+    spare = [[0, 0]] * (len(boxes.shape) - 2) + [[0, rows]]
     label, area = tf.pad(label, [*spare, [0, 0]]), tf.pad(area, spare)
-    _, largest = tf.math.top_k(area, config.max_boxes)  # of equals the first comes first
-    return tf.gather(label, largest, axis=-2, batch_dims=len(boxes.shape) - 2)
+    first = area + tf.cast(label[..., 4] > 0, tf.float32)  # no region has an area above 1
+    _, order = tf.math.top_k(first, rows)  # of equals the first comes first
+    label = tf.gather(label, order, axis=-2, batch_dims=len(boxes.shape) - 2)
+    beyond = tf.range(rows) >= config.max_boxes
+    classes = tf.where(beyond & (label[..., 4] > 0), -1.0, label[..., 4])
+    return tf.concat([label[..., :4], classes[..., None]], axis=-1)

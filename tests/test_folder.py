@@ -1,0 +1,78 @@
+"""The folder of a run: begun, gone on with, begun again; never taken from anybody."""
+
+import json
+import os
+
+import pytest
+
+from ssd.lock import lock
+from ssd.training.folder import claim
+
+ABOUT = {"content": "af13", "epochs": 3}
+
+
+def held(path):
+    return sorted(os.listdir(path))
+
+
+def test_a_new_folder_is_made_and_its_run_noted(tmp_path):
+    with claim(tmp_path / "a" / "run", ABOUT) as run:
+        assert json.loads(run.note.read_text()) == ABOUT
+    with claim(tmp_path / "a" / "run", ABOUT):
+        pass
+
+
+def test_a_folder_of_something_else_is_left_as_it_is(tmp_path):
+    (tmp_path / "thesis.txt").write_text("kept")
+    with pytest.raises(ValueError, match="wanted an empty folder"), claim(tmp_path, ABOUT):
+        pass
+    assert held(tmp_path) == ["thesis.txt"]
+    with (
+        pytest.raises(ValueError, match="it is a file"),
+        claim(tmp_path / "thesis.txt", ABOUT),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["lock", ".run.4711.part.json"])
+def test_a_run_killed_as_it_began_goes_on(tmp_path, name):
+    (tmp_path / name).write_text("{")
+    with claim(tmp_path, ABOUT):
+        assert held(tmp_path) == ["lock", "run.json"]
+
+
+@pytest.mark.parametrize("note", ["{", "", json.dumps({**ABOUT, "epochs": 30})])
+def test_with_no_epoch_saved_a_run_starts_over(tmp_path, note):
+    """With other options, too: there is nothing to lose."""
+    (tmp_path / "run.json").write_text(note)
+    (tmp_path / "history.csv").write_text("")
+    with claim(tmp_path, ABOUT) as run:
+        assert json.loads(run.note.read_text()) == ABOUT
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted"),
+    [
+        ({**ABOUT, "epochs": 2}, "its epochs is 2, wanted 3; .*model.keras as its start"),
+        ({**ABOUT, "content": "other"}, "its labels have changed since it began"),
+        ({}, "its labels have changed"),
+        ("{", "wanted what the run was asked for"),
+    ],
+)
+def test_another_run_is_refused_once_an_epoch_is_saved(tmp_path, before, wanted):
+    text = before if isinstance(before, str) else json.dumps(before)
+    (tmp_path / "run.json").write_text(text)
+    (tmp_path / "model.keras").write_text("weights")
+    with pytest.raises(ValueError, match=wanted), claim(tmp_path, ABOUT):
+        pass
+    assert (tmp_path / "run.json").read_text() == text
+
+
+def test_two_runs_do_not_train_in_one_folder(tmp_path):
+    with (
+        lock(tmp_path),
+        pytest.raises(ValueError, match="another run is writing to this folder"),
+        claim(tmp_path, ABOUT),
+    ):
+        pass
+    assert held(tmp_path) == ["lock"]
