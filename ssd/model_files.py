@@ -5,6 +5,7 @@ be a lie, and a few megabytes can unpack to gigabytes. So nothing is read of whi
 not agreed on before.
 """
 
+import bz2
 import contextlib
 import json
 import os
@@ -19,11 +20,10 @@ from typing import IO, Any
 # Of a whole file. The largest model that `ssd.Config` allows takes half of it.
 MAX_BYTES = 2**30
 MAX_JSON = 2**20
-# Weights hardly get smaller by compression.
-_MAX_RATIO = 20
-_CHUNK = 4096  # packed bytes read at once: bzip2 makes up to 80 MB of so many
+_MAX_RATIO = 20  # of unpacked to packed bytes: weights hardly get smaller by compression
 _MAX_DIRECTORY = 2**18  # of an archive: a model has some three members, of a hundred bytes each
 _END = struct.Struct("<4s4H2LH")  # the record that ends an archive
+_HEAD = struct.Struct("<26x2H")  # what goes before a member: how long its name and the rest are
 
 
 def check_file(path: str | os.PathLike, wanted: str) -> pathlib.Path:
@@ -134,13 +134,40 @@ def read_member(archive: zipfile.ZipFile, name: str, *, limit: int = MAX_JSON) -
         member = archive.getinfo(name)
     except KeyError:
         raise ValueError(f"no {name} in its ZIP archive") from None
-    limit = min(limit, MAX_JSON + _MAX_RATIO * member.compress_size)
+    packed = _read_packed(archive, member)
+    limit = min(limit, MAX_JSON + _MAX_RATIO * len(packed))
     if member.file_size > limit:
         raise ValueError(f"{name}: wanted at most {limit:,} bytes, got {member.file_size:,}")
-    # What the size says may be a lie; then there are no more bytes than it says, and their sum
-    # is wrong. Little by little, since some methods unpack all that they are given.
-    with archive.open(member) as file:
-        return b"".join(iter(lambda: file.read(_CHUNK), b""))
+    content = _unpack(packed, member.compress_type, member.file_size)
+    if len(content) != member.file_size or zlib.crc32(content) != member.CRC:
+        raise ValueError(f"{name}: damaged")
+    return content
+
+
+def _read_packed(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A member as it lies in the archive; `zipfile` itself has no bound for what it unpacks."""
+    file = archive.fp
+    if file is None or member.flag_bits & 1:
+        raise ValueError(f"{member.filename}: wanted it without a password")
+    end = file.seek(0, os.SEEK_END)
+    file.seek(member.header_offset)
+    start = member.header_offset + _HEAD.size + sum(_HEAD.unpack(file.read(_HEAD.size)))
+    file.seek(start)
+    return file.read(max(0, min(member.compress_size, end - start)))
+
+
+def _unpack(packed: bytes, method: int, size: int) -> bytes:
+    """What was packed, as far as one byte beyond its size: then it is not what it says."""
+    if method == zipfile.ZIP_STORED:
+        return packed
+    if method == zipfile.ZIP_DEFLATED:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, size + 1)
+    if method == zipfile.ZIP_BZIP2:
+        try:
+            return bz2.BZ2Decompressor().decompress(packed, size + 1)
+        except OSError as error:  # which is not the disk's
+            raise ValueError(f"a damaged ZIP archive: {one_line(error)}") from None
+    raise ValueError("packed by a method that no model is packed by")
 
 
 def read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:

@@ -63,6 +63,18 @@ def test_a_changed_config_or_shard_is_decoded_again(disc_labels, tiny, tmp_path)
     assert len(list((tmp_path / "cache").glob("*64x96*"))) == 2  # the old one is gone
 
 
+def test_several_folders_of_labels_share_a_cache(disc_labels, tiny, tmp_path):
+    other, cache = tmp_path / "labels", tmp_path / "cache"
+    shutil.copytree(disc_labels, other)
+    ssd.dataset(disc_labels, tiny, cache=cache)
+    first = contents(cache)
+    ssd.dataset(other, tiny, cache=cache)
+    assert len(contents(cache)) == 2 * len(first)
+    ssd.dataset([disc_labels, other], tiny, cache=cache)
+    assert len(contents(cache)) == 2 * len(first)
+    assert first.items() <= contents(cache).items()
+
+
 KILLED = """
 import sys
 import tensorflow as tf

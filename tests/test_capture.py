@@ -167,6 +167,10 @@ def test_other_peoples_pictures_are_left_alone(tmp_path):
     log = ssd.CaptureLog(tmp_path, limit=4000)
     assert len(log) == 0
     nothing = ssd.Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+    late = tmp_path / "000000008.png"  # that comes while the log is open, where it would go on
+    late.write_bytes(b"mine")
+    others.append(late)
+    before[late] = b"mine"
     for _ in range(20):  # more than there is room for
         log.add(np.random.default_rng(0).integers(0, 255, (16, 16, 3)), nothing, shape=(480, 640))
     assert 0 < len(list(log)) < 20

@@ -19,7 +19,7 @@ from ssd import atomic
 from ssd.data import records
 
 # Raised when what is stored changes: files of another version are not found.
-_VERSION = 2
+_VERSION = 3
 
 
 def fill(
@@ -30,7 +30,8 @@ def fill(
 ) -> list[pathlib.Path]:
     """Decode what is not in the cache yet, and forget what is out of date.
 
-    Two runs may fill the same cache at once: each file is replaced by its equal.
+    Several folders of labels may share a cache, and two runs fill it at once: each file is
+    replaced by its equal.
 
     Args:
         labels: Folder of labels, or a list of several.
@@ -58,19 +59,25 @@ def fill(
     if folder.resolve() in [each.resolve() for each in records.folders(labels)]:
         raise ValueError(f"{folder}: wanted a folder for the cache apart from the labels")
     folder.mkdir(parents=True, exist_ok=True)
-    kind = f"{size[0]}x{size[1]}"
-    paths = [folder / f"{shard.stem}-{kind}-{key(shard, size)}.decoded" for shard in shards]
+    paths = [folder / f"{_place(shard, size)}-{key(shard, size)}.decoded" for shard in shards]
     for shard, path in zip(shards, paths, strict=True):
         if not path.exists():
             _write(shard, path, fit)
-    for path in folder.glob(f"shard-*-{kind}-*.decoded"):
-        if path not in paths:
-            path.unlink(missing_ok=True)
+    for place in {_place(shard, size) for shard in shards}:
+        for path in folder.glob(f"{place}-*.decoded"):
+            if path not in paths:
+                path.unlink(missing_ok=True)
     for part in atomic.stale(folder):
         # Of a run that was killed; one that is still writing has touched its file just now.
         if time.time() - part.stat().st_mtime > 3600:
             part.unlink(missing_ok=True)
     return paths
+
+
+def _place(shard: pathlib.Path, size: Sequence[int]) -> str:
+    """How the names of a shard's files begin, whatever is in it: one folder's are not another's."""
+    folder = hashlib.sha256(os.fsencode(shard.resolve().parent)).hexdigest()[:8]
+    return f"{shard.stem}-{size[0]}x{size[1]}-{folder}"
 
 
 def key(shard: pathlib.Path, size: Sequence[int]) -> str:
@@ -89,7 +96,7 @@ def key(shard: pathlib.Path, size: Sequence[int]) -> str:
     """
     state = shard.stat()
     text = f"{_VERSION} {shard.resolve()} {state.st_size} {state.st_mtime_ns} {tuple(size)}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:16]
 
 
 def pixels(stored: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

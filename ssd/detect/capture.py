@@ -120,7 +120,7 @@ class CaptureLog:
             raise ValueError(f"capture: {len(content)} bytes, but the limit is {self.limit}")
         with self._lock:
             self._make_room(len(content))
-            path = self.folder / f"{self._last + 1:09d}.png"
+            path = self._next_path()
             partial = path.with_name(f".{path.name}.partial")
             with open(partial, "wb") as file:
                 file.write(content)
@@ -128,8 +128,15 @@ class CaptureLog:
                 os.fsync(file.fileno())
             os.rename(partial, path)
             self._sizes[path] = len(content)
-            self._last += 1
             self._flush_names()
+
+    def _next_path(self) -> pathlib.Path:
+        """A name that no file has, not even one that came while the log was open."""
+        while True:
+            self._last += 1
+            path = self.folder / f"{self._last:09d}.png"
+            if not path.exists():
+                return path
 
     def _make_room(self, size: int) -> None:
         while self._sizes and sum(self._sizes.values()) + size > self.limit:
