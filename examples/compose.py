@@ -1,6 +1,6 @@
 """Photos to try the project on, composed from what installed packages ship.
 
-    python examples/compose.py photos/ --count 240 --seed 1
+    python examples/compose.py photos/ --count 480 --seed 1
 
 Two portraits (Grace Hopper from matplotlib, Eileen Collins from scikit-image) are placed into
 scenes without people, varied in place, size, tilt, light and blur. Two faces make a detector of
@@ -36,7 +36,7 @@ def main():
     """Compose as many photos as were asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=pathlib.Path, help="folder for the photos")
-    parser.add_argument("--count", type=int, default=240, help="photos (240)")
+    parser.add_argument("--count", type=int, default=480, help="photos (480)")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other photos (1)")
     options = parser.parse_args()
     write_photos(options.folder, options.count, options.seed)

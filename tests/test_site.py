@@ -25,7 +25,7 @@ OURS = ("anchors", "ssd", "distill", "benchmarks")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Their blocks need each other: they are walked from top to bottom.
 WALKS = [ROOT / "docs" / name for name in ("tutorial.md", "classes.md")]
-SHORTER = {"--count 240": "--count 40", "--count 60": "--count 12"}
+SHORTER = {"--count 480": "--count 40", "--count 120": "--count 12"}
 
 # Programs of others that a page may tell a reader to run.
 OTHERS = {"apt", "cd", "git", "lscpu", "pip", "scp", "source", "sudo", "unzip"}
