@@ -5,7 +5,7 @@
 # make test-wheel          the wheel, installed outside the checkout
 # make test-ray            labelling on two Ray machines (240 MB more in the environment)
 # make test-arm64          the detector on Debian arm64 under qemu-user (root, debootstrap, binfmt)
-# make lint                ruff
+# make lint                ruff, and types by basedpyright
 # make docs                the documentation site, into build/docs
 # make clean               forget the demo and the environment
 
@@ -48,6 +48,7 @@ test-wheel:
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright --level error
 
 # Strict: a link, an anchor or a public name that is not there is an error.
 docs: $(VENV)/ready

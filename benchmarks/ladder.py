@@ -16,7 +16,7 @@ import ssd
 from benchmarks import cores, equation, first_trainer
 from benchmarks.looping import time_data, time_loop
 
-RUNGS = (
+RUNGS: tuple[str, ...] = (
     "Python loop, imageio",
     "tf.data, matched on the CPU",
     "tf.data, matched on the device",

@@ -186,12 +186,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measured(options: argparse.Namespace) -> Iterator[Row]:
     detector = ssd.Detector(options.model)
     at_640 = functools.partial(mtcnn, side=640)
-    names = {detector.path.name: detector, "MTCNN at 320": mtcnn, "MTCNN at 640": at_640}
+    path = pathlib.Path(str(detector.path))
+    names = {path.name: detector, "MTCNN at 320": mtcnn, "MTCNN at 640": at_640}
     weights = _size(*(_mtcnn_folder() / "assets" / "weights").iterdir())
     with cores.confined(1):
         times = milliseconds(names, frame(), options.rounds)
     for name, each in names.items():
-        size = _size(detector.path) if each is detector else weights
+        size = _size(path) if each is detector else weights
         judged: tuple[float, ...] = ()
         if options.truth and each is not at_640:
             found = ssd.evaluate(
