@@ -10,7 +10,15 @@ from collections.abc import Sequence
 
 from distill.options import LOOKS, TEACHERS, Options
 from ssd import __version__
-from ssd.arguments import Parser, existing_file, existing_folder, number, program, whole_number
+from ssd.arguments import (
+    Parser,
+    escape_output,
+    existing_file,
+    existing_folder,
+    number,
+    program,
+    whole_number,
+)
 from ssd.quiet import import_tensorflow, missing_package, quietly
 
 ABOUT = """Labels the faces on every photo of a folder with a teacher (MTCNN). Stopped in any way,
@@ -33,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ssd-faces ...
         0
     """
+    escape_output()
     parser = _parser()
     try:
         options = parser.parse_args(arguments)

@@ -1,10 +1,11 @@
 """`ssd`, or `python -m ssd`: from labels to boxes, without writing code."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 from ssd import __version__
-from ssd.arguments import Parser, program
+from ssd.arguments import Parser, escape_output, program
 from ssd.commands import coco, compare, detect, evaluate, export, importing, skew, train
 from ssd.quiet import missing_package
 
@@ -28,12 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ssd-faces ...
         0
     """
+    escape_output()
     try:
         options = _parser().parse_args(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        return options.run(options) or 0
+        status = options.run(options) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ImportError as error:
         print(f"{options.prog}: {missing_package(error)}", file=sys.stderr)
         return 1

@@ -6,6 +6,7 @@ The standard library alone: a command imports what is heavy when its arguments a
 import argparse
 import dataclasses
 import difflib
+import io
 import math
 import pathlib
 import re
@@ -166,6 +167,19 @@ def program(package: str) -> str:
     """
     called = pathlib.Path(sys.argv[0]).parts[-2:]
     return f"python -m {package}" if called == (package, "__main__.py") else package
+
+
+def escape_output() -> None:
+    """Have standard output escape what its encoding has no character for.
+
+    Names of files may hold anything, and a service's output is often ASCII; without this the
+    first such name would end the command.
+
+    Example:
+        >>> escape_output()
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def existing_file(what: str = "a file") -> Callable[[str], pathlib.Path]:

@@ -63,6 +63,7 @@ WRONG = [
     ("ssd", "detect a.jpg --threads 0", 2, "--threads: wanted a whole number of 1 or more"),
     ("ssd", "detect a.jpg --model nowhere", 1, "nowhere: wanted a"),
     ("ssd", "detect here/a.jpg --out here", 1, "here: wanted a folder without the photos"),
+    ("ssd", "detect a.jpg --out file", 1, "file: wanted a folder for the pictures, this is a file"),
     ("ssd", "skew nowhere here", 1, "nowhere: wanted a folder of labels"),
     ("ssd", "skew here nowhere", 1, "nowhere: wanted a folder of a CaptureLog"),
     ("distill", "", 2, "wanted PHOTOS and OUT, or --review OUT"),

@@ -34,6 +34,27 @@ def test_detect_prints_its_own_lines_and_nothing_else():
     assert str(PORTRAIT) in done.stdout.splitlines()[0]
 
 
+@pytest.mark.parametrize("name", ["ü.jpg", os.fsdecode(b"\xff.jpg")])
+def test_a_name_that_the_output_cannot_show_is_escaped(name, tmp_path):
+    (tmp_path / name).symlink_to(PORTRAIT)
+    done = run("-m", "ssd", "detect", name, PORTRAIT, cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    escaped = name.encode("ascii", "backslashreplace").decode()
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
+        *(escaped, str(PORTRAIT), "2 photos"),
+    ]
+
+
+def test_a_reader_that_goes_away_ends_the_command_without_a_word():
+    """As in `ssd detect photos/* | head -1`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "ssd", "detect", PORTRAIT]
+    done = subprocess.run(command, cwd=ROOT, env=PLAIN, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 SEVERAL = """
 import threading, numpy as np, ssd
 photo = np.zeros((64, 64, 3), np.uint8)

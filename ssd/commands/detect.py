@@ -73,6 +73,8 @@ def _summary(counts: list[int], photos: int) -> str:
 
 def _pictures(photos: list[pathlib.Path], out: pathlib.Path) -> dict[int, pathlib.Path]:
     """A file for the picture of each photo, whose names may be equal; none that is there."""
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"{out}: wanted a folder for the pictures, this is a file")
     taken: set[pathlib.Path] = set()
     chosen = {}
     for index, photo in enumerate(photos):
