@@ -22,6 +22,7 @@ from distill.photo_files import PhotoFiles, find_photos
 from distill.planning import (
     Shards,
     extend_plan,
+    parse,
     read_plan,
     readable_now,
     refused_photos,
@@ -109,7 +110,7 @@ def _begin(
     """The shards that there are to be, and the reports of those that are done."""
     shards = read_plan(out)
     reports = {
-        index: json.loads(_report_path(out, index).read_text())
+        index: parse((path := _report_path(out, index)).read_text(), path)
         for index in range(len(shards))
         if records.shard_path(out, index).exists()
     }

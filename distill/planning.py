@@ -8,6 +8,7 @@ in it twice, and the last one counts.
 import json
 import pathlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from distill.photo_files import PhotoFiles
 from ssd import atomic
@@ -24,12 +25,40 @@ def read_plan(out: pathlib.Path) -> list[list[str]]:
     Returns:
         A list for each shard; none before a run has begun.
 
+    Raises:
+        ValueError: If the file is damaged.
+
     Example:
         >>> read_plan(pathlib.Path("new"))
         []
     """
     path = out / "progress" / "plan.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [parse(line, path) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def parse(text: str, path: pathlib.Path) -> Any:
+    """What a file of a run's own holds.
+
+    Args:
+        text: JSON.
+        path: The file it comes from.
+
+    Returns:
+        What JSON makes of it.
+
+    Raises:
+        ValueError: If it is none; it names the file.
+
+    Example:
+        >>> parse("[1]", pathlib.Path("plan.jsonl"))
+        [1]
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path}: wanted JSON as distill wrote it, it is damaged ({error})"
+        ) from None
 
 
 def extend_plan(

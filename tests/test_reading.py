@@ -51,6 +51,12 @@ def test_gray_of_any_depth_is_scaled_by_what_the_file_holds(tmp_path, name, valu
     assert np.abs(read(tmp_path / name).pixels.mean() - GRAY.mean()) < 1
 
 
+def test_a_black_photo_is_black_at_any_depth(tmp_path):
+    for dtype in (np.uint8, np.uint16, np.int32, np.float32):
+        Image.fromarray(np.zeros((20, 30), dtype)).save(tmp_path / "a.tif")
+        assert reading.read_photo(tmp_path / "a.tif").max() == 0
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [

@@ -233,7 +233,8 @@ def _open_image(file: bytes, max_pixels: int) -> _Opened:
     width, height = image.size
     if width * height > max_pixels:
         raise ValueError(f"{width}x{height} is more than {max_pixels:,} pixels")
-    deep = ";16" in repr(image.tile)  # to be asked first: of a PNG, EXIF stands behind the pixels
+    # To be asked first: of a PNG, EXIF stands behind the pixels. Gray values have `_to_bytes`.
+    deep = ";16" in repr(image.tile) and not image.mode.startswith("I")
     try:
         turn = image.getexif().get(_ORIENTATION, 1)
     except MemoryError:
