@@ -22,7 +22,7 @@ def make_example(
         config: The `ssd.Config` of the model.
 
     Returns:
-        uint8 [*config.image_size, 3], the image; float32 [config.max_boxes, 5], its label as in
+        uint8 [*config.image_size, 3], the image; float32 [2 * config.max_boxes, 5], its label as in
         `ssd.dataset`; and float32 [anchors, 5]: for each anchor, the box that it is assigned to
         and its class, zeros where it is background.
 
@@ -34,13 +34,13 @@ def make_example(
         ...     boxes=np.float32([[0.15, 0.36, 0.5, 0.66]]), class_ids=np.ones(1, int),
         ...     scores=np.ones(1))
         >>> [part.shape for part in make_example(photo, ssd.Config(image_size=(64, 64)))]
-        [(64, 64, 3), (64, 5), (304, 5)]
+        [(64, 64, 3), (128, 5), (304, 5)]
     """
     pixels = iio.imread(photo.encoded, plugin="pillow", extension=".jpg", mode="RGB")
     height, width = config.fit(photo.height, photo.width)
     share = np.tile(np.array([height, width], np.float32) / config.image_size, 2)
     boxes = np.asarray(photo.boxes) * share
-    label = np.zeros((config.max_boxes, 5), np.float32)
+    label = np.zeros((2 * config.max_boxes, 5), np.float32)
     rows = np.column_stack([boxes, photo.class_ids])[: config.max_boxes]
     label[: len(rows)] = rows
     matches = match(boxes.tolist(), np.asarray(photo.class_ids).tolist(), config)

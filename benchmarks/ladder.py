@@ -162,7 +162,12 @@ def matched_on_cpu(
 
 
 def capped(
-    labels: str | os.PathLike, config: ssd.Config, *, batch_size: int, seconds: float
+    labels: str | os.PathLike,
+    config: ssd.Config,
+    *,
+    batch_size: int,
+    seconds: float,
+    serve: Callable[..., contextlib.AbstractContextManager] | None = None,
 ) -> dict[str, float]:
     """What two workers do for a loop that is bound by its input and may use one core only.
 
@@ -175,6 +180,8 @@ def capped(
         config: The `ssd.Config` of the model.
         batch_size: Photos in a batch.
         seconds: How long each loop is timed, after as long that is not.
+        serve: Takes what `local_service` takes and yields the address of a data service, or None
+            where the loop is to make its own batches; by default `local_service`.
 
     Returns:
         A dictionary: photos a second "alone" and "served", and their ratio, "gain".
@@ -183,7 +190,8 @@ def capped(
         >>> from benchmarks.portraits import write_portraits
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_portraits(folder, count=2)
-        ...     found = capped(folder, ssd.Config(), batch_size=2, seconds=0.01)
+        ...     nobody = lambda workers, on: contextlib.nullcontext()
+        ...     found = capped(folder, ssd.Config(), batch_size=2, seconds=0.01, serve=nobody)
         >>> sorted(found)
         ['alone', 'gain', 'served']
     """
@@ -192,11 +200,11 @@ def capped(
         time_data(batches, seconds)  # until what lay ready has gone
         return time_data(batches, seconds)
 
-    everything = cores.available()
+    serve, everything = serve or local_service, cores.available()
     with cores.confined(1):
         own = _batches(labels, config, batch_size)
         alone = [timed(own)]
-        with local_service(2, on=[*everything[1:], everything[0]]) as address:
+        with serve(2, on=[*everything[1:], everything[0]]) as address:
             served = timed(_batches(labels, config, batch_size, service=address))
         alone.append(timed(own))
     mean = float(np.mean(alone))

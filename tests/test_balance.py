@@ -153,7 +153,7 @@ def test_rungs_one_and_two_find_the_same_matches(disc_labels, tiny):
     ):
         images, labels, matches = next(batches)
         assert images.shape == (8, 64, 96, 3)
-        assert labels.shape == (8, 6, 5)
+        assert labels.shape == (8, 12, 5)
         for label, match in zip(labels, matches, strict=True):
             real = label[label[:, 4] == 1]
             wanted = first_trainer.match(real[:, :4].tolist(), [1] * len(real), tiny)
