@@ -46,17 +46,7 @@ OF_FACE = 0.5  # least overlap (IoU) of a box that is of a face
 
 def main():
     """Train what is not trained yet, measure what is not measured yet, draw."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("labels", type=pathlib.Path, help="folder of labels to train on")
-    parser.add_argument("photos", type=pathlib.Path, help="folder of photos to measure on")
-    parser.add_argument("truth", type=pathlib.Path, help="COCO JSON with their faces")
-    parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
-    parser.add_argument("--epochs", type=int, default=12, help="passes over the photos (12)")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each loss (3)")
-    parser.add_argument("--start", type=pathlib.Path, help="model that all runs go on from")
-    parser.add_argument("--config", type=pathlib.Path, help="JSON file with another ssd.Config")
-    parser.add_argument("--policy", default="float32", help="Keras dtype policy (float32)")
-    options = parser.parse_args()
+    options = read_options()
     keras.config.set_dtype_policy(options.policy)
     options.out.mkdir(parents=True, exist_ok=True)
 
@@ -70,6 +60,21 @@ def main():
     for name in LOSSES:
         means = {each: spread(runs, name, each) for each in FIGURES}
         print(f"{name:20}", *(f"{each} {m:.3f} ± {s:.3f}" for each, (m, s) in means.items()))
+
+
+def read_options():
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("labels", type=pathlib.Path, help="folder of labels to train on")
+    parser.add_argument("photos", type=pathlib.Path, help="folder of photos to measure on")
+    parser.add_argument("truth", type=pathlib.Path, help="COCO JSON with their faces")
+    parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
+    parser.add_argument("--epochs", type=int, default=12, help="passes over the photos (12)")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each loss (3)")
+    parser.add_argument("--start", type=pathlib.Path, help="model that all runs go on from")
+    parser.add_argument("--config", type=pathlib.Path, help="JSON file with another ssd.Config")
+    parser.add_argument("--policy", default="float32", help="Keras dtype policy (float32)")
+    return parser.parse_args()
 
 
 def run(name, seed, options):

@@ -54,6 +54,16 @@ SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long 
 
 def main():
     """Walk the six steps; each is skipped if its work is done."""
+    options = read_options()
+    options.out.mkdir(parents=True, exist_ok=True)
+    keras.config.set_dtype_policy(options.policy)
+    rounds = with_people if options.human else without_people
+    models, folders = rounds(options)
+    ship(models, folders, options)
+
+
+def read_options():
+    """What the command line asks for; `config` is the `ssd.Config`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("photos", type=pathlib.Path, help="folder of photos")
     parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
@@ -81,59 +91,70 @@ def main():
     )
     parser.add_argument("--seed", type=int, help="makes the training repeatable")
     options = parser.parse_args()
-    photos, out = options.photos, options.out
-    out.mkdir(parents=True, exist_ok=True)
-    keras.config.set_dtype_policy(options.policy)
-    config = ssd.Config.from_json(options.config.read_text()) if options.config else CONFIG
+    text = options.config and options.config.read_text()
+    options.config = ssd.Config.from_json(text) if text else CONFIG
+    return options
 
-    def train(number, labels, start=None):
-        say(f"round {number}")
-        return ssd.train(
-            labels,
-            out / f"round{number}",
-            config,
-            start=start,
-            freeze_normalization=start is not None,
-            epochs=options.epochs[number - 1],
-            batch_size=BATCHES[number - 1],
-            learning_rate=RATES[number - 1],
-            loss=ssd.MultiboxLoss(config, alpha=ALPHA, balance_objects=BALANCE_OBJECTS),
-            seed=options.seed,
-            cache=out / "cache",
-        )
 
-    by_mtcnn, agreed = out / "labels_mtcnn", out / "labels_agreed"
-    if options.human:
-        say("people's labels")
-        human = out / "labels_human"
-        if not complete(human):
-            ssd.import_labels("coco", options.human, photos, human, max_side=640)
-        others = without_labels(photos, human, out / "photos_without_labels")
-        by_teacher(others, by_mtcnn)
-        models = {1: train(1, human)}
-        by_student(others, models[1], out)
-        by_both = [by_mtcnn, out / "labels_student"]
-        say(str(combine(by_both, agreed, kept=by_both[1:])))
-        road = [[human] * times + [agreed] for times in HUMAN_TIMES[1:3]] + [[human]]
-        folders = (human, by_mtcnn, agreed)
-        start = None
-        for number, labels in enumerate(road, 2):
-            models[number] = train(number, labels, start)
-            start = out / f"round{number}" / "model.keras"
-    else:
-        by_teacher(photos, by_mtcnn)
-        models = {2: train(2, by_mtcnn)}
-        by_student(photos, models[2], out)
-        # Every face of MTCNN's stays one, and whatever the student sees is no background.
-        rules = Rules(trusted_score=Options().label, min_score_alone=0)
-        say(str(combine([out / "labels_student", by_mtcnn], agreed, kept=[by_mtcnn], rules=rules)))
-        models[3] = train(3, agreed, out / "round2" / "model.keras")
-        folders = (by_mtcnn, agreed)
+def with_people(options):
+    """Steps 1 to 5: {round: its model}, and the folders of labels they come from."""
+    out, by_mtcnn, agreed = options.out, options.out / "labels_mtcnn", options.out / "labels_agreed"
+    say("people's labels")
+    human = out / "labels_human"
+    if not complete(human):
+        ssd.import_labels("coco", options.human, options.photos, human, max_side=640)
+    others = without_labels(options.photos, human, out / "photos_without_labels")
+    by_teacher(others, by_mtcnn)
+    models = {1: train(1, human, options)}
+    by_student(others, models[1], out)
+    by_both = [by_mtcnn, out / "labels_student"]
+    say(str(combine(by_both, agreed, kept=by_both[1:])))
+    road = [[human] * times + [agreed] for times in HUMAN_TIMES[1:3]] + [[human]]
+    start = None
+    for number, labels in enumerate(road, 2):
+        models[number] = train(number, labels, options, start)
+        start = out / f"round{number}" / "model.keras"
+    return models, (human, by_mtcnn, agreed)
 
+
+def without_people(options):
+    """The same where MTCNN's labels are all there is."""
+    out, by_mtcnn, agreed = options.out, options.out / "labels_mtcnn", options.out / "labels_agreed"
+    by_teacher(options.photos, by_mtcnn)
+    models = {2: train(2, by_mtcnn, options)}
+    by_student(options.photos, models[2], out)
+    # Every face of MTCNN's stays one, and whatever the student sees is no background.
+    rules = Rules(trusted_score=Options().label, min_score_alone=0)
+    say(str(combine([out / "labels_student", by_mtcnn], agreed, kept=[by_mtcnn], rules=rules)))
+    models[3] = train(3, agreed, options, out / "round2" / "model.keras")
+    return models, (by_mtcnn, agreed)
+
+
+def train(number, labels, options, start=None):
+    """The model of one round."""
+    say(f"round {number}")
+    return ssd.train(
+        labels,
+        options.out / f"round{number}",
+        options.config,
+        start=start,
+        freeze_normalization=start is not None,
+        epochs=options.epochs[number - 1],
+        batch_size=BATCHES[number - 1],
+        learning_rate=RATES[number - 1],
+        loss=ssd.MultiboxLoss(options.config, alpha=ALPHA, balance_objects=BALANCE_OBJECTS),
+        seed=options.seed,
+        cache=options.out / "cache",
+    )
+
+
+def ship(models, folders, options):
+    """Step 6: the files, and what they are worth."""
     say("the files, and what they are worth")
+    out = options.out
     model = rounded(models[max(models)])
     save_packed(model, out / "face.keras")
-    seen = ssd.dataset(folders[0], config, batch_size=8, training=True, seed=0)
+    seen = ssd.dataset(folders[0], options.config, batch_size=8, training=True, seed=0)
     files = {"int8": out / "face.tflite", "float16": out / "face_float16.tflite"}
     for precision, file in files.items():
         if not file.exists():

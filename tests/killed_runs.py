@@ -13,6 +13,8 @@ import random
 import shutil
 import signal
 import sys
+import traceback
+import warnings
 
 import keras
 import tensorflow as tf
@@ -57,6 +59,7 @@ def run(labels, folder, config, kill_at, counts=None):
     sys.addaudithook(count)
     status = 1
     try:
+        warnings.simplefilter("ignore")  # that tf.data keeps its graphs
         tf.config.run_functions_eagerly(True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         train(
@@ -65,6 +68,8 @@ def run(labels, folder, config, kill_at, counts=None):
         if counts:
             counts.write_text(str(done))
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(status)

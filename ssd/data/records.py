@@ -433,7 +433,9 @@ def read_shard(path: str | os.PathLike) -> Iterator[LabeledPhoto]:
                 raise ValueError(f"{path}: damaged record {index} ({error})") from None
             yield photo
     except tf.errors.DataLossError as error:
-        raise ValueError(f"{path}: damaged shard ({error.message.split(' [')[0]})") from None
+        # "{{where in the graph}} what is wrong [where in the graph]"
+        what = error.message.rpartition("}} ")[2].partition(" [")[0]
+        raise ValueError(f"{path}: damaged shard ({what})") from None
 
 
 def check_labels(photo: LabeledPhoto, class_names: Sequence[str]) -> None:
