@@ -4,10 +4,13 @@ import pytest
 import ssd
 
 
-def found(*boxes, classes=None):
-    classes = np.ones(len(boxes), int) if classes is None else np.array(classes)
+def found(*boxes, class_ids=None):
+    if class_ids is None:
+        class_ids = np.ones(len(boxes), int)
     return ssd.Detections(
-        np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.9, np.float32), classes
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.full(len(boxes), 0.9, np.float32),
+        np.array(class_ids),
     )
 
 

@@ -177,7 +177,9 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path, content):
 def test_another_keras_model_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.save(tmp_path / "other.keras")
-    with pytest.raises(ValueError, match=r"wanted an ssd\.SSD, this file holds a Sequential"):
+    with pytest.raises(
+        ValueError, match=r"wanted a .keras model file \(it holds a Sequential, no ssd\.SSD\)"
+    ):
         ssd.load(tmp_path / "other.keras")
 
 

@@ -4,12 +4,12 @@ import pytest
 import ssd
 
 
-def found(*boxes, scores=None, classes=None):
+def found(*boxes, scores=None, class_ids=None):
     count = len(boxes)
     return ssd.Detections(
         np.array(boxes, np.float32).reshape(-1, 4),
         np.array(scores if scores else [0.9] * count, np.float32),
-        np.array(classes if classes else [1] * count, int),
+        np.array(class_ids if class_ids else [1] * count, int),
     )
 
 
