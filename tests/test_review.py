@@ -411,6 +411,23 @@ def test_marks_are_set_kept_saved_and_taken_back(page, labels):
 
 
 @in_a_browser
+def test_undo_goes_back_step_by_step_to_the_photo_it_was_on(page, labels):
+    pending = "document.querySelector('#pending').textContent"
+    current = "document.querySelector('[aria-selected=true] bdi').title"
+    page.press("Home", "x", "ArrowRight", "i", "i", "End")
+    assert page.ask(pending) == "1 mark to save"
+    page.press("u")
+    assert page.ask(pending) == "2 marks to save"
+    assert page.ask(current) == "a/none.jpg"
+    page.press("u", "u")
+    assert page.ask(pending) == "no new marks"
+    assert page.ask(current) == "a/one.jpg"
+    assert drawn(page, "#photo-0")[0][1] == "face"
+    page.press("u")
+    assert page.ask("document.querySelector('#announcer').textContent") == "nothing to undo"
+
+
+@in_a_browser
 def test_hostile_names_are_shown_as_names(page, tmp_path):
     photos = [photo(name) for name in HOSTILE]
     labels = write_labels(tmp_path / "labels", [photos])
