@@ -8,7 +8,7 @@ from typing import Any
 
 _HOME = {
     "Options": "options",
-    "Rules": "voting",
+    "Rules": "rules",
     "combine": "combining",
     "find_photos": "photo_files",
     "group_faces": "agreement",

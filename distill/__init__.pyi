@@ -6,8 +6,8 @@ from distill.combining import combine as combine
 from distill.labeling import label as label
 from distill.options import Options as Options
 from distill.photo_files import find_photos as find_photos
+from distill.rules import Rules as Rules
 from distill.teacher import mtcnn as mtcnn
 from distill.teacher import mtcnn_package as mtcnn_package
-from distill.voting import Rules as Rules
 
 __all__: list[str]

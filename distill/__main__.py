@@ -1,29 +1,17 @@
-"""`distill PHOTOS OUT`, or `python -m distill`: a folder of photos in, labels to train on out."""
+"""`distill PHOTOS… OUT`, or `python -m distill`: photos in, labels to train on out.
+
+A first word that is a command is taken for one; a folder of that name is given as `./combine`.
+"""
 
 import argparse
-import dataclasses
-import functools
-import pathlib
 import sys
-import time
 from collections.abc import Sequence
 
-from distill.options import LOOKS, TEACHERS, Options
+from distill.commands import combine, label
 from ssd import __version__
-from ssd.arguments import (
-    Parser,
-    escape_output,
-    existing_file,
-    existing_folder,
-    number,
-    program,
-    whole_number,
-)
-from ssd.quiet import import_tensorflow, missing_package, quietly
+from ssd.arguments import Parser, program, run_program
 
-ABOUT = """Labels the faces on every photo of a folder with a teacher (MTCNN). Stopped in any way,
-the same command goes on where it was."""
-DEFAULT = {field.name: field.default for field in dataclasses.fields(Options)}
+COMMANDS = {each.COMMAND.name: each.COMMAND for each in (combine,)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,177 +29,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ssd-faces ...
         0
     """
-    escape_output()
-    parser = _parser()
-    try:
-        options = parser.parse_args(arguments)
-        _check(parser, options)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    try:
-        (_review if options.review else _label)(options)
-    except ImportError as error:
-        print(f"{parser.prog}: {missing_package(error)}", file=sys.stderr)
-        return 1
-    except (ValueError, OSError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{parser.prog}: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return run_program(_read, arguments, stopped="stopped; the same command goes on from here")
 
 
-def _label(options: argparse.Namespace) -> None:
-    with quietly():
-        chosen = Options(**{field: getattr(options, field) for field in DEFAULT})
-    import_tensorflow()
-    from distill import engine, review
-    from distill.labeling import label
-    from distill.reporting import Reporter, summary
-
-    work = engine.local
-    if options.engine == "ray":
-        work = functools.partial(engine.cluster, address=options.address or "local")
-    start = time.monotonic()
-    with Reporter() as report:
-        counts = label(options.photos, options.out, chosen, engine=work, progress=report)
-    page = review.write_page(options.out)
-    print(summary(options.out, counts, time.monotonic() - start))
-    print(f"to check labels on: {page}")
-
-
-def _review(options: argparse.Namespace) -> None:
-    import_tensorflow()
-    from distill import marks, review
-
-    if options.marks:
-        counts = marks.apply_marks(options.review, options.marks)
-        print(
-            f"{counts['dropped_boxes']:,} boxes are dropped, "
-            f"{counts['ignored_photos']:,} photos ignored"
+def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
+    words, name = list(sys.argv[1:] if arguments is None else arguments), program("distill")
+    if words and words[0] in COMMANDS:
+        command = COMMANDS[words.pop(0)]
+        parser = Parser(prog=f"{name} {command.name}", description=command.about)
+    else:
+        command = label.COMMAND
+        others = ", ".join(f"{each.name} ({each.about})" for each in COMMANDS.values())
+        parser = Parser(
+            prog=name,
+            description=command.about,
+            epilog=f"Other commands: {others}. A folder of such a name is given as ./NAME.",
         )
-    print(f"to check labels on: {review.write_page(options.review)}")
-
-
-def _check(parser: Parser, options: argparse.Namespace) -> None:
-    """What no argument can say by itself."""
-    labels = options.photos is not None and options.out is not None
-    if (
-        labels == bool(options.review)
-        or (options.review and options.photos)
-        or (options.marks and not options.review)
-    ):
-        parser.error("wanted PHOTOS and OUT, or --review OUT with or without --marks FILE")
-    if options.address and options.engine != "ray":
-        parser.error("--address: wanted --engine ray with it")
-
-
-def _parser() -> Parser:
-    name = program("distill")
-    parser = Parser(
-        prog=name,
-        usage=f"{name} [options] PHOTOS OUT\n       {name} --review OUT [--marks FILE]",
-        description=ABOUT,
-    )
-    parser.add_argument("--version", action="version", version=f"ssd-faces {__version__}")
-    parser.add_argument(
-        "photos",
-        metavar="PHOTOS",
-        nargs="?",
-        type=existing_folder("a folder of photos"),
-        help="folder of photos, searched recursively",
-    )
-    parser.add_argument(
-        "out",
-        metavar="OUT",
-        nargs="?",
-        type=pathlib.Path,
-        help="folder for the labels, new or of the same run",
-    )
-    parser.add_argument(
-        "--review",
-        metavar="OUT",
-        type=existing_folder("a folder of labels"),
-        help="label nothing; write OUT/review.html, to check labels on",
-    )
-    parser.add_argument(
-        "--marks",
-        metavar="FILE",
-        type=existing_file("a file of marks"),
-        help="with --review: first take in marks that the page saved",
-    )
-    _add_options(parser)
-    _add_engines(parser)
-    return parser
-
-
-def _add_options(parser: Parser) -> None:
-    """The fields of `Options`, each with its default."""
-    for flag, parse, metavar, text in (
-        (
-            "--teacher",
-            str,
-            "NAME",
-            f"who says where faces are: {', '.join(TEACHERS)} or one of your own, MODULE:FUNCTION",
-        ),
-        (
-            "--teacher-side",
-            whole_number(),
-            "PX",
-            "long side at which the teacher sees photos, where "
-            "it lets one choose (centerface: 640)",
-        ),
-        (
-            "--label",
-            number(0, 1),
-            "SCORE",
-            "least score of a face to learn (default 0.95; centerface: 0.5)",
-        ),
-        (
-            "--ignore",
-            number(0, 1),
-            "SCORE",
-            "least score of a region neither face nor background (default 0.6; centerface: 0.3)",
-        ),
-        (
-            *("--min-face", whole_number(12), "PX"),
-            "side of the smallest face, in pixels of the stored photo",
-        ),
-        (
-            *("--max-side", whole_number(12), "PX"),
-            "longest side of a stored photo; larger ones are scaled down",
-        ),
-        ("--max-pixels", whole_number(), "N", "photos of more pixels are refused"),
-        ("--shard-photos", whole_number(), "N", "photos to a shard"),
-    ):
-        default = DEFAULT[flag[2:].replace("-", "_")]
-        told = f"{text} (default {default})" if default else text  # else the teacher's own
-        parser.add_argument(flag, type=parse, metavar=metavar, default=default, help=told)
-    parser.add_argument(
-        "--second-opinion",
-        nargs="?",
-        choices=[name for name in LOOKS if name],
-        const="mirror",
-        default=DEFAULT["second_opinion"],
-        metavar="LOOK",
-        help="look again at the mirrored photo (mirror), at a smaller one (scale) or both; "
-        "faces that one look misses become regions to ignore (mirror if no LOOK is named)",
-    )
-
-
-def _add_engines(parser: Parser) -> None:
-    parser.add_argument(
-        "--engine",
-        choices=("local", "ray"),
-        default="local",
-        help="where the work is done: in this process (default) or on a Ray cluster",
-    )
-    parser.add_argument(
-        "--address",
-        metavar="HOST:PORT",
-        help="with --engine ray: a running cluster to join; without it, one is started here",
-    )
+        parser.add_argument("--version", action="version", version=f"ssd-faces {__version__}")
+    command.add_to(parser)
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":

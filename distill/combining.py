@@ -12,7 +12,8 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from distill.voting import Rules, vote
+from distill.rules import Rules
+from distill.voting import vote
 from ssd import atomic
 from ssd.data import manifest, records
 from ssd.lock import lock

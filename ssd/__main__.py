@@ -1,13 +1,12 @@
 """`ssd`, or `python -m ssd`: from labels to boxes, without writing code."""
 
-import os
+import argparse
 import sys
 from collections.abc import Sequence
 
 from ssd import __version__
-from ssd.arguments import Parser, escape_output, program
+from ssd.arguments import Parser, program, run_program
 from ssd.commands import coco, compare, detect, evaluate, export, importing, skew, train
-from ssd.quiet import missing_package
 
 COMMANDS = tuple(
     each.COMMAND for each in (detect, train, evaluate, compare, export, importing, coco, skew)
@@ -29,38 +28,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ssd-faces ...
         0
     """
-    escape_output()
-    try:
-        options = _parser().parse_args(arguments)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    try:
-        status = options.run(options) or 0
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:  # whoever read the output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except ImportError as error:
-        print(f"{options.prog}: {missing_package(error)}", file=sys.stderr)
-        return 1
-    except (ValueError, OSError) as error:
-        print(f"{options.prog}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"{options.prog}: stopped", file=sys.stderr)
-        return 130
+    return run_program(_read, arguments)
 
 
-def _parser() -> Parser:
+def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(prog=program("ssd"), description="From labels to boxes, without writing code.")
     parser.add_argument("--version", action="version", version=f"ssd-faces {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in COMMANDS:
         made = commands.add_parser(command.name, help=command.about, description=command.about)
-        command.add_arguments(made)
-        made.set_defaults(run=command.run, prog=made.prog)
-    return parser
+        command.add_to(made)
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

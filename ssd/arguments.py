@@ -1,6 +1,6 @@
 """Command lines that refuse at once, in one line, and say which word was meant.
 
-The standard library alone: a command imports what is heavy when its arguments are right.
+Nothing heavy is imported here: a command does that when its arguments are right.
 """
 
 import argparse
@@ -8,11 +8,14 @@ import dataclasses
 import difflib
 import io
 import math
+import os
 import pathlib
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
+
+from ssd.quiet import missing_package
 
 _NUMBER = re.compile(r"-\.?\d")
 
@@ -25,8 +28,9 @@ class Command:
         name: What the user types.
         about: What it does, in a sentence.
         add_arguments: Adds its arguments to a parser.
-        run: Does its work; takes what the parser made of the command line, and `prog`, the
-            command as it was called. Returns an exit status, or None for 0.
+        run: Does its work; takes what the parser made of the command line, `prog`, the command
+            as it was called, and `refuse`, which ends it with one line for arguments that do not
+            go together. Returns an exit status, or None for 0.
 
     Example:
         >>> command = Command("greet", "Say hello.", lambda parser: None, lambda options: 0)
@@ -38,6 +42,63 @@ class Command:
     about: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int | None]
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Give a parser the command's arguments, and what `run` wants besides.
+
+        Args:
+            parser: A parser without arguments.
+        """
+        self.add_arguments(parser)
+        parser.set_defaults(run=self.run, prog=parser.prog, refuse=parser.error)
+
+
+def run_program(
+    read: Callable[[Sequence[str] | None], argparse.Namespace],
+    arguments: Sequence[str] | None,
+    *,
+    stopped: str = "stopped",
+) -> int:
+    """The main function of a program: the command that its arguments ask for, and how it ended.
+
+    Args:
+        read: What a parser with a command added to it (`Command.add_to`) makes of the arguments,
+            or SystemExit.
+        arguments: The words after the program's name; None for those of the process.
+        stopped: What to say where it is stopped from the keyboard.
+
+    Returns:
+        The exit status: 0 when all is done, 1 when it is not, 2 when the arguments make no sense,
+        130 when it was stopped from the keyboard.
+
+    Example:
+        >>> run_program(lambda words: argparse.Namespace(prog="greet", run=lambda _: None), [])
+        0
+    """
+    escape_output()
+    try:
+        return _run(read(arguments), stopped)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+def _run(options: argparse.Namespace, stopped: str) -> int:
+    try:
+        status = options.run(options) or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except ImportError as error:
+        print(f"{options.prog}: {missing_package(error)}", file=sys.stderr)
+        return 1
+    except (ValueError, OSError) as error:
+        print(f"{options.prog}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{options.prog}: {stopped}", file=sys.stderr)
+        return 130
 
 
 class Parser(argparse.ArgumentParser):

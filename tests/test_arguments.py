@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from distill.__main__ import COMMANDS as DISTILL_COMMANDS
 from distill.__main__ import main as distill_main
 from ssd import arguments
 from ssd.__main__ import COMMANDS
@@ -75,6 +76,14 @@ WRONG = [
     ("distill", "here out --teacher nothing", 1, "wanted mtcnn, centerface or package.module"),
     ("distill", "here out --address a:1", 2, "--address: wanted --engine ray with it"),
     ("distill", "--review nowhere", 1, "nowhere: wanted a folder of labels"),
+    ("distill", "combine", 2, "distill combine: the following arguments are required: FOLDER, OUT"),
+    ("distill", "combine here out", 2, "distill combine: wanted two or more folders of labels"),
+    ("distill", "combine here nowhere out", 1, "nowhere: wanted a folder of labels"),
+    ("distill", "combine here ./here out --kep here", 2, "--kep; did you mean --keep?"),
+    ("distill", "combine here file out", 1, "file: wanted a folder of labels, this is a file"),
+    ("distill", "combine here . out --iou-threshold 2", 2, "wanted a number from 0 to 1, got '2'"),
+    ("distill", "combine here . out --trusted-score 0", 1, "trusted_score: wanted a number in (0,"),
+    ("distill", "./combine out", 1, "combine: wanted a folder of photos, there is no such folder"),
 ]
 RIGHT = [
     ("ssd", "--version"),
@@ -82,6 +91,7 @@ RIGHT = [
     *(("ssd", f"{name} --help") for name in NAMES),
     ("distill", "--version"),
     ("distill", "--help"),
+    *(("distill", f"{name} --help") for name in DISTILL_COMMANDS),
 ]
 
 

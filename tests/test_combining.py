@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from test_voting import photo
 
+from distill.__main__ import main
 from distill.combining import combine
-from distill.voting import Rules
+from distill.rules import Rules
 from ssd.data import manifest, records
 from ssd.lock import lock
 
@@ -134,6 +135,21 @@ def test_two_runs_do_not_share_a_folder(two, tmp_path):
         pytest.raises(ValueError, match="another run is writing to this folder"),
     ):
         combine(two, tmp_path / "out")
+
+
+def test_the_command_combines_as_the_function_does(two, tmp_path, capsys, monkeypatch):
+    first, second = two
+    rules = Rules(trusted_score=0.95, min_score_alone=0.8)
+    combine(two, tmp_path / "by hand", kept=[first], geometry=second, rules=rules, shard_photos=2)
+    words = ["combine", first, second, tmp_path / "out", "--keep", first, "--geometry", second]
+    words += ["--trusted-score", "0.95", "--min-score-alone", "0.8", "--shard-photos", "2"]
+    assert main([*map(str, words)]) == 0
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "by hand")
+    assert "3 photos of 2 raters, 3 faces, 0 regions to ignore, 0 photos" in capsys.readouterr().out
+    monkeypatch.chdir(first)
+    os.rename(second, first / "combine")
+    assert main(["./combine", "labels"]) == 1  # a folder of photos of that name, without photos
+    assert "combine: wanted a folder of photos, found none" in capsys.readouterr().err
 
 
 KILLED = """

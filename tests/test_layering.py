@@ -21,7 +21,7 @@ HEAVY = {"tensorflow", "keras", "jax", "mtcnn", "ray", "matplotlib"}
 ROWS = {
     "anchors": ([], ["keras", "tensorflow", "jax"]),
     "ssd": (["ssd.quiet", "ssd.registration"], []),
-    "ssd.arguments": ([], []),
+    "ssd.arguments": (["ssd.quiet"], []),
     "ssd.atomic": ([], []),
     "ssd.boxes": ([], []),
     "ssd.config": ([], []),
@@ -74,7 +74,7 @@ ROWS = {
         ],
         ["keras"],
     ),
-    "ssd.__main__": (["ssd", "ssd.arguments", "ssd.commands", "ssd.quiet"], []),
+    "ssd.__main__": (["ssd", "ssd.arguments", "ssd.commands"], []),
     "distill": (
         [
             "ssd",

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from distill.agreement import group_faces, mean_of, merge
-from distill.voting import Rules, vote
+from distill.rules import Rules
+from distill.voting import vote
 from ssd.boxes import iou
 from ssd.data.records import LabeledPhoto
 

@@ -1,0 +1,173 @@
+"""`distill PHOTOS OUT`: a folder of photos labeled, and the page to check labels on."""
+
+import argparse
+import dataclasses
+import functools
+import pathlib
+import time
+
+from distill.options import LOOKS, TEACHERS, Options
+from ssd.arguments import Command, existing_file, existing_folder, number, whole_number
+from ssd.quiet import import_tensorflow, quietly
+
+DEFAULT = {field.name: field.default for field in dataclasses.fields(Options)}
+
+
+def _label(options: argparse.Namespace) -> None:
+    with quietly():
+        chosen = Options(**{field: getattr(options, field) for field in DEFAULT})
+    import_tensorflow()
+    from distill import engine, review
+    from distill.labeling import label
+    from distill.reporting import Reporter, summary
+
+    work = engine.local
+    if options.engine == "ray":
+        work = functools.partial(engine.cluster, address=options.address or "local")
+    start = time.monotonic()
+    with Reporter() as report:
+        counts = label(options.photos, options.out, chosen, engine=work, progress=report)
+    page = review.write_page(options.out)
+    print(summary(options.out, counts, time.monotonic() - start))
+    print(f"to check labels on: {page}")
+
+
+def _review(options: argparse.Namespace) -> None:
+    import_tensorflow()
+    from distill import marks, review
+
+    if options.marks:
+        counts = marks.apply_marks(options.review, options.marks)
+        print(
+            f"{counts['dropped_boxes']:,} boxes are dropped, "
+            f"{counts['ignored_photos']:,} photos ignored"
+        )
+    print(f"to check labels on: {review.write_page(options.review)}")
+
+
+def _run(options: argparse.Namespace) -> None:
+    _check(options)
+    (_review if options.review else _label)(options)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """What no argument can say by itself."""
+    labels = options.photos is not None and options.out is not None
+    if (
+        labels == bool(options.review)
+        or (options.review and options.photos)
+        or (options.marks and not options.review)
+    ):
+        options.refuse("wanted PHOTOS and OUT, or --review OUT with or without --marks FILE")
+    if options.address and options.engine != "ray":
+        options.refuse("--address: wanted --engine ray with it")
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    name = parser.prog
+    parser.usage = f"{name} [options] PHOTOS OUT\n       {name} --review OUT [--marks FILE]"
+    parser.add_argument(
+        "photos",
+        metavar="PHOTOS",
+        nargs="?",
+        type=existing_folder("a folder of photos"),
+        help="folder of photos, searched recursively",
+    )
+    parser.add_argument(
+        "out",
+        metavar="OUT",
+        nargs="?",
+        type=pathlib.Path,
+        help="folder for the labels, new or of the same run",
+    )
+    parser.add_argument(
+        "--review",
+        metavar="OUT",
+        type=existing_folder("a folder of labels"),
+        help="label nothing; write OUT/review.html, to check labels on",
+    )
+    parser.add_argument(
+        "--marks",
+        metavar="FILE",
+        type=existing_file("a file of marks"),
+        help="with --review: first take in marks that the page saved",
+    )
+    _add_options(parser)
+    _add_engines(parser)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """The fields of `Options`, each with its default."""
+    for flag, parse, metavar, text in (
+        (
+            "--teacher",
+            str,
+            "NAME",
+            f"who says where faces are: {', '.join(TEACHERS)} or one of your own, MODULE:FUNCTION",
+        ),
+        (
+            "--teacher-side",
+            whole_number(),
+            "PX",
+            "long side at which the teacher sees photos, where "
+            "it lets one choose (centerface: 640)",
+        ),
+        (
+            "--label",
+            number(0, 1),
+            "SCORE",
+            "least score of a face to learn (default 0.95; centerface: 0.5)",
+        ),
+        (
+            "--ignore",
+            number(0, 1),
+            "SCORE",
+            "least score of a region neither face nor background (default 0.6; centerface: 0.3)",
+        ),
+        (
+            *("--min-face", whole_number(12), "PX"),
+            "side of the smallest face, in pixels of the stored photo",
+        ),
+        (
+            *("--max-side", whole_number(12), "PX"),
+            "longest side of a stored photo; larger ones are scaled down",
+        ),
+        ("--max-pixels", whole_number(), "N", "photos of more pixels are refused"),
+        ("--shard-photos", whole_number(), "N", "photos to a shard"),
+    ):
+        default = DEFAULT[flag[2:].replace("-", "_")]
+        told = f"{text} (default {default})" if default else text  # else the teacher's own
+        parser.add_argument(flag, type=parse, metavar=metavar, default=default, help=told)
+    parser.add_argument(
+        "--second-opinion",
+        nargs="?",
+        choices=[name for name in LOOKS if name],
+        const="mirror",
+        default=DEFAULT["second_opinion"],
+        metavar="LOOK",
+        help="look again at the mirrored photo (mirror), at a smaller one (scale) or both; "
+        "faces that one look misses become regions to ignore (mirror if no LOOK is named)",
+    )
+
+
+def _add_engines(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="where the work is done: in this process (default) or on a Ray cluster",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="with --engine ray: a running cluster to join; without it, one is started here",
+    )
+
+
+COMMAND = Command(
+    "",
+    "Labels the faces on every photo of a folder with a teacher (MTCNN). "
+    "Stopped in any way, the same command goes on where it was.",
+    _add_arguments,
+    _run,
+)
