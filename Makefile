@@ -3,7 +3,7 @@
 # make test                the tests, under TensorFlow and, for the device side, under JAX
 # make test PYTHON=python3.13   the same under another Python (after rm -rf .venv)
 # make test-wheel          the wheel, installed outside the checkout
-# make test-ray            labelling on two Ray machines (240 MB more in the environment)
+# make test-ray            labeling on two Ray machines (240 MB more in the environment)
 # make test-arm64          the detector on Debian arm64 under qemu-user (root, debootstrap, binfmt)
 # make lint                ruff, and types by basedpyright
 # make docs                the documentation site, into build/docs

@@ -4,7 +4,7 @@ pip cannot see whether a machine has a GPU, nor what its user means to do, but i
 processor. So:
 
 * Without an extra: what `ssd.Detector` needs and no more, on any machine.
-* `[train]`: training and labelling, with the TensorFlow wheel built for CPUs where there is one
+* `[train]`: training and labeling, with the TensorFlow wheel built for CPUs where there is one
   (274 MB, not 572).
 * `[cuda]` beside `[train]`: the device side is `keras.ops`, so JAX brings CUDA and TensorFlow only
   feeds it, on the CPU.

@@ -6,7 +6,7 @@ from anchors.boxes import Array, center_to_corners, corners_to_center
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 
-# A size below this is taken as this. Neighbouring float32 coordinates are 6e-8 apart near 1,
+# A size below this is taken as this. Neighboring float32 coordinates are 6e-8 apart near 1,
 # so no smaller box can be told from a point; its logarithm must still be finite.
 SMALLEST = 1e-7
 

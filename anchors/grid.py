@@ -9,7 +9,7 @@ def grid(
     feature_shapes: Iterable[Sequence[int]],
     sizes: Iterable[Iterable[Sequence[float]]],
 ) -> np.ndarray:
-    """Anchors on every cell of every level, centerd on the cells.
+    """Anchors on every cell of every level, centered on the cells.
 
     In order of level, then row, then column, then size within the level. Anchors are not
     clipped: one at the rim reaches outside the image.

@@ -4,7 +4,7 @@ The order of work, and why it is fast:
 
 1. One pass over all pairs, `GROUP` rows of boxes at a time, so that memory holds a few rows and
    never all pairs. It keeps each anchor's best box, and each box's best overlap in every tile of
-   `TILE` neighbouring anchors.
+   `TILE` neighboring anchors.
 2. Deferred acceptance. An overlap means the same to the box and to the anchor, so this ends in
    exactly what a greedy loop over all sorted pairs finds. Every box of every photo claims its best
    anchor at once; few are refused, and those take turns, one of each photo at a time. A box finds
@@ -198,7 +198,7 @@ def _for_each(count, step, *state):
 
 
 def _tiled(anchors):
-    """Anchors by tiles of neighbours, each side [tiles, TILE]; the last filled with padding."""
+    """Anchors by tiles of neighbors, each side [tiles, TILE]; the last filled with padding."""
     anchors = ops.concatenate([anchors, ops.zeros((-anchors.shape[0] % TILE, 4))], axis=0)
     tiles = ops.reshape(anchors, (-1, TILE, 4))
     return Sides(*(tiles[..., side] for side in range(4)))

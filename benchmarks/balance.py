@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print a table, and write what was asked for.
 
     Args:
-        arguments: The words of the command line; by default those of the process.
+        arguments: What was typed; by default those of the process.
 
     Returns:
         The exit status: 0 when all is done.

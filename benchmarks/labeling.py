@@ -257,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        arguments: The words after the command; by default those of the process.
+        arguments: What was typed; by default those of the process.
 
     Returns:
         The exit status: 0 when all is done, 1 when a folder holds no photos.
@@ -268,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.labeling",
-        description="Photos per second of the labelling teacher and of the mtcnn package on the "
+        description="Photos per second of the labeling teacher and of the mtcnn package on the "
         "same photos, and how far their faces agree.",
     )
     parser.add_argument("folders", metavar="PHOTOS", nargs="+", help="folders of photos")

@@ -607,7 +607,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure, print a table, and write what was asked for.
 
     Args:
-        words: The words of the command line; by default those of the process.
+        words: What was typed; by default those of the process.
     """
     options = arguments(words)
     if options.worker:

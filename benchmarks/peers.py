@@ -1,7 +1,7 @@
 """`python -m benchmarks.peers`: this detector beside MTCNN, in one run on one core.
 
 Prints the rows of README's table that can be measured where this project is installed: size of
-the files, milliseconds from a photo to boxes, and, with labelled photos, average precision and
+the files, milliseconds from a photo to boxes, and, with labeled photos, average precision and
 recall. Times of two machines cannot be compared; their ratio to MTCNN's on each machine can.
 """
 
@@ -40,7 +40,7 @@ class Row(NamedTuple):
         name: What it is.
         kilobytes: Size of its files.
         milliseconds: From a photo to boxes on one core, the fastest of several calls.
-        ap: Average precision at an IoU of 0.5; None if no labelled photos were given.
+        ap: Average precision at an IoU of 0.5; None if no labeled photos were given.
         recall: Recall at 0.1 false positives a photo; None likewise.
 
     Example:
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print.
 
     Args:
-        arguments: The words after the module's name; by default those of the process.
+        arguments: What was typed; by default those of the process.
 
     Returns:
         The exit status: 0 when all is done.

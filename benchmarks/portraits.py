@@ -1,4 +1,4 @@
-"""Labelled photos for those who have none at hand."""
+"""Labeled photos for those who have none at hand."""
 
 import io
 import os

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: The words after `distill`; by default those of the process.
+        arguments: What was typed; by default those of the process.
 
     Returns:
         The exit status: 0 when all is done, 1 when it is not, 2 when the arguments make no sense,

@@ -2,7 +2,7 @@
 
 A second round of labels: a student that learnt from one set of labels is a rater itself, whose
 mistakes are not its teacher's. Photos are joined by their names, so folders may be cut into other
-shards, or have been labelled in another order.
+shards, or have been labeled in another order.
 """
 
 import dataclasses

@@ -170,7 +170,7 @@ class _Crew:
         self.starting: dict[Any, _Worker] = {}  # by the promise that the teacher is loaded
         self.staff: dict[str, list] = collections.defaultdict(list)  # actors of each machine
         self.deaths: collections.Counter[str] = collections.Counter()  # in a row on a machine
-        self.actor = ray.remote(max_restarts=0)(_Labeller)
+        self.actor = ray.remote(max_restarts=0)(_Labeler)
 
     def hire(self, wanted: int) -> None:
         """Puts workers where there is room for them, as long as there are fewer than wanted."""
@@ -226,7 +226,7 @@ class _Crew:
                 self.ray.kill(actor)
 
 
-class _Labeller:
+class _Labeler:
     """An actor that holds the teacher."""
 
     def __init__(self, source: str, options: Options):

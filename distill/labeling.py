@@ -32,8 +32,9 @@ from distill.shard import Part, read_photo
 from ssd import atomic
 from ssd.data import manifest, records
 from ssd.lock import lock
+from ssd.old_names import renamed
 
-SUMMED = ("labelled", "boxes", "ignored", "one_sided", "repaired", *marks.COUNTED)
+SUMMED = ("labeled", "boxes", "ignored", "one_sided", "repaired", *marks.COUNTED)
 
 
 def label(
@@ -54,7 +55,7 @@ def label(
         progress: Called with (photos done, photos in all) at the start and after every few.
 
     Returns:
-        The counts, as `dataset.json` holds them: `photos` (files found), `labelled`, `errors`,
+        The counts, as `dataset.json` holds them: `photos` (files found), `labeled`, `errors`,
         `boxes` (faces to learn), `ignored` (regions; `one_sided` of them are sure faces that not
         every look sees),
         `repaired` (photos whose file had to be encoded anew to be decoded again),
@@ -110,7 +111,7 @@ def _begin(
     """The shards that there are to be, and the reports of those that are done."""
     shards = read_plan(out)
     reports = {
-        index: parse((path := _report_path(out, index)).read_text(), path)
+        index: renamed(parse((path := _report_path(out, index)).read_text(), path))
         for index in range(len(shards))
         if records.shard_path(out, index).exists()
     }
@@ -136,11 +137,11 @@ class _Count:
 
 
 def _report(parts: Sequence[Part], missing: Iterable[list[str]]) -> dict[str, Any]:
-    labelled = sum(len(part.labeled) for part in parts)
+    labeled = sum(len(part.labeled) for part in parts)
     errors = sorted([*missing, *(error for part in parts for error in part.errors)])
     return {
-        "photos": labelled + len(errors),
-        "labelled": labelled,
+        "photos": labeled + len(errors),
+        "labeled": labeled,
         "boxes": sum(part.boxes for part in parts),
         "ignored": sum(part.ignored for part in parts),
         "one_sided": sum(part.one_sided for part in parts),
@@ -175,7 +176,7 @@ def _finish(
         "closed_folders": len(found.closed_folders),
         "other_files": found.other_files,
     }
-    if counts["labelled"] + counts["errors"] != counts["photos"]:
+    if counts["labeled"] + counts["errors"] != counts["photos"]:
         raise RuntimeError(f"{out}: photos are unaccounted for: {counts}")
     closed = ([f"{folder}/", reason] for folder, reason in found.closed_folders.items())
     text = io.StringIO(newline="")

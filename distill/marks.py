@@ -9,7 +9,7 @@ A file of marks is JSON, `{"marks": [...]}`. Each mark names a photo and says on
 `[ymin, xmin, ymax, xmax]` on the unit square of the stored photo, as the shard has it.
 
 A dropped box goes. An ignored photo stays in its shard with one region to ignore that covers it
-all, so that the photos labelled remain the photos counted. What the teacher said of a marked photo
+all, so that the photos labeled remain the photos counted. What the teacher said of a marked photo
 is kept in `progress/marked.json`; from there marks can be taken back.
 
 First all that is to change is written down, in `progress/marking.json`; then the shards it concerns

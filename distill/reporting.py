@@ -82,10 +82,10 @@ def summary(out: str | os.PathLike, counts: dict[str, int], seconds: float) -> s
         One line.
 
     Example:
-        >>> counts = dict(labelled=9, repaired=0, boxes=7, ignored=3, one_sided=0, errors=0,
+        >>> counts = dict(labeled=9, repaired=0, boxes=7, ignored=3, one_sided=0, errors=0,
         ...               closed_folders=0, other_files=2)
         >>> summary("labels", counts, 1.3)
-        '9 photos labelled, 7 faces, 3 regions to ignore, 0 photos not readable, 2 other files, 1 s'
+        '9 photos labeled, 7 faces, 3 regions to ignore, 0 photos not readable, 2 other files, 1 s'
     """
 
     def some(number: str, what: str) -> str:
@@ -96,7 +96,7 @@ def summary(out: str | os.PathLike, counts: dict[str, int], seconds: float) -> s
     closed = f", {some('closed_folders', 'folders closed')}" if counts["closed_folders"] else ""
     listed = f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] or closed else ""
     return (
-        f"{some('labelled', 'photos labelled')}{repaired}, {some('boxes', 'faces')}, "
+        f"{some('labeled', 'photos labeled')}{repaired}, {some('boxes', 'faces')}, "
         f"{some('ignored', 'regions to ignore')}{one_sided}, "
         f"{some('errors', 'photos not readable')}{closed}{listed}, "
         f"{some('other_files', 'other files')}, {seconds:.0f} s"

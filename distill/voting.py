@@ -28,7 +28,7 @@ def vote(
     it (`Rules.trusted_score`): then it is a face.
 
     Args:
-        photos: The same photo as each rater labelled it.
+        photos: The same photo as each rater labeled it.
         kept: Which raters' word alone suffices.
         geometry: Which rater says where a face ends, if it has it; None: the mean of all.
         rules: `Rules`; by default the usual ones.

@@ -29,7 +29,7 @@ SCENE = [
     ("astronaut", (135, 178), 0.15),
     ("hopper", (200, 200), 0.10),  # too blurred to label: a region to ignore
 ]
-COLOURS = ("tab:orange", "tab:cyan", "tab:pink")
+COLORS = ("tab:orange", "tab:cyan", "tab:pink")
 
 
 def compose():
@@ -77,9 +77,9 @@ def draw(file):
         for box, region in zip(boxes, ignore, strict=True):
             outline(axis, box, edgecolor="white", linewidth=2, linestyle=":" if region else "-")
     for anchor in found.positive.nonzero()[0]:
-        outline(axes[1], grid[anchor], edgecolor=COLOURS[level[anchor]], linewidth=1)
+        outline(axes[1], grid[anchor], edgecolor=COLORS[level[anchor]], linewidth=1)
     for anchor in found.ignored.nonzero()[0]:
-        outline(axes[2], grid[anchor], edgecolor=COLOURS[level[anchor]], linewidth=0.6)
+        outline(axes[2], grid[anchor], edgecolor=COLORS[level[anchor]], linewidth=0.6)
     for b, box in enumerate(boxes):
         mine = found.positive & (found.box == b)
         text = (
@@ -96,8 +96,8 @@ def draw(file):
         )
     axes[1].legend(
         handles=[
-            Patch(edgecolor=colour, facecolor="none", label=f"{rows} x {columns} cells")
-            for colour, (rows, columns) in zip(COLOURS, config.feature_shapes, strict=True)
+            Patch(edgecolor=color, facecolor="none", label=f"{rows} x {columns} cells")
+            for color, (rows, columns) in zip(COLORS, config.feature_shapes, strict=True)
         ],
         loc="lower left",
         fontsize=8,

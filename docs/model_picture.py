@@ -23,11 +23,11 @@ FRAME = (640, 480)
 FACE = np.array([140, 62, 350, 282])  # in the portrait: left, top, right, bottom in pixels
 TALL = 120  # height of the face in the frame, in pixels, where it is not the thing varied
 ON_FACE = 0.3  # least overlap (IoU) of a box that is on the face
-COLOURS = {True: "#1a7f37", False: "#c0392b"}
+COLORS = {True: "#1a7f37", False: "#c0392b"}
 
 
 def frame(portrait, tall=TALL, turned=0, covered=0):
-    """The portrait on a grey frame, its face in the middle, and the face's box."""
+    """The portrait on a gray frame, its face in the middle, and the face's box."""
     portrait = portrait.copy()
     left, top, right, bottom = FACE
     if covered:
@@ -114,9 +114,9 @@ def main():
                 best = np.flatnonzero(on_face)[0]
                 score, (ymin, xmin, ymax, xmax) = found.scores[best], found.boxes[best]
                 corners = [xmin, xmax, xmax, xmin, xmin], [ymin, ymin, ymax, ymax, ymin]
-                axes.plot(*corners, color=COLOURS[bool(score >= 0.5)])
+                axes.plot(*corners, color=COLORS[bool(score >= 0.5)])
             axes.set_title(
-                f"{label}: {score:.2f}", fontsize=9, loc="left", color=COLOURS[bool(score >= 0.5)]
+                f"{label}: {score:.2f}", fontsize=9, loc="left", color=COLORS[bool(score >= 0.5)]
             )
             axes.set(xlim=(0, FRAME[0]), ylim=(FRAME[1], 0), xticks=[], yticks=[])
         axes_row[0].set_ylabel(name, fontsize=9)

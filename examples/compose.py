@@ -55,7 +55,7 @@ def scenes():
     """Photos without a person."""
     data = skimage.data
     found = [data.chelsea(), data.coffee(), data.rocket(), data.hubble_deep_field()]
-    found += [np.stack([grey] * 3, axis=2) for grey in (data.brick(), data.grass(), data.gravel())]
+    found += [np.stack([gray] * 3, axis=2) for gray in (data.brick(), data.grass(), data.gravel())]
     found += list(sklearn.datasets.load_sample_images().images)
     return [Image.fromarray(scene) for scene in found]
 

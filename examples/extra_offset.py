@@ -99,11 +99,13 @@ def run(name, seed, options):
             cache=options.out / "cache",
         )
         file = ssd.export(model, options.out / f"{stem}.tflite", precision="float32")
-        figures.write_text(json.dumps(look(ssd.Detector(file), options.photos, options.truth)))
+        figures.write_text(
+            json.dumps(measure_fit(ssd.Detector(file), options.photos, options.truth))
+        )
     return json.loads(figures.read_text())
 
 
-def look(detector, photos, truth):
+def measure_fit(detector, photos, truth):
     """How well boxes fit, before and after suppression.
 
     Args:
@@ -112,7 +114,7 @@ def look(detector, photos, truth):
         truth: COCO JSON file.
 
     Returns:
-        A dictionary with the words of `FIGURES`, the `best` IoU that any box of a face has on
+        A dictionary with the names of `FIGURES`, the `best` IoU that any box of a face has on
         average, and the number of `faces` that had a box at all.
     """
     raws, chosen, best = [], [], []
@@ -157,9 +159,9 @@ def spread(runs, name, figure):
 def draw(runs, path):
     """Each figure of each run as a dot, the mean of each loss as a line."""
     figure = Figure(figsize=(11, 3.6), layout="constrained")
-    for axes, (word, title) in zip(figure.subplots(1, len(FIGURES)), FIGURES.items(), strict=True):
+    for axes, (which, title) in zip(figure.subplots(1, len(FIGURES)), FIGURES.items(), strict=True):
         for place, name in enumerate(LOSSES):
-            values = [run[word] for run in runs if run["loss"] == name]
+            values = [run[which] for run in runs if run["loss"] == name]
             axes.plot([place] * len(values), values, "o", color="#1f5fa8", alpha=0.6)
             axes.hlines(np.mean(values), place - 0.3, place + 0.3, color="#c0392b")
         axes.set_xticks(range(len(LOSSES)), LOSSES, rotation=30, ha="right")

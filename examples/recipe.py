@@ -187,7 +187,7 @@ def by_student(photos, student, out):
     if not complete(labels):
         os.environ["SSD_STUDENT"] = str(file.resolve())
         # Its word counts from 0.3 where MTCNN agrees; alone it must be surer (distill/combining).
-        looks = Options(teacher="student:look", label=0.5, ignore=0.3, second_opinion="mirror")
+        looks = Options(teacher="student:find", label=0.5, ignore=0.3, second_opinion="mirror")
         label(photos, labels, looks, progress=tell)
 
 
@@ -266,7 +266,7 @@ def card(models, files, figures, counts):
         lines += [
             f"## Figures, faces of {SMALLEST:.0%} of the photo's long side or more, IoU 0.5",
             "",
-            "| file | photos | faces | AP50 | AP75 | recall at 0.1 false alarms a photo |",
+            "| file | photos | faces | AP50 | AP75 | recall at 0.1 false positives a photo |",
             "|---|---|---|---|---|---|",
             *(
                 f"| {name} | {each.photos} | {each.faces} | {each.ap50:.3f} | {each.ap75:.3f} | "

@@ -1,6 +1,6 @@
-"""A trained model as a teacher: what `distill --teacher student:look` calls.
+"""A trained model as a teacher: what `distill --teacher student:find` calls.
 
-SSD_STUDENT=face.tflite PYTHONPATH=examples python -m distill PHOTOS OUT --teacher student:look
+SSD_STUDENT=face.tflite PYTHONPATH=examples python -m distill PHOTOS OUT --teacher student:find
 """
 
 import functools
@@ -9,7 +9,7 @@ import os
 import ssd
 
 
-def look(photos, *, min_face, floor):
+def find(photos, *, min_face, floor):
     """Boxes and scores of the model that the environment variable SSD_STUDENT names.
 
     Args:

@@ -1,4 +1,4 @@
-"""Train a face detector on labelled photos, export it, look at a photo with it.
+"""Train a face detector on labeled photos, export it, look at a photo with it.
 
     python -m distill photos/ labels/
     python examples/train.py labels/ run/ photo.jpg

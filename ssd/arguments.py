@@ -1,4 +1,4 @@
-"""Command lines that refuse at once, in one line, and say which word was meant.
+"""Command lines that refuse at once, in one line, and say what was meant.
 
 Nothing heavy is imported here: a command does that when its arguments are right.
 """

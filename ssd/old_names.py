@@ -15,14 +15,17 @@ NAMES = {
     "least_negatives": "min_negatives_per_image",
     # what ssd.train notes
     "settled": "freeze_normalization",
+    # dataset.json of a folder of labels, and a shard's report
+    "labelled": "labeled",
 }
+_NESTED = ("config", "counts", "provenance", "start", "training")
 
 
 def renamed(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a file under their names of today; of nested dictionaries, too.
 
     Args:
-        fields: What a file holds, such as the JSON of a model.
+        fields: What a file holds, such as the JSON of a model or of a folder of labels.
 
     Returns:
         A new dictionary.
@@ -37,7 +40,7 @@ def renamed(fields: dict[str, Any]) -> dict[str, Any]:
             name, value = "combine", "max" if value else "sum"
         if name == "focal" and value is None:  # an option that went
             continue
-        if name in ("config", "training", "provenance", "start") and isinstance(value, dict):
+        if name in _NESTED and isinstance(value, dict):
             value = renamed(value)
         found[NAMES.get(name, name)] = value
     return found

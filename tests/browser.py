@@ -92,7 +92,7 @@ class Page:
         time.sleep(0.3)  # the page waits a moment for the next key
 
     def dark(self):
-        """Asks for the dark colours."""
+        """Asks for the dark colors."""
         feature = {"name": "prefers-color-scheme", "value": "dark"}
         self._send("Emulation.setEmulatedMedia", features=[feature])
 

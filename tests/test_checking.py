@@ -44,7 +44,7 @@ def test_a_folder_that_is_none_is_named(tmp_path):
     [
         ({"complete": False}, "wanted finished labels"),
         ({"counts": {"photos": 47}}, "wanted the 47 photos .*, its shards hold 48"),
-        ({"counts": {"photos": 50, "labelled": 49}}, "wanted the 49 photos"),
+        ({"counts": {"photos": 50, "labeled": 49}}, "wanted the 49 photos"),
         ({"classes": ["mask", "face"]}, "wanted labels of the Config's classes, face .*mask, face"),
         ({"classes": None}, r"wanted names of classes in its dataset\.json"),
         ({"schema": 99}, "wanted schema 1, got 99"),

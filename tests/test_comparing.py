@@ -8,7 +8,7 @@ import pytest
 
 from ssd.__main__ import main
 from ssd.detect.detector import Detections
-from ssd.metrics.comparing import FIGURES, _draws, _Tables, compare, draw_sheet, join
+from ssd.metrics.comparing import FIGURES, _resamples, _Tables, compare, draw_sheet, join
 from ssd.metrics.evaluation import evaluate_run
 from ssd.metrics.results import DetectorRun, PhotoResult
 from ssd.metrics.saving import read_evaluation, read_run, write_evaluation
@@ -137,10 +137,10 @@ def test_an_evaluation_differs_in_nothing_from_itself(files, tmp_path):
 
 def test_intervals_hold_what_other_photos_show(tmp_path):
     """Of 40 pairs of samples of one kind, few intervals of their difference leave out none."""
-    outside, draws = 0, _draws(30, 200, seed=0)
+    outside, draws = 0, _resamples(30, 200, seed=0)
     for seed in range(40):
         one, other = (
-            _Tables(make_run(tmp_path, seed=2 * seed + place), OPTIONS).draw(draws)["AP50"]
+            _Tables(make_run(tmp_path, seed=2 * seed + place), OPTIONS).resample(draws)["AP50"]
             for place in (0, 1)
         )
         low, high = np.percentile(other - one, (2.5, 97.5))

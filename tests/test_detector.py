@@ -37,10 +37,10 @@ def detector(request, models):
 
 
 def photo_with(*lit, shape=(64, 96)):
-    """A dark photo with cells of 8 x 8 pixels lit: (row, column, colour)."""
+    """A dark photo with cells of 8 x 8 pixels lit: (row, column, color)."""
     photo = np.zeros((*shape, 3), np.uint8)
-    for row, column, colour in lit:
-        photo[8 * row : 8 * row + 8, 8 * column : 8 * column + 8] = colour
+    for row, column, color in lit:
+        photo[8 * row : 8 * row + 8, 8 * column : 8 * column + 8] = color
     return photo
 
 
@@ -116,7 +116,7 @@ def test_offsets_are_decoded_as_they_are_encoded(tmp_path):
             tmp_path / f"{precision}.tflite", precision=precision, offset=offset
         )
         found = ssd.Detector(path)(photo_with((3, 4, WHITE)))
-        # Centre 28 + 4, height 16.
+        # Center 28 + 4, height 16.
         assert found.boxes[0] == pytest.approx([24, 32, 40, 40], abs=tolerance)
 
 
@@ -134,7 +134,7 @@ def test_boxes_outside_the_photo_are_left_out(tmp_path):
 
 
 def test_suppression_is_by_class(tmp_path):
-    # Boxes three cells wide and tall overlap their neighbours' by half.
+    # Boxes three cells wide and tall overlap their neighbors' by half.
     wide = np.log(3) / 0.2
     path = lamps.write_model(
         tmp_path / "a.tflite", offset=(0, 0, wide, wide), classes=("lamp", "red")
@@ -147,7 +147,7 @@ def test_suppression_is_by_class(tmp_path):
 
 
 def test_boxes_of_one_face_vote(tmp_path):
-    # Boxes three cells wide: those of two neighbours overlap by half, and are one face.
+    # Boxes three cells wide: those of two neighbors overlap by half, and are one face.
     wide = np.log(3) / 0.2
     path = lamps.write_model(tmp_path / "a.tflite", offset=(0, 0, wide, wide))
     found = ssd.Detector(path)(photo_with((3, 4, WHITE), (3, 5, WHITE)))

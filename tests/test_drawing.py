@@ -27,7 +27,7 @@ def test_draws_a_frame_on_a_copy():
     assert not drawn[60, 70].any()
 
 
-def test_classes_have_colours_of_their_own():
+def test_classes_have_colors_of_their_own():
     drawn = ssd.draw(
         np.zeros((100, 120, 3), np.uint8),
         found([40, 5, 80, 45], [40, 60, 80, 100], class_ids=[1, 2]),

@@ -101,8 +101,8 @@ def test_what_a_worker_says_is_heard():
 def test_a_machine_that_does_not_see_the_photos_says_so(tmp_path):
     make_photos(tmp_path / "photos", 1)
     with pytest.raises(ValueError, match="wanted a folder that all machines see"):
-        engine._Labeller(str(tmp_path / "nowhere"), options()).prepare()
-    worker = engine._Labeller(str(tmp_path / "photos"), options())
+        engine._Labeler(str(tmp_path / "nowhere"), options()).prepare()
+    worker = engine._Labeler(str(tmp_path / "photos"), options())
     worker.prepare()
     assert [part.photos for part in worker.label(["0000.jpg"])] == [1]
     with pytest.raises(ValueError, match=r"sees none of 'gone\.jpg'"):

@@ -190,9 +190,9 @@ def test_the_study_looks_at_boxes_before_suppression(tmp_path):
             return Detections(*(values[:1] for values in found))
 
     boxes = [[20, 20, 50, 70], [20, 20, 70, 70]]
-    found = extra_offset.look(Stand(boxes, [0.9, 0.8]), tmp_path, tmp_path / "truth.json")
+    found = extra_offset.measure_fit(Stand(boxes, [0.9, 0.8]), tmp_path, tmp_path / "truth.json")
     assert found["iou"] == pytest.approx(0.6)
     assert found["best"] == 1
     assert found["agree"] == 0
-    found = extra_offset.look(Stand(boxes, [0.8, 0.9]), tmp_path, tmp_path / "truth.json")
+    found = extra_offset.measure_fit(Stand(boxes, [0.8, 0.9]), tmp_path, tmp_path / "truth.json")
     assert found["iou"] == found["agree"] == found["faces"] == 1

@@ -128,7 +128,7 @@ def test_bars_are_where_their_boxes_say():
         drift[name].append((np.abs(measure_bar(image, box) - box).max(), size))
 
     while len(drift["window"]) < 100:
-        size = tuple(np.exp(random.uniform(np.log(20), np.log(2000), 2)).astype(int).tolist())
+        size = tuple(np.exp(random.uniform(np.log(20), np.log(5000), 2)).astype(int).tolist())
         photo, encoded, bar = draw_bar(random, size)
         view, box, _ = letterbox_box(size, [bar])
         if not_narrow(box):

@@ -85,7 +85,7 @@ def test_the_boxes_it_holds_come_in_and_go_out(kind, photos, tmp_path):
     assert imported.complaints == []
     ignored = 0 if kind == "yolo" else 1  # YOLO text has no word for a region to ignore
     assert counts == {
-        **{"photos": 2, "labelled": 2, "empty": 1, "errors": 0},
+        **{"photos": 2, "labeled": 2, "empty": 1, "errors": 0},
         **{"boxes": 2 - ignored, "ignored": ignored},
     }
     first, second = records.read(out)
@@ -140,7 +140,7 @@ def test_what_wider_does_wrong_costs_a_line_and_its_photo(photos, tmp_path):
     assert kept.filename == "c.jpg"
     np.testing.assert_allclose(kept.boxes, [[20 / 80, 0.4, 50 / 80, 0.6]], atol=1e-6)
     assert imported.counts == {
-        "photos": 4, "labelled": 1, "empty": 0, "boxes": 1, "ignored": 0, "errors": 5
+        "photos": 4, "labeled": 1, "empty": 0, "boxes": 1, "ignored": 0, "errors": 5
     }  # fmt: skip
     assert imported.boxes == {
         ("repaired", "corners out of order"): 1,
@@ -233,7 +233,7 @@ def test_photos_are_found_where_they_lie_now(photos, tmp_path):
     path = to_coco(tmp_path, FACES)
     path.write_text(path.read_text().replace("a.jpg", "on/another/machine/a.jpg"))
     imported = importing.import_labels("coco", path, photos, tmp_path / "out")
-    assert (imported.counts["labelled"], imported.complaints) == (2, [])
+    assert (imported.counts["labeled"], imported.complaints) == (2, [])
     assert [photo.filename for photo in records.read(tmp_path / "out")] == ["a.jpg", "sub/b.jpg"]
 
 
@@ -245,7 +245,7 @@ def test_annotations_of_other_photos_are_an_error(photos, tmp_path):
     assert "sub/b.jpg" in (tmp_path / "out" / "errors.csv").read_text()
     assert not (tmp_path / "out" / "dataset.json").exists()
     imported = importing.import_labels("coco", path, photos, tmp_path / "out")
-    assert imported.counts["labelled"] == 2
+    assert imported.counts["labeled"] == 2
 
 
 def test_yolo_names_its_own_classes(photos, tmp_path):
@@ -417,7 +417,7 @@ def test_only_regions_to_ignore_and_photos_of_nothing_are_no_error(photos, tmp_p
     assert imported.boxes == {("ignored", "marked as a region to ignore"): 2}
     path.write_text(json.dumps({**truth, "annotations": []}))
     imported = importing.import_labels("coco", path, photos, tmp_path / "out")
-    assert imported.counts["labelled"] == 2
+    assert imported.counts["labeled"] == 2
 
 
 def test_a_complete_import_survives_a_folder_that_went_away(photos, tmp_path):
@@ -518,7 +518,7 @@ def test_photos_that_cannot_be_read_are_left_out_and_counted(photos, tmp_path):
     imported = importing.import_labels("coco", path, photos, tmp_path / "out")
     (line,) = lines(imported)
     assert line.startswith("sub/b.jpg: a photo that cannot be read (")
-    assert (imported.counts["photos"], imported.counts["labelled"]) == (2, 1)
+    assert (imported.counts["photos"], imported.counts["labeled"]) == (2, 1)
 
 
 def test_names_that_no_encoding_takes(photos, tmp_path):

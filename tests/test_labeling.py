@@ -152,7 +152,7 @@ def test_every_awkward_file_is_accounted_for(tmp_path):
     assert set(reasons) == {name for name, reason in kinds.items() if reason is not None}
     for name, reason in reasons.items():
         assert kinds[name] in reason, (name, reason)
-    assert counts["photos"] == len(kinds) == counts["labelled"] + counts["errors"]
+    assert counts["photos"] == len(kinds) == counts["labeled"] + counts["errors"]
     assert counts["other_files"] == 1
     for name, photo in found.items():
         with Image.open(io.BytesIO(photo.encoded)) as stored:
@@ -459,7 +459,7 @@ def test_photos_that_go_away_on_the_way_are_not_written_off(tmp_path):
     folder.rmdir()
     away.rename(folder)
     counts = labeling.label(folder, out, options())
-    assert (counts["labelled"], counts["errors"]) == (40, 0)
+    assert (counts["labeled"], counts["errors"]) == (40, 0)
     assert reasons_of(out) == {}
     labeling.label(folder, tmp_path / "undisturbed", options())
     assert files_of(out) == files_of(tmp_path / "undisturbed")
@@ -492,7 +492,7 @@ def test_trouble_of_the_machine_stops_the_run_and_writes_nothing_off(
         with pytest.raises(OSError, match=r"0013\.jpg: (Input/output error|not enough memory)"):
             labeling.label(folder, out, options())
     assert not (out / "errors.csv").exists()
-    assert labeling.label(folder, out, options())["labelled"] == 20
+    assert labeling.label(folder, out, options())["labeled"] == 20
 
 
 def test_a_photo_refused_is_looked_at_again(tmp_path):
@@ -503,7 +503,7 @@ def test_a_photo_refused_is_looked_at_again(tmp_path):
     (folder / "0005.jpg").symlink_to("elsewhere.jpg")
     (folder / "broken.jpg").write_bytes(b"broken")
     counts = labeling.label(folder, out, options())
-    assert (counts["photos"], counts["labelled"], counts["errors"]) == (11, 8, 3)
+    assert (counts["photos"], counts["labeled"], counts["errors"]) == (11, 8, 3)
     before = files_of(out)
     labeling.label(folder, out, options())
     assert files_of(out) == before
@@ -512,7 +512,7 @@ def test_a_photo_refused_is_looked_at_again(tmp_path):
     (tmp_path / "0005.jpg").rename(folder / "0005.jpg")
     states = []
     counts = labeling.label(folder, out, options(), progress=collect(states))
-    assert (counts["photos"], counts["labelled"], counts["errors"]) == (11, 10, 1)
+    assert (counts["photos"], counts["labeled"], counts["errors"]) == (11, 10, 1)
     assert list(reasons_of(out)) == ["broken.jpg"]
     assert (states[0], states[-1]) == ((9, 11), (11, 11))
     names = [photo.filename for photo in records.read(out)]
@@ -534,10 +534,10 @@ def test_a_photo_deleted_between_two_runs_is_no_longer_there(tmp_path):
     for i in range(8, 20):  # a whole shard and half of one
         (folder / f"{i:04d}.jpg").unlink()
     counts = labeling.label(folder, out, options())
-    assert (counts["photos"], counts["labelled"], counts["errors"]) == (20, 8, 12)
+    assert (counts["photos"], counts["labeled"], counts["errors"]) == (20, 8, 12)
     assert set(reasons_of(out).values()) == {"no longer there"}
     make_photos(folder, 20)
-    assert labeling.label(folder, out, options())["labelled"] == 20
+    assert labeling.label(folder, out, options())["labeled"] == 20
 
 
 def test_photos_that_training_could_not_decode_are_repaired_and_counted(tmp_path, capsys):
@@ -546,7 +546,7 @@ def test_photos_that_training_could_not_decode_are_repaired_and_counted(tmp_path
     (folder / "0001.jpg").write_bytes(whole[:-2])
     (folder / "0002.jpg").write_bytes(whole[:-2] + bytes(500))
     assert main([str(folder), str(out), "--teacher", STAND_IN]) == 0
-    assert "4 photos labelled (2 repaired)" in capsys.readouterr().out
+    assert "4 photos labeled (2 repaired)" in capsys.readouterr().out
     assert manifest.read(out)["counts"]["repaired"] == 2
     for photo in records.read(out):
         tf.io.decode_jpeg(photo.encoded)

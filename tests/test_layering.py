@@ -31,7 +31,10 @@ ROWS = {
     "ssd.quiet": ([], ["tensorflow"]),
     "ssd.registration": ([], []),
     "ssd.photos": (["ssd.atomic", "ssd.boxes", "ssd.config"], []),
-    "ssd.data": (["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.photos"], ["tensorflow"]),
+    "ssd.data": (
+        ["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.old_names", "ssd.photos"],
+        ["tensorflow"],
+    ),
     "ssd.nets": (["anchors", "ssd.config", "ssd.model_files", "ssd.old_names"], ["keras"]),
     "ssd.detect": (
         [
@@ -83,6 +86,7 @@ ROWS = {
             "ssd.boxes",
             "ssd.data",
             "ssd.lock",
+            "ssd.old_names",
             "ssd.photos",
             "ssd.quiet",
         ],

@@ -172,7 +172,7 @@ def compiled(function):
 
 
 @pytest.mark.parametrize("way", [lambda function: function, compiled])
-@pytest.mark.parametrize("spread", ["ties", "all equal", "magnitudes", "neighbours", "negative"])
+@pytest.mark.parametrize("spread", ["ties", "all equal", "magnitudes", "neighbors", "negative"])
 def test_hardest_is_a_sort(spread, way):
     random = np.random.default_rng(0)
     shape = (24, 40)
@@ -180,7 +180,7 @@ def test_hardest_is_a_sort(spread, way):
         "ties": random.random(shape).round(1),
         "all equal": np.full(shape, np.log(2)),
         "magnitudes": 10.0 ** random.uniform(-30, 30, shape),
-        "neighbours": 1 + random.integers(0, 9, shape) * 2.0**-23,
+        "neighbors": 1 + random.integers(0, 9, shape) * 2.0**-23,
         "negative": random.normal(size=shape).round(1),
     }[spread].astype(np.float32)
     candidates = random.random(shape) < 0.6

@@ -70,7 +70,7 @@ def test_dropped_boxes_go_and_ignored_photos_teach_nothing(labels, tmp_path):
     classes = np.concatenate([photo.class_ids for photo in after.values()])
     assert counts["boxes"] == np.sum(classes == 1) == 9
     assert counts["ignored"] == np.sum(classes == records.IGNORE) == 10
-    assert counts["photos"] == counts["labelled"] == 11
+    assert counts["photos"] == counts["labeled"] == 11
 
 
 def test_a_later_run_keeps_marks_and_counts_them(labels, tmp_path):
@@ -225,7 +225,7 @@ def test_stopped_at_every_step_nothing_is_lost(labels, tmp_path, monkeypatch, mo
         patch.setattr(os, "replace", failing)
         with pytest.raises(OSError, match="power cut"):
             marks.apply_marks(labels, file)
-    # The next run of any kind goes on with them: labelling as well as marking.
+    # The next run of any kind goes on with them: labeling as well as marking.
     if moment == 1:  # not even the plan was there yet
         marks.apply_marks(labels, file)
     else:

@@ -12,7 +12,7 @@ BATCH = 8
 
 
 def photos(batch=BATCH):
-    """Smooth colours, with a black bar such as padding is."""
+    """Smooth colors, with a black bar such as padding is."""
     y, x = np.mgrid[:40, :48]
     waves = [np.sin(y / 7) + np.cos(x / 5), np.sin(x / 6 + y / 9), np.cos(y / 8)]
     photo = (127 + 60 * np.stack(waves, axis=2)).clip(1, 255).round()

@@ -1,4 +1,4 @@
-"""One labelled photo on disk: written, read, and never half there."""
+"""One labeled photo on disk: written, read, and never half there."""
 
 import json
 import os

@@ -75,7 +75,7 @@ def test_match_ignores_what_a_region_covers():
 
 def test_coding():
     anchor = [0.25, 0.25, 0.75, 0.75]
-    box = [0.25, 0.5, 1.25, 1.0]  # centre (0.75, 0.75), 1 high, 0.5 wide
+    box = [0.25, 0.5, 1.25, 1.0]  # center (0.75, 0.75), 1 high, 0.5 wide
     offsets = reference.encode(box, anchor)
     assert offsets == pytest.approx([5.0, 5.0, math.log(2) / 0.2, 0.0])
     assert reference.decode(offsets, anchor) == pytest.approx(box)

@@ -32,7 +32,7 @@ def jpeg(width=200, height=100, color=(90, 120, 150)):
 
 
 def photo(name, boxes=(), classes=(), scores=(), *, size=(200, 100), color=(90, 120, 150)):
-    """A labelled photo; boxes in pixels."""
+    """A labeled photo; boxes in pixels."""
     width, height = size
     return records.LabeledPhoto(
         encoded=jpeg(width, height, color),

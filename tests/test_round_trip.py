@@ -67,7 +67,7 @@ def test_boxes_stay_where_they_are_in_pixels_of_the_original(tmp_path, count):
         "coco", tmp_path / "other.json", photos, tmp_path / "imported", max_side=512
     )
     assert imported.complaints == []
-    assert imported.counts["labelled"] == count
+    assert imported.counts["labeled"] == count
     coco.write(tmp_path / "imported", tmp_path / "second.json")
     before, after = (
         boxes_by_name(json.loads((tmp_path / f"{which}.json").read_text()))

@@ -84,7 +84,7 @@ def generated(random, height=150, width=200):
 
 
 def write_labels(folder, photos):
-    labelled = []
+    labeled = []
     for index, (photo, boxes) in enumerate(photos):
         file = io.BytesIO()
         Image.fromarray(photo).save(file, "JPEG", quality=95)
@@ -92,13 +92,13 @@ def write_labels(folder, photos):
         boxes = (boxes / [height, width, height, width]).astype(np.float32)
         ones = np.ones(len(boxes))
         name = f"{index}.jpg"
-        labelled.append(
+        labeled.append(
             records.LabeledPhoto(
                 file.getvalue(), name, height, width, boxes, ones.astype(int), ones
             )
         )
     folder.mkdir()
-    records.write_shard(records.shard_path(folder, 0), labelled)
+    records.write_shard(records.shard_path(folder, 0), labeled)
     return folder
 
 

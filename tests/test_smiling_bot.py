@@ -41,9 +41,9 @@ def photos(tmp_path):
     """Nobody, a face, a smile, nobody: for a model whose faces are white and smiles red."""
     folder = tmp_path / "photos"
     folder.mkdir()
-    for index, colour in enumerate([(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 0)]):
+    for index, color in enumerate([(0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 0)]):
         photo = np.zeros((64, 96, 3), np.uint8)
-        photo[8:16, 16:24] = colour
+        photo[8:16, 16:24] = color
         write_photo(folder / f"{index}.png", photo)
     return folder
 

@@ -91,7 +91,7 @@ def test_suppression_is_the_packages_rule():
     scores = np.float32([0.9, 0.8, 0.7, 0.95])
     kept = teacher._suppress(
         boxes, scores, iou_threshold=0.5
-    )  # neighbours overlap by 0.67, ends by 0.43
+    )  # neighbors overlap by 0.67, ends by 0.43
     assert kept.numpy().tolist() == [3, 0]
     owner = np.int32([0, 1, 0, 0])  # boxes of two photos do not meet
     kept = teacher._suppress(boxes, scores, owner, iou_threshold=0.5)

@@ -26,7 +26,7 @@ ssd.train(labels, out, ssd.Config.from_json(config), epochs=int(epochs), batch_s
 """
 
 
-def relabelled(labels, out, **about):
+def relabeled(labels, out, **about):
     """A copy of a folder of labels that says something else of itself."""
     shutil.copytree(labels, out)
     manifest.write(out, {**manifest.read(labels), **about})
@@ -172,7 +172,7 @@ def test_callbacks_are_called_after_a_resume_for_the_epochs_that_are_left(
 def test_labels_that_do_not_fit_are_refused_before_the_folder_is_claimed(
     disc_labels, tiny, tmp_path, spoil, wanted
 ):
-    bad = relabelled(disc_labels, tmp_path / "bad", **spoil)
+    bad = relabeled(disc_labels, tmp_path / "bad", **spoil)
     for labels, judge in ((bad, None), ([disc_labels, bad], None), (disc_labels, bad)):
         with pytest.raises(ValueError, match=wanted):
             ssd.train(labels, tmp_path / "run", tiny, validation=judge, batch_size=16)
@@ -243,7 +243,7 @@ def test_a_run_begins_with_the_weights_of_another(disc_labels, trained, tmp_path
     # A learning rate of zero leaves the weights where they began.
     still = {"epochs": 1, "batch_size": 16, "learning_rate": 0.0, "start": out / "best.keras"}
     wider = dataclasses.replace(first.config, classes=("face", "smile"), image_size=(96, 96))
-    smiling = relabelled(disc_labels, tmp_path / "smiling", classes=["face", "smile"])
+    smiling = relabeled(disc_labels, tmp_path / "smiling", classes=["face", "smile"])
     model = ssd.train([smiling, smiling], tmp_path / "wider", wider, **still)
     assert model.config == wider
     assert model.provenance["start"]["epochs"] == 6

@@ -41,4 +41,39 @@ def test_a_lazy_name_is_what_its_home_holds(package):
 
 def test_packages_say_that_they_are_typed():
     for package in (anchors, distill, ssd):
-        assert (pathlib.Path(package.__file__).parent / "py.typed").is_file()
+        assert (ROOT / package.__name__ / "py.typed").is_file()
+
+
+def public_functions(body, prefix=""):
+    """(name, node) of each function and method of a file that others may call."""
+    for node in body:
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef):
+            continue
+        if node.name.startswith("_") and node.name not in ("__init__", "__call__"):
+            continue
+        if isinstance(node, ast.ClassDef):
+            yield from public_functions(node.body, f"{node.name}.")
+        else:
+            yield prefix + node.name, node
+
+
+def untyped(name, node):
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    yield from (
+        f"{name}({each.arg})"
+        for each in arguments
+        if each.annotation is None and each.arg not in ("self", "cls")
+    )
+    if node.returns is None and node.name != "__init__":
+        yield f"{name} ->"
+
+
+def test_everything_public_says_what_it_takes_and_gives():
+    missing = [
+        f"{path.relative_to(ROOT)}: {each}"
+        for package in (anchors, distill, ssd)
+        for path in sorted((ROOT / package.__name__).rglob("*.py"))
+        for name, node in public_functions(ast.parse(path.read_text()).body)
+        for each in untyped(name, node)
+    ]
+    assert not missing, "\n".join(missing)

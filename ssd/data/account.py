@@ -19,14 +19,14 @@ class Imported:
     """What became of annotations.
 
     Attributes:
-        counts: `photos` named by the annotations, `labelled` (taken over; `empty` of them with
+        counts: `photos` named by the annotations, `labeled` (taken over; `empty` of them with
             nothing on them), `boxes` to learn, `ignored` regions, `errors` (complaints), and of
             marks what `distill.marks` counts.
         complaints: `ssd.photos.annotations.Complaint`s, as `errors.csv` has them.
         boxes: {(what became of it, why): how many boxes}, over every box of the annotations.
 
     Example:
-        >>> counts = {"photos": 3, "labelled": 2, "empty": 1, "boxes": 2, "ignored": 0, "errors": 2}
+        >>> counts = {"photos": 3, "labeled": 2, "empty": 1, "boxes": 2, "ignored": 0, "errors": 2}
         >>> boxes = {("taken", "as drawn"): 2, ("left out", "no such photo"): 1}
         >>> print(Imported(counts, [], boxes))
         2 photos of 3 taken over, 1 of them empty, 2 boxes, 0 regions to ignore
@@ -42,7 +42,7 @@ class Imported:
         """A line for the photos, and one for each thing that became of boxes."""
         counts = self.counts
         lines = [
-            f"{counts['labelled']} photos of {counts['photos']} taken over, "
+            f"{counts['labeled']} photos of {counts['photos']} taken over, "
             f"{counts['empty']} of them empty, {counts['boxes']} boxes, "
             f"{counts['ignored']} regions to ignore"
         ]
@@ -88,7 +88,13 @@ class Account:
         (1, 'a.jpg: a photo that cannot be read (empty file): left out')
     """
 
-    def __init__(self, read: Annotations, photos, classes: ClassIds, out: str | os.PathLike):
+    def __init__(
+        self,
+        read: Annotations,
+        photos: str | os.PathLike,
+        classes: ClassIds,
+        out: str | os.PathLike,
+    ):
         self.read = read
         self.photos = photos
         self.classes = classes
@@ -224,7 +230,7 @@ class Account:
         """
         return {
             "photos": written["photos"] + self.left_out,
-            "labelled": written["photos"],
+            "labeled": written["photos"],
             "empty": self.empty,
             "boxes": written["boxes"],
             "ignored": written["ignored"],

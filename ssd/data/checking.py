@@ -94,7 +94,7 @@ def _numbered(folder):
 def _photos_of(about):
     """How many records a `dataset.json` counts: of photos that could not be read there is none."""
     counts = about.get("counts", {})
-    return counts.get("labelled", counts.get("photos"))
+    return counts.get("labeled", counts.get("photos"))
 
 
 def assert_sound(record: dict[str, tf.Tensor], class_count: int) -> dict[str, tf.Tensor]:

@@ -1,4 +1,4 @@
-"""Labels as COCO detection JSON, the form that scorers and labelling tools read."""
+"""Labels as COCO detection JSON, the form that scorers and labeling tools read."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def write(labels: str | os.PathLike, path: str | os.PathLike) -> tuple[int, int]
 
 
 def from_photos(photos: Iterable[records.LabeledPhoto], names: Sequence[str]) -> dict[str, Any]:
-    """Labelled photos as a COCO dictionary.
+    """Labeled photos as a COCO dictionary.
 
     Args:
         photos: `ssd.data.records.LabeledPhoto`s.

@@ -102,7 +102,7 @@ def import_labels(
     marks = Marks(out, shard_photos)
     counts = records.write_shards(
         out,
-        _labelled(usable, pathlib.Path(photos), classes, max_side, account, marks),
+        _labeled(usable, pathlib.Path(photos), classes, max_side, account, marks),
         shard_photos=shard_photos,
         class_names=classes.names,
     )
@@ -152,7 +152,7 @@ def _read(source_format: str, annotations, photos, class_names: Sequence[str]) -
     return read
 
 
-def _labelled(
+def _labeled(
     usable: list[tuple[str, AnnotatedPhoto]],
     folder: pathlib.Path,
     classes: ClassIds,

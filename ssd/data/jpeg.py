@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def recompress(image, quality):
+def recompress(image: tf.Tensor, quality: tf.Tensor | int) -> tf.Tensor:
     """A photo that has been a JPEG file of some quality.
 
     Before the batch and not with the rest of the light (`ssd/nets/photometric.py`), since no device

@@ -10,7 +10,7 @@ from ssd.data.records import LabeledPhoto
 
 
 def read_labels(labels: Any) -> Iterator[LabeledPhoto]:
-    """Every labelled photo of a folder, in the order on disk.
+    """Every labeled photo of a folder, in the order on disk.
 
     Args:
         labels: A folder that `distill`, `ssd import` or `write_labels` wrote, or a list of several.

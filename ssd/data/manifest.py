@@ -6,6 +6,7 @@ import pathlib
 from typing import Any
 
 from ssd import atomic
+from ssd.old_names import renamed
 
 SCHEMA = 1
 
@@ -61,7 +62,7 @@ def read(folder: str | os.PathLike) -> dict[str, Any]:
     schema = about.pop("schema", None)
     if schema != SCHEMA:
         raise ValueError(f"{path}: wanted schema {SCHEMA}, got {schema}")
-    return about
+    return renamed(about)
 
 
 def claim(folder: str | os.PathLike, about: dict[str, Any]) -> dict[str, Any] | None:

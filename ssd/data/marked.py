@@ -171,7 +171,7 @@ class Marks:
         """The next photo as its marks leave it.
 
         Args:
-            photo: As it was labelled again.
+            photo: As it was labeled again.
 
         Returns:
             (the photo, indices of the boxes that it does not have any more).

@@ -124,12 +124,12 @@ def _make_examples(serialized, config, *, training, seed, in_order, cached):
         record = checking.assert_sound(records.parse(serialized), len(config.classes))
         return plan_examples(record, config, seed=seed)
 
-    def draw(photo, view, label):
+    def fill(photo, view, label):
         photo = kept.pixels(*photo) if cached else photo[0]
         return augment.make_image(photo, view, config.image_size), label
 
     every = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": in_order}
-    return groups.map(plan, **every).unbatch().map(draw, **every)
+    return groups.map(plan, **every).unbatch().map(fill, **every)
 
 
 def _distribute(batches, service):

@@ -1,4 +1,4 @@
-"""One labelled photo on disk: its fields, written as shards and read back.
+"""One labeled photo on disk: its fields, written as shards and read back.
 
 A folder of labels holds `shard-00000.tfrecord` and so on, and `dataset.json`, which says where
 they come from. A shard is a TFRecord file of `tf.train.Example` with the field names of the
@@ -29,14 +29,14 @@ class LabeledPhoto(NamedTuple):
     """A photo as it is stored, and what is known to be on it.
 
     Args:
-        encoded: JPEG file as bytes: upright, colour or gray.
-        filename: Where it came from: a path inside the labelled folder, with `/`.
+        encoded: JPEG file as bytes: upright, color or gray.
+        filename: Where it came from: a path inside the labeled folder, with `/`.
         height: Rows of the stored photo.
         width: Columns of the stored photo.
         boxes: float32 [boxes, 4], `[ymin, xmin, ymax, xmax]` on the unit square of the photo.
         class_ids: int [boxes], 1 for the first of the dataset's classes and so on; -1 marks a
             region to ignore.
-        scores: float32 [boxes], how sure the labeller was, in [0, 1]; 1 for a person's labels.
+        scores: float32 [boxes], how sure the labeler was, in [0, 1]; 1 for a person's labels.
         full_size: (height, width) in pixels that the upright photo had before it was scaled down
             to be stored; None if that is not known.
 
@@ -57,7 +57,7 @@ class LabeledPhoto(NamedTuple):
 
 
 def serialize(photo: LabeledPhoto, *, class_names: Sequence[str] = ("face",)) -> bytes:
-    """A labelled photo as the bytes of one `tf.train.Example`.
+    """A labeled photo as the bytes of one `tf.train.Example`.
 
     The same photo gives the same bytes, always: shards of two runs can be compared as files.
 
@@ -383,7 +383,7 @@ def checksums(path: str | os.PathLike) -> list[bytes]:
 
 
 def read(folder: str | os.PathLike) -> Iterator[LabeledPhoto]:
-    """Every labelled photo of a folder, as NumPy, in the order of the shards.
+    """Every labeled photo of a folder, as NumPy, in the order of the shards.
 
     Args:
         folder: A folder of labels.
@@ -407,7 +407,7 @@ def read(folder: str | os.PathLike) -> Iterator[LabeledPhoto]:
 
 
 def read_shard(path: str | os.PathLike) -> Iterator[LabeledPhoto]:
-    """The labelled photos of one shard, as `read` gives them.
+    """The labeled photos of one shard, as `read` gives them.
 
     Args:
         path: A shard.

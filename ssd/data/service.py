@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until stopped.
 
     Args:
-        arguments: The words of the command line; by default those of the process.
+        arguments: What was typed; by default those of the process.
 
     Returns:
         The exit status: 0 if it was stopped by Ctrl-C.

@@ -15,7 +15,7 @@ from ssd.photos.annotations import (
 )
 from ssd.photos.finding import PHOTO_SUFFIXES
 
-_WORDS = 10  # of a line: x y width height blur expression illumination invalid occlusion pose
+_FIELDS = 10  # of a line: x y width height blur expression illumination invalid occlusion pose
 _INVALID = 7
 
 
@@ -61,7 +61,7 @@ def _names_photo(line: str) -> bool:
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str, list[tuple[int, list[str]]]]]:
-    """(name, [(line number, words)]) of each photo."""
+    """(name, [(line number, its fields)]) of each photo."""
     name, rows = "", []
     for position, line in enumerate(lines, start=1):
         if _names_photo(line):
@@ -82,19 +82,19 @@ def _read_photo(name: str, rows: list, complaints: list[Complaint]) -> Annotated
         reason = "no number of faces after the name"
         complaints.append(Complaint(photo.filename, "repaired", reason, "", 0))
     if counted == 0:  # photos without a face have one line of zeros
-        rows = [row for row in rows if any(word.strip("0") for word in row[1])]
-    for position, words in rows:
-        sides = [number(word) for word in words[:4]]
+        rows = [row for row in rows if any(field.strip("0") for field in row[1])]
+    for position, fields in rows:
+        sides = [number(field) for field in fields[:4]]
         x, y, width, height = sides if len(sides) == 4 else [math.nan] * 4
-        invalid = len(words) <= _WORDS and words[_INVALID : _INVALID + 1] == ["1"]
-        note = MARKED if invalid else "more numbers than expected" * (len(words) > _WORDS)
+        invalid = len(fields) <= _FIELDS and fields[_INVALID : _INVALID + 1] == ["1"]
+        note = MARKED if invalid else "more numbers than expected" * (len(fields) > _FIELDS)
         photo.add(
             [y, x, y + height, x + width],
             "face",
             complaints.append,
             ignored=invalid,
             note=note,
-            where=f"line {position}: {' '.join(words)[:60]!r}",
+            where=f"line {position}: {' '.join(fields)[:60]!r}",
         )
     if counted is not None and counted != len(rows):
         _miscounted(photo, counted, len(rows), complaints)

@@ -22,7 +22,7 @@ from ssd.photos.finding import PHOTO_SUFFIXES, AmbiguousName, PhotoFinder, files
 # Text files that tools put beside those of photos.
 _OTHER_TEXTS = frozenset(("classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt"))
 _LABEL_FOLDERS = frozenset(("labels", "obj_train_data", "obj_valid_data", "obj_test_data"))
-_POLYGONS = frozenset((7, 9, 11))  # words of a line with three to five points
+_POLYGONS = frozenset((7, 9, 11))  # fields of a line with three to five points
 
 
 class _Line(NamedTuple):
@@ -40,7 +40,7 @@ def read_yolo(
     *,
     class_names: Sequence[str] = ("face",),
 ) -> Annotations:
-    """The annotations of a folder of YOLO text files: `class xcentre ycentre width height`.
+    """The annotations of a folder of YOLO text files: `class xcenter ycenter width height`.
 
     The class is a number that counts from 0 into a list of names that lies with the set
     (`ssd.data.yolo_names`), or else into `class_names`. A photo without a text file has no boxes.
@@ -176,7 +176,7 @@ def _class_number(word: str) -> int | None:
 def _lines_with_landmarks(texts: dict[str, list[_Line]], told: YoloNames | None) -> set[int]:
     """How many numbers a line has in which landmarks follow a box; other long ones are polygons.
 
-    Polygons have an odd number of words and differ in length; lines with landmarks have all the
+    Polygons have an odd number of fields and differ in length; lines with landmarks have all the
     same length, most often with five points of two or three numbers each.
     """
     if told and told.landmarks is not None:

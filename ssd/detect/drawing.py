@@ -1,15 +1,19 @@
 """What a detector found, drawn into the photo."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
+from ssd.detect.detector import Detections
 from ssd.photos.letterbox import check_photo
 
-# One colour a class, told apart by colour-blind eyes too (Okabe and Ito, 2008).
-_COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7")
+# One color a class, told apart by color-blind eyes too (Okabe and Ito, 2008).
+_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7")
 
 
-def draw(photo, found, *, names=None):
+def draw(photo: ArrayLike, found: Detections, *, names: Sequence[str] | None = None) -> np.ndarray:
     """A copy of the photo with a frame and a score for each box found.
 
     Args:
@@ -40,13 +44,13 @@ def draw(photo, found, *, names=None):
     for box, score, class_id in reversed(list(zip(*found, strict=True))):
         top, left = (int(edge) for edge in box[:2])
         bottom, right = max(top, round(float(box[2])) - 1), max(left, round(float(box[3])) - 1)
-        colour = _COLOURS[(class_id - 1) % len(_COLOURS)]
-        pen.rectangle((left, top, right, bottom), outline=colour, width=line)
+        color = _COLORS[(class_id - 1) % len(_COLORS)]
+        pen.rectangle((left, top, right, bottom), outline=color, width=line)
         label = f"{names[class_id - 1]} {score:.2f}" if names else f"{score:.2f}"
         # Above the frame, or in its corner where the photo ends.
         x0, y0, x1, y1 = pen.textbbox((0, 0), label, font=font, anchor="lt")
         x = max(0, min(left, image.width - (x1 - x0)))
         y = top - (y1 - y0) if top >= y1 - y0 else top
-        pen.rectangle((x, y, x + x1 - x0, y + y1 - y0), fill=colour)
+        pen.rectangle((x, y, x + x1 - x0, y + y1 - y0), fill=color)
         pen.text((x, y), label, fill="black", font=font, anchor="lt")
     return np.asarray(image)

@@ -33,7 +33,7 @@ class Smoother:
         [0, 1, 90]
     """
 
-    def __init__(self, *, steadiness=0.8, patience=2):
+    def __init__(self, *, steadiness: float = 0.8, patience: int = 2) -> None:
         if not 0 <= steadiness < 1:
             raise ValueError(f"steadiness: wanted a number from 0 to below 1, got {steadiness!r}")
         if not isinstance(patience, int) or patience < 0:
@@ -41,12 +41,12 @@ class Smoother:
         self.steadiness, self.patience = steadiness, patience
         self.reset()
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget what was seen: the camera was moved, or another video begins."""
         self._last = Detections(np.zeros((0, 4), np.float32), np.zeros(0), np.zeros(0, int))
         self._missed = np.zeros(0, int)  # frames ago that each box was seen
 
-    def __call__(self, found):
+    def __call__(self, found: Detections) -> Detections:
         """The `Detections` of one frame, smoothed, best first."""
         overlap = iou(found.boxes, self._last.boxes)
         overlap[found.class_ids[:, None] != self._last.class_ids] = 0

@@ -1,11 +1,12 @@
 """Of boxes that show the same thing, keep the best: greedy non-maximum suppression."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 _BLOCK = 64  # boxes compared with all others at once; bounds memory where there are thousands
 
 
-def nms(boxes, scores, *, iou_threshold=0.45):
+def nms(boxes: ArrayLike, scores: ArrayLike, *, iou_threshold: float = 0.45) -> np.ndarray:
     """Keep each box that overlaps no better one by more than `iou_threshold`.
 
     The best box is kept, all that overlap it too much go, and so on with what is left.
@@ -35,7 +36,9 @@ def nms(boxes, scores, *, iou_threshold=0.45):
     return order[kept]
 
 
-def vote(boxes, scores, *, iou_threshold=0.45):
+def vote(
+    boxes: ArrayLike, scores: ArrayLike, *, iou_threshold: float = 0.45
+) -> tuple[np.ndarray, np.ndarray]:
     """What `nms` keeps, each box moved to the mean of all that show the same thing.
 
     Weights are squared scores. Where two anchors score alike, whichever wins, the mean is

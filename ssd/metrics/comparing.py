@@ -11,7 +11,7 @@ import numpy as np
 
 from ssd.metrics import saving
 from ssd.metrics.crops import Crop, draw_crops
-from ssd.metrics.figures import choose_threshold, draw_curve
+from ssd.metrics.figures import choose_threshold, curve_of
 from ssd.metrics.judging import Judge, Judgement, wanted_faces
 from ssd.metrics.results import DetectorRun, PhotoResult
 
@@ -123,17 +123,17 @@ def compare(
     evaluations, timings = _read(paths)
     names = _names([*evaluations])
     options, problems = _common_options(names, [*evaluations.values()])
-    found_by = []
+    runs = []
     for path, content in evaluations.items():
         try:
-            found_by.append(saving.read_run(content, photos))
+            runs.append(saving.read_run(content, photos))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-    runs, left_out = join(found_by, names)
+    runs, left_out = join(runs, names)
     tables = [_Tables(run, options) for run in runs]
     figures = [table.figures(np.ones((1, len(table.faces)), np.float32)) for table in tables]
-    draws = _draws(len(runs[0].results), samples, seed)
-    drawn = [table.draw(draws) for table in tables]
+    draws = _resamples(len(runs[0].results), samples, seed)
+    drawn = [table.resample(draws) for table in tables]
     found = [_found(run, table.at50, options) for run, table in zip(runs, tables, strict=True)]
     return Comparison(
         names=tuple(names),
@@ -268,7 +268,7 @@ class _Tables:
             [(_points(each.of_class(own)), own) for own in classes] for each in (self.at50, at75)
         ]
 
-    def draw(self, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    def resample(self, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Each of `FIGURES` for all rows of several arrays of weights."""
         parts = [self.figures(some) for some in weights]
         return {name: np.concatenate([part[name] for part in parts]) for name in FIGURES}
@@ -358,7 +358,7 @@ def _read(
     return evaluations, [contents[path] for path, kind in kinds.items() if kind == "latency"]
 
 
-def _draws(photos: int, samples: int, seed: int) -> list[np.ndarray]:
+def _resamples(photos: int, samples: int, seed: int) -> list[np.ndarray]:
     """How often each photo is drawn: float32 [some samples, photos], a list."""
     random = np.random.default_rng(seed)
     counts = random.multinomial(photos, np.full(photos, 1 / photos), size=samples)
@@ -373,7 +373,7 @@ def _difference(first, other, drawn_first, drawn_other) -> Difference:
 def _found(run: DetectorRun, judged: Judgement, options: Mapping[str, Any]) -> list[np.ndarray]:
     """For each photo, which boxes of its truth are hit at the allowed false positives."""
     allowed = options["false_positives_per_image"] * len(run.results)
-    threshold = choose_threshold(draw_curve(judged), allowed)
+    threshold = choose_threshold(curve_of(judged), allowed)
     sure = judged.of_rows(judged.scores >= threshold)
     heights = (options["min_height"], math.inf)
     hit = [np.zeros(len(result.boxes), bool) for result in run.results]

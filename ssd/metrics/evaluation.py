@@ -16,7 +16,7 @@ from ssd.metrics.figures import (
     Figures,
     SizeFigures,
     choose_threshold,
-    draw_curve,
+    curve_of,
     evaluate_sizes,
     measure_figures,
 )
@@ -191,7 +191,7 @@ def evaluate_run(
     heights = (min_height, np.inf)
     judge_all = Judge(run.results, len(run.class_names))
     judged = {level: judge_all(iou_threshold=level, heights=heights, rule=rule) for level in LEVELS}
-    points = draw_curve(judged[0.5])
+    points = curve_of(judged[0.5])
     threshold = score_threshold
     if threshold is None:
         threshold = choose_threshold(points, false_positives_per_image * len(run.results))

@@ -175,7 +175,7 @@ def measure_figures(
         mean_iou=float(hit.mean()) if len(hit) else 0.0,
         calibration_error=calibration_error(at50.scores, at50.hits >= 0),
         edges=measure_edges(loose.of_rows(loose.scores >= threshold), results),
-        recall_at_precision=_recall_at(draw_curve(at50), at_precision),
+        recall_at_precision=_recall_at(curve_of(at50), at_precision),
     )
 
 
@@ -306,7 +306,7 @@ def choose_threshold(points: Curve, false_positives: float) -> float:
     return float(points.scores[allowed[-1]]) if len(allowed) else math.inf
 
 
-def draw_curve(judged: Judgement) -> Curve:
+def curve_of(judged: Judgement) -> Curve:
     """The `Curve` of all that was judged, all classes together.
 
     Args:
@@ -316,7 +316,7 @@ def draw_curve(judged: Judgement) -> Curve:
         A `Curve`.
 
     Example:
-        >>> draw_curve(Judge([], 1)()).recall
+        >>> curve_of(Judge([], 1)()).recall
         array([], dtype=float64)
     """
     return curve(judged.scores, judged.hits >= 0, judged.faces.sum())

@@ -1,4 +1,4 @@
-"""What a detector finds in labelled photos, beside what people say is there."""
+"""What a detector finds in labeled photos, beside what people say is there."""
 
 import dataclasses
 import hashlib
@@ -19,7 +19,7 @@ _CANDIDATES = 4  # for each of them, before suppression
 
 
 class PhotoResult(NamedTuple):
-    """One labelled photo, and what a detector found in it.
+    """One labeled photo, and what a detector found in it.
 
     Attributes:
         path: The photo file.
@@ -114,12 +114,12 @@ def run_detector(
     if max_detections < 1:
         raise ValueError(f"max_detections: wanted a positive integer, got {max_detections!r}")
     annotations = read_coco(truth)
-    labelled, left_out = find_photos(annotations.photos, photos)
-    labelled.sort(key=lambda named: id_order(named[1].key))
+    labeled, left_out = find_photos(annotations.photos, photos)
+    labeled.sort(key=lambda named: id_order(named[1].key))
     class_names, class_of, problems = pair_classes(annotations, detector, class_map)
     complaints = [*annotations.complaints, *left_out]
     results = []
-    for done, (name, photo) in enumerate(labelled, 1):
+    for done, (name, photo) in enumerate(labeled, 1):
         path = pathlib.Path(photos, name)
         try:
             pixels = read_photo(path)
@@ -131,7 +131,7 @@ def run_detector(
             kept = _best(found, [*class_of.values()], max_detections)
             results.append(_beside(path, truth_of_it, kept, class_of))
         if progress:
-            progress(done, len(labelled))
+            progress(done, len(labeled))
     problems += [f"{each.name}: {each}" for each in complaints]
     if not results:
         reason = f" (the first of {len(problems)} reasons: {problems[0]})" if problems else ""
@@ -144,7 +144,7 @@ def run_detector(
         "max_detections": max_detections,
     }
     left_out = len({each.name for each in complaints if each.became == "left out"})
-    left_out += len(labelled) - len(results)
+    left_out += len(labeled) - len(results)
     return DetectorRun(results, class_names, left_out, tuple(problems), inputs)
 
 

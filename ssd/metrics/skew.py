@@ -196,7 +196,7 @@ def find_skew(
         labels: Folder of labels that `distill` or `ssd import` wrote.
         captures: Folder of a `CaptureLog`, or a copy of it.
         detector: The `ssd.Detector` of the device. With it, scores are compared too, and
-            faces of the training photos are those it finds, not the labelled ones.
+            faces of the training photos are those it finds, not the labeled ones.
 
     Returns:
         A `Skew`.
@@ -222,7 +222,7 @@ def find_skew(
     ]
     before, now = _gather(training), _gather(captured)
     if detector is None:
-        before["score"] = []  # a labeller's scores are not the model's
+        before["score"] = []  # a labeler's scores are not the model's
     return Skew(
         photos=len(training),
         captures=len(frames),

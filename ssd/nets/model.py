@@ -62,7 +62,14 @@ class SSD(keras.Model):
         self.provenance = {}
         self.term_means = {name: keras.metrics.Mean(name=name) for name in LossTerms._fields}
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
         """As Keras does, and keeps each term of a `MultiboxLoss` visible while training.
 
         Args:

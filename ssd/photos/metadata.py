@@ -11,7 +11,7 @@ import re
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _SCAN, _COMMENT = 0xDA, 0xFE
-_JFIF, _ADOBE = (0xE0, b"JFIF\0"), (0xEE, b"Adobe")  # they say which colours the numbers mean
+_JFIF, _ADOBE = (0xE0, b"JFIF\0"), (0xEE, b"Adobe")  # they say which colors the numbers mean
 _JFIF_FIELDS = 14  # bytes of it before the thumbnail, the two that say its size included
 _ADOBE_FIELDS = 12
 # Inside a scan 0xFF is followed by 0, or by a restart marker; anything else ends the scan.
@@ -22,7 +22,7 @@ def strip_metadata(encoded: bytes) -> bytes | None:
     """A JPEG file without EXIF, XMP, comments, thumbnails, or anything behind its end.
 
     What decides the pixels stays: tables, frames, scans, and the two markers that say which
-    colours the numbers mean. A colour profile goes: neither the teacher nor training uses one.
+    colors the numbers mean. A color profile goes: neither the teacher nor training uses one.
 
     Args:
         encoded: The file.

@@ -29,13 +29,13 @@ from ssd.tflite.saturation import saturate
 PRECISIONS = ("float32", "float16", "int8")
 _PREPROCESSING = (
     "RGB bytes. Scale the photo with its aspect kept (by 2x2 means while it is twice the size "
-    "wanted or more, then bilinearly, half-pixel centres) so that it just fits "
+    "wanted or more, then bilinearly, half-pixel centers) so that it just fits "
     "the input, put it into the top left corner, leave the rest 0. Values stay in [0, 255]."
 )
 _OUTPUTS = {
     "offsets": (
-        "For each anchor, the offsets (dy, dx, dh, dw) of its box. With its centre (y, x) and size "
-        "(h, w) in anchors.npy, and variances 0.1 and 0.2: centre (y + 0.1 dy h, x + 0.1 dx w), "
+        "For each anchor, the offsets (dy, dx, dh, dw) of its box. With its center (y, x) and size "
+        "(h, w) in anchors.npy, and variances 0.1 and 0.2: center (y + 0.1 dy h, x + 0.1 dx w), "
         "size (h exp(0.2 dh), w exp(0.2 dw)), on the unit square of the input."
     ),
     "logits": "For each anchor, logits of background and the classes; their softmax is the scores.",
@@ -46,7 +46,7 @@ _FILES = {
     "labels.txt": "Names of the classes, background first, one to a line.",
 }
 # What int8 outputs reach. An anchor that is assigned to a face is asked for offsets of less than
-# 5 (at an overlap of 0.4, a centre 4.3 away or a size 4.6), and a score of 1 / (1 + exp(-16)) is 1.
+# 5 (at an overlap of 0.4, a center 4.3 away or a size 4.6), and a score of 1 / (1 + exp(-16)) is 1.
 _LIMITS = {"offsets": 5.0, "logits": 8.0}
 # More photos than this move int8 ranges no more.
 _CALIBRATION_PHOTOS = 256

@@ -116,49 +116,17 @@ def train(
         "freeze_normalization": freeze_normalization,
         "patience": patience,
     }
-    about = {
-        "labels": _resolved(labels),
-        "content": content.digest,
-        "validation": None if validation is None else _resolved(validation),
-        "config": json.loads(config.to_json()),
-        "start": None if start is None else str(pathlib.Path(start).resolve()),
-        **options,
-    }
-    every = [*records.folders(labels), *(records.folders(validation) if validation else [])]
-    with claim(out, about) as run, checking.naming_damage(every, config.classes):
+    about = _describe(labels, validation, start, config, content, options)
+    folders = [*records.folders(labels), *(records.folders(validation) if validation else [])]
+    with claim(out, about) as run, checking.naming_damage(folders, config.classes):
         if seed is not None:
             keras.utils.set_random_seed(seed)
-        steps = content.photos // batch_size
-        if run.saved.exists():
-            model = load(run.saved)
-        else:
-            model = _build(config, first, options)
-            model.compile(_optimizer(learning_rate, epochs * steps), loss)
-        if freeze_normalization:
-            model.freeze_normalization()
+        model = _build_or_resume(run, config, first, loss, options)
         done = model.provenance.get("epochs_done", 0)
         history.write(run.history, history.read(run.history)[:done])
         if not _is_over(run, done, epochs, validation, patience):
-            # Repeated, so that the next epoch's photos are on their way before this one ends.
-            # A run that goes on must not see the examples of its first epochs again.
-            order = None if seed is None else seed + done
-            data = dataset(
-                labels, config, batch_size=batch_size, training=True, seed=order, cache=cache
-            ).repeat()
-            judge = None
-            if validation is not None:
-                judge = dataset(validation, config, batch_size=batch_size)
             saving = SaveEpoch(run, validated=validation is not None, patience=patience)
-            model.fit(
-                data,
-                validation_data=judge,
-                epochs=epochs,
-                initial_epoch=done,
-                steps_per_epoch=steps,
-                shuffle=False,  # the data does that
-                verbose=1 if sys.stdout.isatty() else 2,
-                callbacks=[saving, *callbacks],
-            )
+            _fit(model, labels, validation, cache, done, options, [saving, *callbacks])
         plot(run.history, run.curves)
         return model if validation is None else _best(run)
 
@@ -218,6 +186,59 @@ def _check_labels(labels, validation, config, batch_size):
 
 def _resolved(labels):
     return [str(folder.resolve()) for folder in records.folders(labels)]
+
+
+def _describe(labels, validation, start, config, content, options):
+    """What was asked for, as `run.json` keeps it: another call of the same goes on."""
+    return {
+        "labels": _resolved(labels),
+        "content": content.digest,
+        "validation": None if validation is None else _resolved(validation),
+        "config": json.loads(config.to_json()),
+        "start": None if start is None else str(pathlib.Path(start).resolve()),
+        **options,
+    }
+
+
+def _build_or_resume(run, config, first, loss, options):
+    """The model to train: that of the last epoch saved, or else a new one, compiled."""
+    if run.saved.exists():
+        model = load(run.saved)
+    else:
+        model = _build(config, first, options)
+        steps = options["epochs"] * _steps(options)
+        model.compile(_optimizer(options["learning_rate"], steps), loss)
+    if options["freeze_normalization"]:
+        model.freeze_normalization()
+    return model
+
+
+def _steps(options):
+    """How many steps an epoch has."""
+    return options["photos"] // options["batch_size"]
+
+
+def _fit(model, labels, validation, cache, done, options, callbacks):
+    """The epochs that are left."""
+    batch_size, seed = options["batch_size"], options["seed"]
+    # A run that goes on must not see the examples of its first epochs again.
+    order = None if seed is None else seed + done
+    data = dataset(
+        labels, model.config, batch_size=batch_size, training=True, seed=order, cache=cache
+    )
+    judge = None
+    if validation is not None:
+        judge = dataset(validation, model.config, batch_size=batch_size)
+    model.fit(
+        data.repeat(),  # so that the next epoch's photos are on their way before this one ends
+        validation_data=judge,
+        epochs=options["epochs"],
+        initial_epoch=done,
+        steps_per_epoch=_steps(options),
+        shuffle=False,  # the data does that
+        verbose=1 if sys.stdout.isatty() else 2,
+        callbacks=callbacks,
+    )
 
 
 def _build(config, first, options):
