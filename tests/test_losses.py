@@ -7,7 +7,8 @@ from keras import ops
 
 import anchors
 import ssd
-from ssd.nets.losses import MultiboxLoss, hardest, smooth_l1
+from ssd.nets.losses import MultiboxLoss, hardest
+from ssd.nets.offset_losses import smooth_l1
 
 pytestmark = pytest.mark.device
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import keras
@@ -9,6 +11,7 @@ from keras import ops
 
 import anchors
 from ssd.config import Config
+from ssd.nets.offset_losses import OFFSET_LOSSES, offset_loss
 from ssd.old_names import renamed
 
 
@@ -17,7 +20,7 @@ class LossTerms(NamedTuple):
 
     Attributes:
         confidence: Cross-entropy of positives and of mined negatives, per positive.
-        location: Smooth L1 of the positives' offsets, per positive.
+        location: Offset loss of the positives, per positive.
         extra: What the gate charged again, per positive (before its factor).
         positives: Anchors that are assigned to a box, per photo.
         unmatched: Share of the boxes that no anchor is assigned to.
@@ -36,7 +39,7 @@ class LossTerms(NamedTuple):
 
 @keras.saving.register_keras_serializable("ssd")
 class MultiboxLoss(keras.losses.Loss):
-    """The loss of SSD: softmax confidence with hard negatives, smooth L1 offsets, an extra term.
+    """The loss of SSD: softmax confidence with hard negatives, offsets, and an extra term.
 
     The loss is (L_conf + alpha · L_loc + extra · L_extra) / matched anchors. L_extra is the
     offset loss again of those positives whose predicted confidence for their class exceeds
@@ -49,6 +52,9 @@ class MultiboxLoss(keras.losses.Loss):
         extra: Factor of that charge; 0 leaves it out. 1 doubles the offset loss of a confident
             anchor (where alpha is 1). What it does: docs/extra-offset-loss.md.
         alpha: Factor of the offset loss.
+        offsets: What the offset loss is, {name: factor}: smooth L1 as in the paper (`smooth_l1`),
+            or of the overlap (`giou`, `diou`, `ciou`), or a sum. Overlap is what a detector is
+            judged by; smooth L1 also knows a way where boxes are far apart.
         balance_objects: How far each face counts the same, in [0, 1]. At 0 each anchor does, as
             in the paper; but with the recipe's Config a face of 13 pixels has 2 anchors and one of
             30 pixels 12. A positive is weighed by the number of its face's anchors to the power of
@@ -90,6 +96,7 @@ class MultiboxLoss(keras.losses.Loss):
         gate: float = 0.999,
         extra: float = 1.0,
         alpha: float = 1.0,
+        offsets: Mapping[str, float] = MappingProxyType({"smooth_l1": 1.0}),
         balance_objects: float = 0.0,
         combine: str = "sum",
         negatives_per_positive: float = 3,
@@ -102,6 +109,7 @@ class MultiboxLoss(keras.losses.Loss):
             "gate": gate,
             "extra": extra,
             "alpha": alpha,
+            "offsets": dict(offsets),
             "balance_objects": balance_objects,
             "combine": combine,
             "negatives_per_positive": negatives_per_positive,
@@ -163,10 +171,14 @@ class MultiboxLoss(keras.losses.Loss):
         cross_entropy = self._cross_entropy(logits, own_class)
         charged = weight + ops.cast(self._mined(match, cross_entropy), "float32")
 
-        # L_loc = smooth L1(offsets - encode(box))
+        # L_loc, such as smooth L1(offsets - encode(box))
         own_box = ops.take_along_axis(boxes, match.box[..., None], axis=1)
-        difference = smooth_l1(offsets - anchors.encode(own_box, self.grid))
-        fit = weight * ops.sum(difference, axis=-1)  # [batch, anchors]
+        fit = weight * offset_loss(  # [batch, anchors]
+            offsets,
+            anchors.encode(own_box, self.grid),
+            self.options["offsets"],
+            anchor_aspect=self.config.anchor_aspect,
+        )
 
         # L_extra = L_loc where the confidence for the own class exceeds the gate
         sure = ops.stop_gradient(ops.exp(-cross_entropy)) > self.options["gate"]
@@ -248,11 +260,18 @@ def _check(options):
             "MultiboxLoss balance_objects: wanted a number in [0, 1], "
             f"got {options['balance_objects']}"
         )
+    unknown = sorted(set(options["offsets"]) - set(OFFSET_LOSSES))
+    if unknown or not options["offsets"]:
+        raise ValueError(
+            f"MultiboxLoss offsets: wanted factors of {', '.join(OFFSET_LOSSES)}, "
+            f"got {unknown[0] if unknown else 'none'}"
+        )
+    numbers = {f"offsets, {name}": factor for name, factor in options["offsets"].items()}
     for option in ("extra", "alpha", "negatives_per_positive", "min_negatives_per_image"):
-        if not (math.isfinite(options[option]) and options[option] >= 0):
-            raise ValueError(
-                f"MultiboxLoss {option}: wanted a number of 0 or more, got {options[option]}"
-            )
+        numbers[option] = options[option]
+    for option, value in numbers.items():
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"MultiboxLoss {option}: wanted a number of 0 or more, got {value}")
 
 
 def refuse_weights(sample_weight: Any) -> None:
@@ -271,27 +290,6 @@ def refuse_weights(sample_weight: Any) -> None:
         raise ValueError(
             "sample_weight: wanted none; labels are weighed by naming their folder several times"
         )
-
-
-def smooth_l1(x: Any) -> Any:
-    """x²/2 where |x| < 1, |x| - 1/2 elsewhere.
-
-    Args:
-        x: Differences, any shape.
-
-    Returns:
-        The losses, same shape.
-
-    Example:
-        >>> from keras import ops
-        >>> ops.convert_to_numpy(smooth_l1(ops.convert_to_tensor([0.0, 0.5, -3.0]))).tolist()
-        [0.0, 0.125, 2.5]
-
-    Source:
-        Girshick: Fast R-CNN (2015), section 2.3.
-    """
-    size = ops.abs(x)
-    return ops.where(size < 1, 0.5 * ops.square(x), size - 0.5)
 
 
 def hardest(losses: Any, candidates: Any, count: Any) -> Any:
