@@ -18,7 +18,7 @@ from typing import Any
 from distill import marks
 from distill.engine import local
 from distill.options import Options as Options
-from distill.photo_files import PhotoFiles, find_photos
+from distill.photo_files import PhotoFiles, common_folder, find_photos
 from distill.planning import (
     Shards,
     extend_plan,
@@ -34,11 +34,12 @@ from ssd.data import manifest, records
 from ssd.lock import lock
 from ssd.old_names import renamed
 
+Folders = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]  # of photos: one, or several
 SUMMED = ("labeled", "boxes", "ignored", "one_sided", "repaired", *marks.COUNTED)
 
 
 def label(
-    source: str | os.PathLike,
+    source: Folders,
     out: str | os.PathLike,
     options: Options,
     *,
@@ -48,7 +49,8 @@ def label(
     """Labels every photo under a folder; goes on where an earlier run stopped.
 
     Args:
-        source: Folder of photos, searched recursively.
+        source: Folder of photos, searched recursively, or several. The name of a photo is its
+            path inside the folder, of several inside the innermost folder that all are in.
         out: Folder for the labels. Made if missing; may hold an earlier run of the same.
         options: `Options`.
         engine: Where the work is done: `distill.engine.local`, or another generator like it.
@@ -62,8 +64,8 @@ def label(
         `closed_folders` (that may not be read) and `other_files`.
 
     Raises:
-        FileNotFoundError: If there is no folder `source`.
-        ValueError: If `source` holds no photo, or `out` something else.
+        FileNotFoundError: If there is no such folder of photos.
+        ValueError: If it holds no photo, or `out` something else.
         OSError: If photos cannot be read for a reason that may pass, or `out` not be written to.
 
     Example:
@@ -75,12 +77,11 @@ def label(
         >>> counts["photos"], counts["boxes"]
         (1, 0)
     """
-    source, out = pathlib.Path(source), pathlib.Path(out)
-    if not source.is_dir():
-        raise FileNotFoundError(f"{source}: wanted a folder of photos, there is no such folder")
-    about = {"classes": ["face"], "source": str(source.resolve()), **dataclasses.asdict(options)}
-    earlier = manifest.claim(out, about)
-    found = find_photos(source, leave_out=out)
+    out = pathlib.Path(out)
+    source, inside = common_folder(as_list(source))
+    about = {**describe(source, inside), **dataclasses.asdict(options)}
+    earlier = manifest.claim(out, {"folders": None, **about})
+    found = find_photos(source, inside=inside, leave_out=out)
     if not found.names and not found.refused:
         raise ValueError(
             f"{source}: wanted a folder of photos, found none among {found.other_files} files"
@@ -103,6 +104,40 @@ def label(
                 count.take(index, parts)
                 progress(count.done, count.total)
         return _finish(out, about, shards, reports, found)
+
+
+def as_list(source: Folders) -> Sequence[str | os.PathLike[str]]:
+    """The folders of photos that an argument names.
+
+    Args:
+        source: One, or several.
+
+    Returns:
+        A list of them.
+
+    Example:
+        >>> as_list("photos")
+        ['photos']
+    """
+    return [source] if isinstance(source, str | os.PathLike) else source
+
+
+def describe(source: pathlib.Path, inside: Sequence[str]) -> dict[str, Any]:
+    """Where photos come from, as `dataset.json` has it.
+
+    Args:
+        source: The folder that all are in.
+        inside: The folders in it that were named.
+
+    Returns:
+        A dictionary; of several folders it has `folders`.
+
+    Example:
+        >>> describe(pathlib.Path("/photos"), ["2024", "2025"])["folders"]
+        ['2024', '2025']
+    """
+    about = {"classes": ["face"], "source": str(source.resolve())}
+    return about if inside == ["."] else {**about, "folders": [*inside]}
 
 
 def _begin(

@@ -1,7 +1,9 @@
 """Which files of a folder are photos, and which of them can be opened at all."""
 
 import os
+import pathlib
 import stat
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ssd.photos.finding import PHOTO_SUFFIXES
@@ -31,7 +33,10 @@ class PhotoFiles(NamedTuple):
 
 
 def find_photos(
-    folder: str | os.PathLike, *, leave_out: str | os.PathLike | None = None
+    folder: str | os.PathLike,
+    *,
+    inside: Sequence[str] = (".",),
+    leave_out: str | os.PathLike | None = None,
 ) -> PhotoFiles:
     """All photos under a folder.
 
@@ -40,7 +45,8 @@ def find_photos(
     Nothing is opened that could wait for ever, or is more than it seems.
 
     Args:
-        folder: Where to look.
+        folder: Where to look; names are paths inside it.
+        inside: The folders in it to look in; by default all of it.
         leave_out: A folder to pass over.
 
     Returns:
@@ -59,13 +65,14 @@ def find_photos(
     """
     names, refused, closed, other = [], {}, {}, 0
     visited = {_identity(os.stat(leave_out))} if leave_out and os.path.exists(leave_out) else set()
-    folders = [os.fspath(folder)]
+    roots = {os.path.join(folder, each) if each != "." else os.fspath(folder) for each in inside}
+    folders = sorted(roots)
     while folders:
         path = folders.pop()
         try:
             identity, entries = _identity(os.stat(path)), os.listdir(path)
         except PermissionError as error:
-            if path == os.fspath(folder):
+            if path in roots:
                 raise
             closed[_inside(folder, path)] = error.strerror
             continue
@@ -86,6 +93,43 @@ def find_photos(
             else:
                 refused[_inside(folder, full)] = reason or "not a regular file"
     return PhotoFiles(sorted(names), dict(sorted(refused.items())), closed, other)
+
+
+def common_folder(
+    folders: Sequence[str | os.PathLike],
+) -> tuple[pathlib.Path, list[str]]:
+    """The innermost folder that several are in: the names of their photos are paths inside it.
+
+    Args:
+        folders: One or more. One that is inside another adds nothing.
+
+    Returns:
+        (the folder, the paths of the others inside it, sorted). Of one folder: itself, and ".".
+
+    Raises:
+        ValueError: If there are none, or they are on different drives.
+        FileNotFoundError: If one is no folder.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("2024", "2025"):
+        ...         os.mkdir(f"{folder}/{name}")
+        ...     common, inside = common_folder([f"{folder}/2025", f"{folder}/2024"])
+        >>> inside
+        ['2024', '2025']
+    """
+    if not folders:
+        raise ValueError("wanted a folder of photos or several, got none")
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(f"{folder}: wanted a folder of photos, there is no such folder")
+    paths = {pathlib.Path(folder).resolve() for folder in folders}
+    outer = sorted(path for path in paths if not paths & set(path.parents))
+    if len(folders) == 1:
+        return pathlib.Path(folders[0]), ["."]
+    common = pathlib.Path(os.path.commonpath(outer))
+    return common, [path.relative_to(common).as_posix() for path in outer]
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

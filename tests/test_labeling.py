@@ -319,6 +319,39 @@ def test_new_photos_go_into_new_shards(tmp_path):
     assert len(names) == len(set(names)) == 14
 
 
+def test_photos_of_several_folders_have_names_of_their_own(tmp_path):
+    first, second = (make_photos(tmp_path / name / "photos", 2) for name in "ab")
+    out = tmp_path / "out"
+    counts = labeling.label([second, first], out, options())
+    names = ["a/photos/0000.jpg", "a/photos/0001.jpg", "b/photos/0000.jpg", "b/photos/0001.jpg"]
+    assert [photo.filename for photo in records.read(out)] == names
+    assert counts["photos"] == 4
+    about = manifest.read(out)
+    assert about["source"] == str(tmp_path)
+    assert about["folders"] == ["a/photos", "b/photos"]
+    before = files_of(out)
+    again = [first, first, second / ".", tmp_path / "b" / "photos"]
+    assert labeling.label(again, out, options()) == counts  # in any order, each once
+    assert files_of(out) == before
+    with pytest.raises(ValueError, match=r"its folders is \['a/photos', 'b/photos'\], wanted None"):
+        labeling.label(tmp_path, out, options())
+    make_photos(tmp_path / "c", 1)
+    labeling.label([tmp_path, tmp_path / "c"], tmp_path / "all", options())  # one in the other
+    assert "folders" not in manifest.read(tmp_path / "all")
+    assert len(list(records.read(tmp_path / "all"))) == 5
+    with pytest.raises(FileNotFoundError, match="nowhere: wanted a folder of photos"):
+        labeling.label([first, tmp_path / "nowhere"], tmp_path / "new", options())
+    with pytest.raises(ValueError, match="or several, got none"):
+        labeling.label([], tmp_path / "new", options())
+
+
+def test_the_command_takes_several_folders(tmp_path, capsys):
+    first, second = (make_photos(tmp_path / name, 2) for name in "ab")
+    words = [str(first), str(second), str(tmp_path / "out"), "--teacher", STAND_IN]
+    assert main(words) == 0
+    assert "4 photos labelled" in capsys.readouterr().out
+
+
 def test_labels_inside_the_folder_of_photos_are_no_photos(tmp_path):
     folder = make_photos(tmp_path / "photos", 3)
     labeling.label(folder, folder / "labels", options())

@@ -1,4 +1,4 @@
-"""`distill PHOTOS OUT`: a folder of photos labeled, and the page to check labels on."""
+"""`distill PHOTOS… OUT`: folders of photos labeled, and the page to check labels on."""
 
 import argparse
 import dataclasses
@@ -24,11 +24,12 @@ def _label(options: argparse.Namespace) -> None:
     work = engine.local
     if options.engine == "ray":
         work = functools.partial(engine.cluster, address=options.address or "local")
+    *photos, out = options.folders
     start = time.monotonic()
     with Reporter() as report:
-        counts = label(options.photos, options.out, chosen, engine=work, progress=report)
-    page = review.write_page(options.out)
-    print(summary(options.out, counts, time.monotonic() - start))
+        counts = label(photos, out, chosen, engine=work, progress=report)
+    page = review.write_page(out)
+    print(summary(out, counts, time.monotonic() - start))
     print(f"to check labels on: {page}")
 
 
@@ -52,33 +53,25 @@ def _run(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     """What no argument can say by itself."""
-    labels = options.photos is not None and options.out is not None
-    if (
-        labels == bool(options.review)
-        or (options.review and options.photos)
-        or (options.marks and not options.review)
-    ):
+    if options.review and not options.folders:
+        return
+    if options.review or options.marks or len(options.folders) < 2:
         options.refuse("wanted PHOTOS and OUT, or --review OUT with or without --marks FILE")
     if options.address and options.engine != "ray":
         options.refuse("--address: wanted --engine ray with it")
+    for folder in options.folders[:-1]:
+        existing_folder("a folder of photos")(str(folder))
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    name = parser.prog
-    parser.usage = f"{name} [options] PHOTOS OUT\n       {name} --review OUT [--marks FILE]"
+    forms = ("[options] PHOTOS [PHOTOS ...] OUT", "--review OUT [--marks FILE]")
+    parser.usage = "\n       ".join(f"{parser.prog} {form}" for form in forms)
     parser.add_argument(
-        "photos",
-        metavar="PHOTOS",
-        nargs="?",
-        type=existing_folder("a folder of photos"),
-        help="folder of photos, searched recursively",
-    )
-    parser.add_argument(
-        "out",
-        metavar="OUT",
-        nargs="?",
+        "folders",
+        metavar="PHOTOS OUT",
+        nargs="*",
         type=pathlib.Path,
-        help="folder for the labels, new or of the same run",
+        help="folders of photos, searched recursively; and for the labels, new or of the same run",
     )
     parser.add_argument(
         "--review",
@@ -166,7 +159,7 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
 
 COMMAND = Command(
     "",
-    "Labels the faces on every photo of a folder with a teacher (MTCNN). "
+    "Labels the faces on every photo of some folders with a teacher (MTCNN). "
     "Stopped in any way, the same command goes on where it was.",
     _add_arguments,
     _run,

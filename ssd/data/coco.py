@@ -60,10 +60,13 @@ def from_photos(photos: Iterable[records.LabeledPhoto], names: Sequence[str]) ->
         [100.0, 0.0, 100.0, 50.0]
     """
     categories = range(1, len(names) + 1)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, photo in enumerate(photos, start=1):
         height, width = photo.full_size or (photo.height, photo.width)
         image = {"id": number, "file_name": photo.filename, "width": width, "height": height}
+        if photo.source:
+            image["source"] = photo.source
         images.append(image)
         for box, label, score in zip(photo.boxes, photo.class_ids, photo.scores, strict=True):
             ymin, xmin, ymax, xmax = box.tolist()

@@ -199,4 +199,5 @@ def _to_record(
         class_ids=np.array(ids, np.int32),
         scores=np.ones(len(ids), np.float32),
         full_size=photo.full_size,
+        source=fitted.source,
     )

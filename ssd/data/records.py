@@ -39,6 +39,7 @@ class LabeledPhoto(NamedTuple):
         scores: float32 [boxes], how sure the labeler was, in [0, 1]; 1 for a person's labels.
         full_size: (height, width) in pixels that the upright photo had before it was scaled down
             to be stored; None if that is not known.
+        source: Which collection it is from, where annotations say so.
 
     Example:
         >>> photo = LabeledPhoto(b"", "a.jpg", 8, 8, np.zeros([1, 4]), np.array([1]), np.ones(1))
@@ -54,6 +55,7 @@ class LabeledPhoto(NamedTuple):
     class_ids: np.ndarray
     scores: np.ndarray
     full_size: tuple[int, int] | None = None
+    source: str | None = None
 
 
 def serialize(photo: LabeledPhoto, *, class_names: Sequence[str] = ("face",)) -> bytes:
@@ -105,6 +107,8 @@ def serialize(photo: LabeledPhoto, *, class_names: Sequence[str] = ("face",)) ->
     }
     if photo.full_size:
         fields["image/full_height"], fields["image/full_width"] = map(_ints, zip(photo.full_size))
+    if photo.source:
+        fields["image/source"] = _bytes([photo.source.encode("utf-8", "replace")])
     example = tf.train.Example(features=tf.train.Features(feature=fields))
     return example.SerializeToString(deterministic=True)
 
@@ -497,12 +501,18 @@ def _to_photo(serialized):
         class_ids=class_ids,
         scores=scores if len(scores) else np.ones(len(class_ids), np.float32),
         full_size=_full_size(feature),
+        source=_source(feature),
     )
 
 
 def _full_size(feature):
     height, width = (feature[f"image/full_{side}"].int64_list.value for side in ("height", "width"))
     return (height[0], width[0]) if height and width else None
+
+
+def _source(feature):
+    values = feature["image/source"].bytes_list.value
+    return values[0].decode("utf-8", "replace") if values else None
 
 
 def _bytes(values):
