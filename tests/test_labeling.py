@@ -349,7 +349,7 @@ def test_the_command_takes_several_folders(tmp_path, capsys):
     first, second = (make_photos(tmp_path / name, 2) for name in "ab")
     words = [str(first), str(second), str(tmp_path / "out"), "--teacher", STAND_IN]
     assert main(words) == 0
-    assert "4 photos labelled" in capsys.readouterr().out
+    assert "4 photos labeled" in capsys.readouterr().out
 
 
 def test_labels_inside_the_folder_of_photos_are_no_photos(tmp_path):
