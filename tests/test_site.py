@@ -370,8 +370,11 @@ def test_what_is_broken_stops_the_build(text, said, small_site, tmp_path):
 
 def test_the_api_page_has_every_public_name():
     import anchors
+    import distill
     import ssd
 
     shown = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "api.md").read_text(), re.M)
-    public = [f"{room.__name__}.{name}" for room in (ssd, anchors) for name in room.__all__]
+    public = [
+        f"{room.__name__}.{name}" for room in (ssd, anchors, distill) for name in room.__all__
+    ]
     assert sorted(shown) == sorted(public)

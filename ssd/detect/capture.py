@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from ssd import atomic
 from ssd.detect.detector import Detections
 
 _TEXT = "capture"  # the PNG text chunk that holds everything but the image
-_PARTIAL = re.compile(r"\.\d{9,}\.png\.partial")  # what it is called while it is written
+_PARTIAL = re.compile(r"\.\d{9,}\.\d+\.part\.png")  # what it is called while it is written
 
 
 class Capture(NamedTuple):
@@ -47,9 +48,8 @@ class CaptureLog:
     """A bounded folder of captures: the newest are kept, the oldest make room.
 
     Each capture is one PNG file that any viewer shows; the answer travels inside it as text. A
-    file appears whole or not at all, whenever the power is cut: it is written under another
-    name, flushed to the card, and renamed. Room is made before anything is written, so the
-    folder does not exceed its limit even for a moment.
+    file appears whole or not at all, whenever the power is cut. Room is made before anything is
+    written, so the folder does not exceed its limit even for a moment.
 
     Files are numbered, not dated: a board without a battery does not know the time.
     Threads may share a log; processes may not write to the same folder. Other files in the folder
@@ -78,9 +78,9 @@ class CaptureLog:
             raise ValueError(f"limit: wanted a positive number of bytes, got {limit!r}")
         self.folder, self.limit = pathlib.Path(folder), limit
         self.folder.mkdir(parents=True, exist_ok=True)
-        for partial in self.folder.glob(".*.partial"):
-            if _PARTIAL.fullmatch(partial.name):  # of a power cut
-                partial.unlink()
+        for path in atomic.stale(self.folder):
+            if _PARTIAL.fullmatch(path.name):  # of a power cut
+                path.unlink()
         self._lock = threading.Lock()
         self._sizes = {path: path.stat().st_size for path in _paths(self.folder)}  # oldest first
         # Beyond every number there is, whoever's: nothing is written over.
@@ -121,14 +121,9 @@ class CaptureLog:
         with self._lock:
             self._make_room(len(content))
             path = self._next_path()
-            partial = path.with_name(f".{path.name}.partial")
-            with open(partial, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(partial, path)
+            with atomic.whole(path) as temporary:
+                temporary.write_bytes(content)
             self._sizes[path] = len(content)
-            self._flush_names()
 
     def _next_path(self) -> pathlib.Path:
         """A name that no file has, not even one that came while the log was open."""
@@ -143,14 +138,6 @@ class CaptureLog:
             oldest = next(iter(self._sizes))
             oldest.unlink(missing_ok=True)
             del self._sizes[oldest]
-
-    def _flush_names(self) -> None:
-        """A rename is on the card only when its folder is."""
-        handle = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def captures(folder: str | os.PathLike) -> Iterator[Capture]:

@@ -103,27 +103,16 @@ class Model(Protocol):
 
 
 class Detector:
-    """A model, opened: called with a photo, it answers with what it found.
-
-    The call goes through four stages, which can also be called one by one: `prepare`,
-    `forward`, `decode` and `suppress`.
-
-    Any number of threads may call one detector. Calls that meet run side by side, each on an
-    interpreter of its own; the detector keeps as many as were ever in use at once.
+    """What `ssd.Detector` is where there is no Keras: that one opens Keras models, too.
 
     Args:
         model: A `.tflite` file that `ssd.export` wrote, or a `Model` that is open. By default
             the face model that ships with the package.
-        threads: Threads of the runtime for one photo.
-        portable: Use only the kernels that all runtimes share. An int8 model then answers the
-            same to the last bit under LiteRT and tflite-runtime; it takes several times as long
-            under LiteRT (docs/pi.md). Without it, their boxes may differ by some pixels.
+        threads: As for `ssd.Detector`.
+        portable: As for `ssd.Detector`.
 
     Attributes:
-        path: The file, or None if there is none.
-        config: The `ssd.Config` the model was trained with.
-        anchors: float32 [anchors, 4] `[ymin, xmin, ymax, xmax]` on the unit square of the input.
-        about: Everything `model.json` says about the model (docs/model-file.md).
+        path, config, anchors, about: As those of `ssd.Detector`.
 
     Raises:
         FileNotFoundError: If there is no such file.
