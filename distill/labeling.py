@@ -30,12 +30,12 @@ from distill.planning import (
 )
 from distill.shard import Part, read_photo
 from ssd import atomic
-from ssd.data import manifest, records
+from ssd.data import manifest, marked, records
 from ssd.lock import lock
 from ssd.old_names import renamed
 
 Folders = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]  # of photos: one, or several
-SUMMED = ("labeled", "boxes", "ignored", "one_sided", "repaired", *marks.COUNTED)
+SUMMED = ("labeled", "boxes", "ignored", "one_sided", "repaired", *marked.COUNTED)
 
 
 def label(

@@ -1,16 +1,9 @@
 """What a person marked on the review page, taken into the labels.
 
-A file of marks is JSON, `{"marks": [...]}`. Each mark names a photo and says one thing:
-
-    {"photo": "trip/01.jpg", "ignore": true}                      nothing is learnt from this photo
-    {"photo": "trip/02.jpg", "box": [0.1, 0.2, 0.3, 0.4], "drop": true}       no face: background
-
-`false` takes a mark back, also one that an earlier file set. A box is named by its place,
-`[ymin, xmin, ymax, xmax]` on the unit square of the stored photo, as the shard has it.
-
-A dropped box goes. An ignored photo stays in its shard with one region to ignore that covers it
-all, so that the photos labeled remain the photos counted. What the teacher said of a marked photo
-is kept in `progress/marked.json`; from there marks can be taken back.
+A dropped box goes; one that a person drew, moved or gave a class is as that person says. An ignored
+photo stays in its shard with one region to ignore that covers it all, so that the photos labeled
+remain the photos counted. `distill.mark_files` has the form of a file of marks. What the teacher
+said of a marked photo is kept in `progress/marked.json`; from there marks can be taken back.
 
 First all that is to change is written down, in `progress/marking.json`; then the shards it concerns
 are replaced one by one, each whole. Whatever stops that, `finish_marks` goes on with it.
@@ -25,16 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from distill import mark_files
+from distill.marking import mark
 from ssd import atomic
 from ssd.data import manifest, marked, records
-from ssd.data.marked import Entry
+from ssd.data.marked import COUNTED, Entry
 from ssd.lock import lock
 
-COUNTED = ("dropped_boxes", "ignored_photos")  # in a shard's report and in dataset.json
-_FIELDS = ("boxes", "ignored", "one_sided", *COUNTED)
-_WANTED = (
-    "wanted a photo with ignore true or false, or a photo with a box and drop true or false, got"
-)
+_FIELDS = ("boxes", "ignored", "one_sided", *COUNTED)  # in a shard's report and in dataset.json
 
 
 def apply_marks(out: str | os.PathLike, path: str | os.PathLike) -> dict[str, int]:
@@ -48,12 +39,13 @@ def apply_marks(out: str | os.PathLike, path: str | os.PathLike) -> dict[str, in
 
     Returns:
         Counts as they are afterwards: `boxes`, `ignored`, `one_sided`, `dropped_boxes`,
-        `ignored_photos`, and what else `dataset.json` counts once a run has ended.
+        `drawn_boxes`, `moved_boxes`, `reclassed_boxes`, `ignored_photos`, and what else
+        `dataset.json` counts once a run has ended.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is not one of marks, or names a photo or a box that is not there;
-            nothing is changed.
+        ValueError: If the file is not one of marks, or names a photo, a box or a class that is not
+            there, or a place that no box can have; nothing is changed.
         OSError: If the file cannot be read, or the folder not be written to.
 
     Example:
@@ -71,7 +63,7 @@ def apply_marks(out: str | os.PathLike, path: str | os.PathLike) -> dict[str, in
     """
     out = pathlib.Path(out)
     about = manifest.read(out)
-    wanted = _read_marks(path)
+    wanted = mark_files.read(path)
     with lock(out / "progress"):
         finish_marks(out)
         reports, entries = _survey(out, about, wanted, marked.read(out), path)
@@ -139,39 +131,6 @@ def _sum(reports: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     return {field: sum(each[field] for each in reports.values()) for field in _FIELDS}
 
 
-def _read_marks(path: str | os.PathLike) -> dict[str, list[dict]]:
-    """{photo: marks}, in the order of the file."""
-    try:
-        content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise type(error)(f"{path}: wanted a file of marks ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: wanted a file of marks, this is no text") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: wanted a file of marks, got no JSON ({error})") from None
-    marks = content.get("marks") if isinstance(content, dict) else None
-    if not isinstance(marks, list):
-        raise ValueError(f'{path}: wanted a file of marks, {{"marks": [...]}}')
-    by_photo: dict[str, list[dict]] = {}
-    for mark in marks:
-        if not _is_mark(mark):
-            raise ValueError(f"{path}: {_WANTED} {json.dumps(mark)}")
-        by_photo.setdefault(mark["photo"], []).append(mark)
-    return by_photo
-
-
-def _is_mark(mark: Any) -> bool:
-    if not isinstance(mark, dict) or not isinstance(mark.get("photo"), str):
-        return False
-    if set(mark) == {"photo", "ignore"}:
-        return isinstance(mark["ignore"], bool)
-    if set(mark) == {"photo", "box", "drop"}:
-        box = mark["box"]
-        numbers = isinstance(box, list) and all(type(side) in (int, float) for side in box)
-        return numbers and len(box) == 4 and isinstance(mark["drop"], bool)
-    return False
-
-
 def _survey(
     out: pathlib.Path,
     about: Mapping[str, Any],
@@ -190,29 +149,16 @@ def _survey(
                     raise ValueError(f"{path}: {name!r} is the name of more than one photo")
                 met.add(name)
                 entry = entries.get(name) or marked.unmarked(shard.name, photo)
-                entries[name] = _mark(entry, wanted[name], path)
+                try:
+                    entries[name] = mark(entry, wanted[name], photo, about["classes"])
+                except ValueError as error:
+                    raise ValueError(f"{path}: {error}") from None
             _count(counts, photo, entries.get(name), about)
         reports[shard.name] = counts
     for name in wanted:
         if name not in met:
             raise ValueError(f"{path}: marks the photo {name!r}, which {out} does not have")
     return reports, entries
-
-
-def _mark(entry: Entry, marks: Sequence[dict], path: str | os.PathLike) -> Entry:
-    ignored, dropped = entry["ignored"], set(entry["dropped"])
-    boxes = np.array(entry["boxes"], np.float32).reshape(-1, 4)
-    for mark in marks:
-        if "ignore" in mark:
-            ignored = mark["ignore"]
-            continue
-        meant = np.flatnonzero(np.all(boxes == np.array(mark["box"], np.float32), axis=-1)).tolist()
-        if not meant:
-            raise ValueError(
-                f"{path}: marks the box {mark['box']} of {mark['photo']!r}, which has no such box"
-            )
-        dropped = dropped | set(meant) if mark["drop"] else dropped - set(meant)
-    return {**entry, "ignored": ignored, "dropped": sorted(dropped)}
 
 
 def _count(
@@ -224,12 +170,16 @@ def _count(
     class_ids, scores = photo.class_ids, photo.scores
     if entry:
         _, class_ids, scores = marked.labels_of(entry)
-        counts["dropped_boxes"] += len(entry["dropped"])
-        counts["ignored_photos"] += entry["ignored"]
+        for field, value in marked.counts_of(entry).items():
+            counts[field] += value
     counts["boxes"] += int(np.sum(class_ids > 0))
     counts["ignored"] += int(np.sum(class_ids == records.IGNORE))
-    if not (entry and entry["ignored"]):
-        counts["one_sided"] += int(np.sum(find_one_sided(class_ids, scores, about)))
+    if entry:  # of what a person said no look is asked
+        settled = {*entry["dropped"], *marked.by_people(entry)}
+        left = () if entry["ignored"] else sorted({*range(len(entry["boxes"]))} - settled)
+        class_ids = [entry["classes"][index] for index in left]
+        scores = [entry["scores"][index] for index in left]
+    counts["one_sided"] += int(np.sum(find_one_sided(class_ids, scores, about)))
 
 
 def _rewrite(path: pathlib.Path, entries: Mapping[str, Entry], class_names: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from distill.marking import LEAST_SIDE
 from distill.marks import find_one_sided
 from ssd import atomic
 from ssd.data import manifest, records
@@ -100,6 +101,8 @@ class Index:
         self._names: list[str] = []
         # Of 100,000 photos: as bytes, since small arrays weigh ten times more.
         self._arrays: dict[str, bytearray] = {}
+        self._boxes = 0
+        self._edits: dict[str, list[Any]] = {"drawn": [], "moved": [], "reclassed": []}
 
     def _append(self, field: str, values: ArrayLike, dtype: str) -> None:
         array = self._arrays.setdefault(field, bytearray())
@@ -129,6 +132,8 @@ class Index:
         )
         dropped = np.zeros(len(boxes), np.uint8)
         dropped[entry["dropped"]] = 1
+        one_sided = find_one_sided(classes, scores, self._about)
+        one_sided[len(boxes) - entry["drawn"] :] = False
         self._names.append(photo.filename)
         self._append("sizes", [photo.width, photo.height], "<u4")
         self._append("ignored", [entry["ignored"]], "u1")
@@ -136,8 +141,17 @@ class Index:
         self._append("boxes", boxes, "<f4")
         self._append("classes", classes, "<i4")
         self._append("scores", scores, "<f4")
-        self._append("one_sided", find_one_sided(classes, scores, self._about), "u1")
+        self._append("one_sided", one_sided, "u1")
         self._append("dropped", dropped, "u1")
+        self._note_edits(entry)
+
+    def _note_edits(self, entry: Entry) -> None:
+        """The few boxes that people drew or changed, by their number among all."""
+        first, self._boxes = self._boxes, self._boxes + len(entry["boxes"])
+        self._edits["drawn"] += range(self._boxes - entry["drawn"], self._boxes)
+        for field in ("moved", "reclassed"):
+            changed = ((first + int(index), said) for index, said in entry[field].items())
+            self._edits[field] += map(list, changed)
 
     def chunks(self) -> list[str]:
         """The names of all files of thumbnails, without their suffix.
@@ -168,6 +182,8 @@ class Index:
             "chunk": CHUNK,
             "shards": self._shards,
             "names": self._names,
+            "least_side": LEAST_SIDE,
+            "edits": self._edits,
             "arrays": {name: _base64(array) for name, array in self._arrays.items()},
         }
 

@@ -89,7 +89,11 @@ class Page:
             f" : field.value = {json.dumps(str(value))};"
             "field.dispatchEvent(new Event('input', {bubbles: true})); })()"
         )
-        time.sleep(0.3)  # the page waits a moment for the next key
+        self.rest(150)  # the page waits a moment for the next key
+
+    def rest(self, milliseconds=10):
+        """Waits for what the page has put off until then, however busy the machine is."""
+        self.ask(f"new Promise((done) => setTimeout(done, {milliseconds}))")
 
     def dark(self):
         """Asks for the dark colors."""

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from test_labeling import files_of, make_photos, options
 
-from distill import labeling, marks
+from distill import labeling, marking, marks
 from distill.__main__ import main
-from ssd.data import manifest, marked, records
+from ssd.data import coco, manifest, marked, records
 from ssd.data.importing import import_labels
 from ssd.lock import lock
 
@@ -163,6 +163,21 @@ BOX = [0, 0, 0.5, 0.5]
         ({"photo": "0002.jpg", "box": BOX}, "wanted a photo with ignore"),
         ({"photo": "0002.jpg", "box": [0, 0, 1], "drop": True}, "wanted a photo with ignore"),
         ({"photo": "0002.jpg", "box": [*BOX[:3], True], "drop": True}, "wanted a photo with"),
+        ({"photo": "0002.jpg", "box": BOX, "drop": True, "move": BOX}, "wanted a photo with"),
+        ({"photo": "0002.jpg", "box": BOX, "drop": "face"}, "wanted a photo with ignore"),
+        ({"photo": "0002.jpg", "box": BOX, "draw": True}, "wanted a photo with ignore"),
+        ({"photo": "0002.jpg", "box": BOX, "move": "up"}, "wanted a photo with ignore"),
+        ({"photo": "0002.jpg", "box": [*BOX[:3], 10**400], "draw": "face"}, "wanted a photo with"),
+        ({"photo": "0002.jpg", "box": [*BOX[:3], np.nan], "draw": "face"}, "wanted a photo with"),
+        (
+            {"photo": "0002.jpg", "box": BOX, "draw": "hand"},
+            "face or ignore on '0002.jpg', got 'hand'",
+        ),
+        ({"photo": "0002.jpg", "box": BOX, "move": BOX}, "of '0002.jpg', which has no such box"),
+        (
+            {"photo": "0002.jpg", "box": BOX[:2] * 2, "draw": "face"},
+            "of 4 pixels and more on '0002",
+        ),
         ({"photo": "absent.jpg", "ignore": True}, "the photo 'absent.jpg', which"),
         ({"photo": "0002.jpg", "box": BOX, "drop": True}, "of '0002.jpg', which has no such box"),
         (
@@ -302,3 +317,219 @@ def test_an_import_whose_every_box_was_dropped_is_no_error(tmp_path):
     import_labels("yolo", photos, photos, out)
     marks.apply_marks(out, write_marks(tmp_path / "marks.json", drop(out, "a.jpg")))
     assert import_labels("yolo", photos, photos, out).counts["boxes"] == 0
+
+
+# ---- Boxes that a person draws, moves, and gives a class ----
+
+
+def mark_of(labels, name, index, **said):
+    """A mark of a box as it is named before any mark."""
+    entry = marked.read(labels).get(name)
+    box = entry["boxes"][index] if entry else boxes_of(labels, name)[index]
+    return {"photo": name, "box": box, **said}
+
+
+def labels_of(labels, name):
+    found = {photo.filename: photo for photo in records.read(labels)}[name]
+    return list(
+        zip(found.boxes.tolist(), found.class_ids.tolist(), found.scores.tolist(), strict=True)
+    )
+
+
+def test_boxes_are_drawn_moved_and_given_a_class(labels, tmp_path):
+    (face, _, _), (region, _, _) = labels_of(labels, "0002.jpg")
+    moved, drawn = [0.125, 0.25, 0.5, 0.75], [0.5, 0.5, 0.75, 1.0]
+    counts = marks.apply_marks(
+        labels,
+        write_marks(
+            tmp_path / "marks.json",
+            {"photo": "0002.jpg", "box": face, "move": moved},
+            {"photo": "0002.jpg", "box": region, "class": "face"},
+            {"photo": "0002.jpg", "box": drawn, "draw": "face"},
+            {"photo": "0003.jpg", "box": drawn, "draw": "ignore"},
+            mark_of(labels, "0004.jpg", 0, **{"class": "ignore"}),
+        ),
+    )
+    assert labels_of(labels, "0002.jpg") == [(moved, 1, 1), (region, 1, 1), (drawn, 1, 1)]
+    assert labels_of(labels, "0003.jpg")[2:] == [(drawn, records.IGNORE, 1)]
+    assert [label for _, label, _ in labels_of(labels, "0004.jpg")] == [records.IGNORE] * 2
+    wanted = {"boxes": 12, "ignored": 12, "drawn_boxes": 2, "moved_boxes": 1, "reclassed_boxes": 2}
+    assert wanted.items() <= counts.items()
+    assert wanted.items() <= manifest.read(labels)["counts"].items()
+    truth = coco.from_photos(records.read(labels), ["face"])
+    image = next(i for i in truth["images"] if i["file_name"] == "0002.jpg")
+    left, top, wide, high = next(
+        a["bbox"] for a in truth["annotations"] if a["image_id"] == image["id"]
+    )
+    size = [image["height"], image["width"], image["height"], image["width"]]
+    place = [top, left, top + high, left + wide]
+    np.testing.assert_allclose(np.divide(place, size), moved, atol=1e-4)
+
+
+def test_a_later_mark_holds_and_each_can_be_taken_back(labels, tmp_path):
+    before = {path.name: path.read_bytes() for path in labels.glob("shard-*")}
+    name, drawn, elsewhere = "0002.jpg", [0.5, 0.5, 0.75, 1.0], [0.25, 0.25, 0.75, 0.75]
+    (face, _, _), (region, _, score) = labels_of(labels, name)
+    marks.apply_marks(
+        labels,
+        write_marks(
+            tmp_path / "marks.json",
+            {"photo": name, "box": face, "move": drawn},
+            {"photo": name, "box": face, "move": elsewhere},
+            {"photo": name, "box": drawn, "draw": "ignore"},
+            {"photo": name, "box": drawn, "draw": "face"},
+            {"photo": name, "box": drawn, "move": elsewhere},
+            {"photo": name, "box": region, "class": "face"},
+            {"photo": name, "box": region, "class": False},
+        ),
+    )
+    wanted = [(elsewhere, 1, 1), (region, records.IGNORE, score), (elsewhere, 1, 1)]
+    assert labels_of(labels, name) == wanted
+    # Drawn boxes have the name of the place where they were drawn; another is drawn beside it.
+    other = [0.0, 0.0, 0.25, 0.25]
+    back = [
+        {"photo": name, "box": other, "draw": "face"},
+        {"photo": name, "box": other, "move": elsewhere},
+        {"photo": name, "box": drawn, "draw": False},
+    ]
+    marks.apply_marks(labels, write_marks(tmp_path / "marks.json", *back))
+    assert marked.read(labels)[name]["moved"] == {"0": elsewhere, "2": elsewhere}
+    back = [
+        {"photo": name, "box": other, "drop": True},
+        {"photo": name, "box": face, "move": False},
+    ]
+    marks.apply_marks(labels, write_marks(tmp_path / "marks.json", *back))
+    assert labels_of(labels, name) == [(face, 1, pytest.approx(0.99)), wanted[1]]
+    back = [{"photo": name, "box": box, "draw": False} for box in (other, drawn)]
+    marks.apply_marks(labels, write_marks(tmp_path / "marks.json", *back))
+    assert marked.read(labels) == {}
+    assert {path.name: path.read_bytes() for path in labels.glob("shard-*")} == before
+
+
+def test_places_are_on_the_photo_and_of_a_least_size(labels, tmp_path):
+    photo = next(records.read(labels))
+    name, high, wide = photo.filename, photo.height, photo.width
+    out = {"photo": name, "box": [-0.5, 0.5, 0.5, 1.5], "draw": "face"}
+    least = {"photo": name, "box": [0, 0, marking.LEAST_SIDE / high, 1], "draw": "face"}
+    marks.apply_marks(labels, write_marks(tmp_path / "marks.json", out, least))
+    assert [box for box, _, _ in labels_of(labels, name)[2:]] == [
+        [0, 0.5, 0.5, 1],
+        np.float32(least["box"]).tolist(),
+    ]
+    for wrong in (
+        [0, 0, (marking.LEAST_SIDE - 0.5) / high, 1],
+        [0, 0, 1, (marking.LEAST_SIDE - 0.5) / wide],
+        [0.5, 0.5, 0.4, 0.9],
+        [1.5, 0, 2, 1],
+    ):
+        for said in ({"draw": "face"}, {"move": wrong}):
+            box = wrong if "draw" in said else photo.boxes[0].tolist()
+            file = write_marks(tmp_path / "marks.json", {"photo": name, "box": box, **said})
+            with pytest.raises(ValueError, match=f"of 4 pixels and more on {name!r}, got"):
+                marks.apply_marks(labels, file)
+
+
+def test_a_box_drawn_where_one_is_said_is_that_one(labels, tmp_path):
+    name = "0002.jpg"
+    (face, _, score), (region, _, _) = labels_of(labels, name)
+    first = [mark_of(labels, name, 0, drop=True), mark_of(labels, name, 1, move=[0, 0, 0.5, 0.5])]
+    marks.apply_marks(labels, write_marks(tmp_path / "marks.json", *first))
+    drawn = [{"photo": name, "box": box, "draw": "face"} for box in (face, region)]
+    marks.apply_marks(labels, write_marks(tmp_path / "marks.json", *drawn))
+    assert labels_of(labels, name) == [(face, 1, score), (region, 1, 1)]
+
+
+def test_entries_of_before_boxes_could_be_drawn_are_read(labels, tmp_path):
+    marks.apply_marks(labels, write_marks(tmp_path / "marks.json", drop(labels, "0002.jpg")))
+    path = labels / "progress" / "marked.json"
+    entries = json.loads(path.read_text())
+    for field in ("drawn", "moved", "reclassed"):
+        del entries["0002.jpg"][field]
+    path.write_text(json.dumps(entries))
+    drawn = {"photo": "0002.jpg", "box": [0, 0, 0.5, 0.5], "draw": "face"}
+    counts = marks.apply_marks(labels, write_marks(tmp_path / "marks.json", drawn))
+    assert (counts["dropped_boxes"], counts["drawn_boxes"]) == (1, 1)
+
+
+def test_of_what_a_person_said_no_look_is_asked(tmp_path):
+    make_photos(tmp_path / "photos", 1)
+    chosen = options(teacher="stand_in_teacher:left_handed", second_opinion="mirror")
+    out = tmp_path / "out"
+    assert labeling.label(tmp_path / "photos", out, chosen)["one_sided"] == 2
+    first = mark_of(out, "0000.jpg", 1, move=[0, 0, 0.5, 0.5])
+    drawn = {"photo": "0000.jpg", "box": [0, 0, 0.5, 0.25], "draw": "ignore"}
+    counts = marks.apply_marks(out, write_marks(tmp_path / "marks.json", first, drawn))
+    assert (counts["one_sided"], counts["ignored"]) == (1, 3)
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """Two photos, imported, with a face (index 0) and a smaller one; and how to do it again."""
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for name in "ab":
+        Image.new("RGB", (100, 80), "gray").save(photos / f"{name}.jpg")
+        (photos / f"{name}.txt").write_text("0 .5 .5 .2 .4\n0 .2 .2 .1 .1\n")
+
+    def again():
+        return import_labels("yolo", photos, photos, out, shard_photos=1)
+
+    again()
+    return photos, out, again
+
+
+def test_what_people_placed_stays_when_labels_are_imported_again(imported, tmp_path):
+    photos, out, again = imported
+    drawn, moved = [0.5, 0.0, 0.75, 0.25], [0.25, 0.25, 0.75, 0.5]
+    marks.apply_marks(
+        out,
+        write_marks(
+            tmp_path / "marks.json",
+            {"photo": "b.jpg", "box": drawn, "draw": "face"},
+            mark_of(out, "b.jpg", 0, move=moved),
+            mark_of(out, "b.jpg", 1, **{"class": "ignore"}),
+        ),
+    )
+    wanted = labels_of(out, "b.jpg")
+    counts = manifest.read(out)["counts"]
+    Image.new("RGB", (100, 80), "gray").save(photos / "0.jpg")  # all move to another shard
+    first = again()
+    assert labels_of(out, "b.jpg") == wanted
+    assert {**counts, "photos": 3, "labeled": 3, "empty": 1} == first.counts
+    assert first.boxes["taken", "marked by a person"] == 1
+    assert first.boxes["ignored", "marked by a person"] == 1
+    # Whoever annotates corrects the one and takes the other out: the person's word is as it was.
+    (photos / "b.txt").write_text("0 .4 .5 .25 .5\n")
+    again()
+    assert sorted(labels_of(out, "b.jpg")) == sorted(wanted)
+    assert marked.read(out)["b.jpg"]["drawn"] == 2  # and the corrected one, moved
+    again()
+    assert sorted(labels_of(out, "b.jpg")) == sorted(wanted)
+
+
+def test_a_face_that_came_anew_where_one_is_drawn_is_the_same(imported, tmp_path):
+    photos, out, again = imported
+    drawn = [0.5, 0.0, 0.75, 0.25]
+    marks.apply_marks(
+        out,
+        write_marks(tmp_path / "marks.json", {"photo": "b.jpg", "box": drawn, "draw": "face"}),
+    )
+    wanted = labels_of(out, "b.jpg")
+    text = (photos / "b.txt").read_text()
+    (photos / "b.txt").write_text(text + "0 .13 .62 .25 .25\n")
+    again()
+    assert labels_of(out, "b.jpg") == wanted
+    assert marked.read(out)["b.jpg"]["drawn"] == 0
+    (photos / "b.txt").write_text(text)  # and taken out again
+    again()
+    assert labels_of(out, "b.jpg") == wanted
+
+
+def test_an_import_whose_every_box_became_a_region_is_no_error(imported, tmp_path):
+    _, out, again = imported
+    regions = [
+        mark_of(out, n, i, **{"class": "ignore"}) for n in ("a.jpg", "b.jpg") for i in (0, 1)
+    ]
+    marks.apply_marks(out, write_marks(tmp_path / "marks.json", *regions))
+    counts = again().counts
+    assert (counts["boxes"], counts["ignored"]) == (0, 4)

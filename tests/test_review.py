@@ -322,7 +322,7 @@ def test_filters_and_sorts(page, labels, fields, wanted):
         count = page.ask("document.querySelector('#summary').textContent")
         assert count.startswith(f"{len(wanted)} of 6 photos")
     page.ask("document.querySelector('#reset').click()")
-    time.sleep(0.1)
+    page.rest()
     assert len(page.ask(SHOWN)) == 6
 
 

@@ -40,7 +40,8 @@ def _review(options: argparse.Namespace) -> None:
     if options.marks:
         counts = marks.apply_marks(options.review, options.marks)
         print(
-            f"{counts['dropped_boxes']:,} boxes are dropped, "
+            f"{counts['dropped_boxes']:,} boxes are dropped, {counts['drawn_boxes']:,} drawn, "
+            f"{counts['moved_boxes']:,} moved, {counts['reclassed_boxes']:,} of another class, "
             f"{counts['ignored_photos']:,} photos ignored"
         )
     print(f"to check labels on: {review.write_page(options.review)}")

@@ -15,7 +15,8 @@ const closer = (() => {
   function look() {
     const photo = cursor.photo();
     const image = $("img", dialog);
-    image.src = thumbnails.source(photo);
+    image.removeAttribute("src");
+    showThumbnail();
     if (labels.photosUrl) {
       const whole = new Image();
       whole.onload = () => {
@@ -24,6 +25,13 @@ const closer = (() => {
       whole.src = photoUrl(photo);
     }
     refresh();
+  }
+
+  // Unless there is something to see already; it may come later than the look.
+  function showThumbnail() {
+    const image = $("img", dialog);
+    const source = dialog.open && thumbnails.source(cursor.photo());
+    if (source && !image.hasAttribute("src")) image.src = source;
   }
 
   function photoUrl(photo) {
@@ -84,5 +92,5 @@ const closer = (() => {
   });
   dialog.addEventListener("close", () => grid.scroller.focus());
 
-  return { dialog, open, look, refresh };
+  return { dialog, open, look, refresh, showThumbnail };
 })();

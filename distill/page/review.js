@@ -123,6 +123,7 @@ const review = (() => {
   function chunk(content) {
     thumbnails.take(content);
     grid.showThumbnails();
+    closer.showThumbnail();
   }
 
   function missing() {

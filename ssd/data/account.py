@@ -6,7 +6,7 @@ import dataclasses
 import io
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ssd import atomic
 from ssd.data.classes import BACKGROUND, ClassIds
@@ -62,7 +62,7 @@ def _order(item: tuple[tuple[str, str], int]) -> tuple[int, int, str]:
 
 
 _LOST = ("dropped", "left out")
-_DROPPED_BY_A_PERSON = ("dropped", "marked by a person")
+_BY_A_PERSON = "marked by a person"
 
 
 class Account:
@@ -173,17 +173,17 @@ class Account:
             labels.append(label)
         return dataclasses.replace(photo, labels=labels)
 
-    def take(self, photo: AnnotatedPhoto, gone: Sequence[int]) -> None:
+    def take(self, photo: AnnotatedPhoto, by_a_person: Mapping[int, str]) -> None:
         """Counts the boxes of a photo that is taken over.
 
         Args:
             photo: It.
-            gone: Indices of those of its labels that a person has marked to go.
+            by_a_person: {index of one of its labels: what a person's mark made of it}.
         """
         self.empty += not photo.labels
         for index, label in enumerate(photo.labels):
-            if index in gone:
-                self.boxes[_DROPPED_BY_A_PERSON] += 1
+            if index in by_a_person:
+                self.boxes[by_a_person[index], _BY_A_PERSON] += 1
                 continue
             became = "ignored" if label.ignored else "repaired" if label.note else "taken"
             self.boxes[became, label.note or "as drawn"] += 1
@@ -215,9 +215,9 @@ class Account:
         )
 
     @property
-    def dropped_by_a_person(self) -> int:
-        """How many boxes were taken over but for a person's marks."""
-        return self.boxes[_DROPPED_BY_A_PERSON]
+    def marked_by_a_person(self) -> int:
+        """How many boxes could be used, and became what a person's marks say."""
+        return sum(boxes for (_, why), boxes in self.boxes.items() if why == _BY_A_PERSON)
 
     def counts(self, written: Mapping[str, int]) -> dict[str, int]:
         """What `dataset.json` counts.

@@ -16,7 +16,7 @@ from ssd.data import manifest, records
 from ssd.data.account import Account, Imported
 from ssd.data.classes import ClassIds
 from ssd.data.jpeg import is_decodable
-from ssd.data.marked import Marks
+from ssd.data.remarked import Marks
 from ssd.data.voc import read_voc
 from ssd.data.wider import read_wider
 from ssd.data.yolo import read_yolo
@@ -107,7 +107,7 @@ def import_labels(
         class_names=classes.names,
     )
     try:
-        account.refuse_without(counts["photos"], counts["boxes"] + account.dropped_by_a_person)
+        account.refuse_without(counts["photos"], counts["boxes"] + account.marked_by_a_person)
     except ValueError:
         for path in (*records.shards(out), pathlib.Path(out) / "dataset.json"):
             path.unlink()
@@ -177,9 +177,9 @@ def _labeled(
             account.leave_out(annotated, "annotated at another shape", str(error))
             continue
         if account.is_placed(fitted):
-            record, gone = marks.apply(_to_record(path, photo, fitted, classes))
+            record, by_a_person = marks.apply(_to_record(path, photo, fitted, classes))
             yield record
-            account.take(fitted, gone)
+            account.take(fitted, by_a_person)
 
 
 def _to_record(

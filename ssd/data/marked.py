@@ -1,14 +1,14 @@
-"""Marks that a person set on labels (`distill.marks`): what was dropped stays dropped.
+"""What people said of labels on the review page (`distill.marks`), photo by photo.
 
 `progress/marked.json` in a folder of labels has an entry for each photo that is marked: what was
-said of it before, which boxes are dropped, and whether it is ignored. Labels that are made again
-take these marks over.
+said of it before, and what people changed. Labels follow from an entry, so marks can be taken back,
+and labels that are made again take them over (`ssd.data.remarked`).
 """
 
+import copy
 import json
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from ssd import atomic
 from ssd.data import records
 
 Entry = dict[str, Any]
+
+# What people say, as it is where nobody has said anything.
+_SILENCE = {"ignored": False, "drawn": 0, "dropped": [], "moved": {}, "reclassed": {}}
 
 
 def read(out: str | os.PathLike) -> dict[str, Entry]:
@@ -27,8 +30,10 @@ def read(out: str | os.PathLike) -> dict[str, Entry]:
 
     Returns:
         {name of the photo: entry}. An entry has `shard`, the name of the shard it is in; `boxes`,
-        `classes` and `scores`, lists, what was said of it before it was marked; `ignored`, whether
-        it is; `dropped`, the indices of the boxes that are.
+        `classes` and `scores`, lists, what was said of it before it was marked, and after that the
+        boxes that people drew; `drawn`, how many these are; `ignored`, whether the photo is;
+        `dropped`, the indices of the boxes that are; `moved`, {index as text: the box's new
+        place}; `reclassed`, {index as text: its new class}.
 
     Example:
         >>> read("nowhere")
@@ -36,11 +41,19 @@ def read(out: str | os.PathLike) -> dict[str, Entry]:
     """
     journal, path = (pathlib.Path(out) / "progress" / f"{name}.json" for name in _FILES)
     if journal.exists():
-        return json.loads(journal.read_text())["photos"]
-    return json.loads(path.read_text()) if path.exists() else {}
+        entries = json.loads(journal.read_text())["photos"]
+    else:
+        entries = json.loads(path.read_text()) if path.exists() else {}
+    for entry in entries.values():  # some were written before there was as much to say
+        entry.update({field: said for field, said in _silence().items() if field not in entry})
+    return entries
 
 
 _FILES = ("marking", "marked")
+
+
+def _silence() -> Entry:
+    return copy.deepcopy(_SILENCE)
 
 
 def write(out: str | os.PathLike, entries: dict[str, Entry]) -> None:
@@ -59,9 +72,13 @@ def write(out: str | os.PathLike, entries: dict[str, Entry]) -> None:
         {}
     """
     journal, path = (pathlib.Path(out) / "progress" / f"{name}.json" for name in _FILES)
-    kept = {name: entry for name, entry in entries.items() if entry["ignored"] or entry["dropped"]}
+    kept = {name: entry for name, entry in entries.items() if _says_something(entry)}
     atomic.write_text(path, json.dumps(kept) + "\n")
     journal.unlink(missing_ok=True)
+
+
+def _says_something(entry: Entry) -> bool:
+    return any(entry.get(field) for field in _SILENCE)
 
 
 def unmarked(shard: str, photo: records.LabeledPhoto) -> Entry:
@@ -82,45 +99,38 @@ def unmarked(shard: str, photo: records.LabeledPhoto) -> Entry:
     """
     return {
         "shard": shard,
-        "ignored": False,
-        "dropped": [],
+        **_silence(),
         "boxes": photo.boxes.tolist(),
         "classes": photo.class_ids.tolist(),
         "scores": photo.scores.tolist(),
     }
 
 
-def made_again(entry: Entry, shard: str, photo: records.LabeledPhoto) -> Entry:
-    """The marks of a photo whose labels were made again: of the boxes that are still said.
+def by_people(entry: Entry) -> list[int]:
+    """Which boxes are as people said, with place and class: drawn, moved or of another class.
 
     Args:
-        entry: Its entry as it was.
-        shard: Name of the shard it is in now.
-        photo: What is said of it now.
+        entry: Of a photo.
 
     Returns:
-        Its entry as it is to be.
+        Their indices, whether they are dropped or not.
 
     Example:
         >>> photo = records.LabeledPhoto(
-        ...     b"", "a.jpg", 9, 9, np.eye(2, 4), np.array([1, 1]), np.array([1.0, 1.0]))
-        >>> old = {"ignored": False, "dropped": [0], "boxes": [[0.0, 1.0, 0.0, 0.0]]}
-        >>> made_again(old, "shard-00000.tfrecord", photo)["dropped"]
+        ...     b"", "a.jpg", 9, 9, np.eye(2, 4), np.array([1, -1]), np.array([1.0, 0.7]))
+        >>> by_people({**unmarked("shard-00000.tfrecord", photo), "reclassed": {"1": 1}})
         [1]
     """
-    before, now = (
-        [tuple(map(float, box)) for box in np.array(boxes, np.float32).reshape(-1, 4)]
-        for boxes in (entry["boxes"], photo.boxes)
-    )
-    gone = {before[index] for index in entry["dropped"]}
-    dropped = [index for index, box in enumerate(now) if box in gone]
-    return {**unmarked(shard, photo), "ignored": entry["ignored"], "dropped": dropped}
+    boxes, said = len(entry["boxes"]), len(entry["boxes"]) - entry["drawn"]
+    changed = {*map(int, entry["moved"]), *map(int, entry["reclassed"])}
+    return sorted(changed.union(range(said, boxes)))
 
 
 def labels_of(entry: Entry) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Boxes, classes and scores of a photo as its marks leave them.
 
-    A dropped box goes. A photo that is ignored has one region to ignore, which covers it all.
+    A dropped box goes; a box that a person drew, moved or gave a class has score 1. A photo that is
+    ignored has one region to ignore, which covers it all.
 
     Args:
         entry: Its entry.
@@ -135,71 +145,47 @@ def labels_of(entry: Entry) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         [[0.0, 1.0, 0.0, 0.0]]
     """
     if entry["ignored"]:
-        boxes, classes, scores = [[0.0, 0.0, 1.0, 1.0]], [records.IGNORE], [1.0]
+        boxes, class_ids, scores = [[0.0, 0.0, 1.0, 1.0]], [records.IGNORE], [1.0]
     else:
         kept = [index for index in range(len(entry["boxes"])) if index not in entry["dropped"]]
-        boxes, classes, scores = (
-            [entry[field][index] for index in kept] for field in ("boxes", "classes", "scores")
-        )
+        sure = by_people(entry)
+        boxes = [entry["moved"].get(str(index), entry["boxes"][index]) for index in kept]
+        class_ids = [entry["reclassed"].get(str(index), entry["classes"][index]) for index in kept]
+        scores = [1.0 if index in sure else entry["scores"][index] for index in kept]
     return (
         np.array(boxes, np.float32).reshape(-1, 4),
-        np.array(classes, np.int32),
+        np.array(class_ids, np.int32),
         np.array(scores, np.float32),
     )
 
 
-class Marks:
-    """The marks of labels that are being made again, photo by photo in their order.
+COUNTED = ("dropped_boxes", "drawn_boxes", "moved_boxes", "reclassed_boxes", "ignored_photos")
+
+
+def counts_of(entry: Entry) -> dict[str, int]:
+    """What people changed on a photo.
 
     Args:
-        out: Folder of labels.
-        shard_photos: Photos to a shard.
+        entry: Its entry.
+
+    Returns:
+        Of the boxes that were said: `dropped_boxes`, and of those kept `moved_boxes` and
+        `reclassed_boxes`; of those drawn and kept: `drawn_boxes`; and `ignored_photos`, 0 or 1.
 
     Example:
-        >>> Marks("nowhere", 256).entries
-        {}
+        >>> photo = records.LabeledPhoto(
+        ...     b"", "a.jpg", 9, 9, np.eye(2, 4), np.array([1, 1]), np.array([1.0, 1.0]))
+        >>> entry = {**unmarked("shard-00000.tfrecord", photo), "dropped": [1], "drawn": 1}
+        >>> counts_of(entry)["dropped_boxes"], counts_of(entry)["drawn_boxes"]
+        (0, 0)
     """
-
-    def __init__(self, out: str | os.PathLike, shard_photos: int):
-        self.entries: dict[str, Entry] = {}
-        self._out = out
-        self._before = read(out)
-        self._shard_photos = shard_photos
-        self._photos = 0
-
-    def apply(self, photo: records.LabeledPhoto) -> tuple[records.LabeledPhoto, Sequence[int]]:
-        """The next photo as its marks leave it.
-
-        Args:
-            photo: As it was labeled again.
-
-        Returns:
-            (the photo, indices of the boxes that it does not have any more).
-        """
-        shard = records.shard_path(self._out, self._photos // self._shard_photos).name
-        self._photos += 1
-        if photo.filename not in self._before:
-            return photo, ()
-        entry = made_again(self._before[photo.filename], shard, photo)
-        self.entries[photo.filename] = entry
-        boxes, class_ids, scores = labels_of(entry)
-        gone = range(len(photo.boxes)) if entry["ignored"] else entry["dropped"]
-        return photo._replace(boxes=boxes, class_ids=class_ids, scores=scores), gone
-
-    def counts(self) -> dict[str, int]:
-        """What `dataset.json` counts of marks.
-
-        Returns:
-            `dropped_boxes` and `ignored_photos`; nothing where nobody has marked anything.
-        """
-        if not self._before:
-            return {}
-        return {
-            "dropped_boxes": sum(len(entry["dropped"]) for entry in self.entries.values()),
-            "ignored_photos": sum(bool(entry["ignored"]) for entry in self.entries.values()),
-        }
-
-    def write(self) -> None:
-        """Writes them down for the next who marks."""
-        if self._before:
-            write(self._out, self.entries)
+    said = range(len(entry["boxes"]) - entry["drawn"])
+    kept = [index for index in said if index not in entry["dropped"]]
+    dropped = len(said) - len(kept)
+    return {
+        "dropped_boxes": dropped,
+        "drawn_boxes": entry["drawn"] - (len(entry["dropped"]) - dropped),
+        "moved_boxes": sum(str(index) in entry["moved"] for index in kept),
+        "reclassed_boxes": sum(str(index) in entry["reclassed"] for index in kept),
+        "ignored_photos": int(entry["ignored"]),
+    }
