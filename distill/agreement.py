@@ -72,6 +72,30 @@ def mean_of(faces: np.ndarray, lists: Sequence[ArrayLike]) -> np.ndarray:
     return total / count.reshape(-1, *[1] * (total.ndim - 1))
 
 
+def spread(faces: np.ndarray, lists: Sequence[ArrayLike], nothing: ArrayLike) -> np.ndarray:
+    """What each of several lists says of each face.
+
+    Args:
+        faces: int [faces, lists], as `group_faces` gives them.
+        lists: For each of them [boxes, ...], such as the boxes themselves or their scores.
+        nothing: What stands where a list has no box of a face.
+
+    Returns:
+        [faces, lists, ...].
+
+    Example:
+        >>> spread(np.array([[0, 1], [-1, 0]]), [[0.5], [0.25, 0.75]], -1.0)
+        array([[ 0.5 ,  0.75],
+               [-1.  ,  0.25]])
+    """
+    columns = [np.asarray(values) for values in lists]
+    table = np.full([*faces.shape, *columns[0].shape[1:]], nothing)
+    for number, (column, values) in enumerate(zip(faces.T, columns, strict=True)):
+        sees = column >= 0
+        table[sees, number] = values[column[sees]]
+    return table
+
+
 def merge(
     looks: Sequence[tuple[ArrayLike, ArrayLike]], *, iou_threshold: float = SAME_FACE
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,8 +12,8 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from distill.panel import Panel
 from distill.rules import Rules
-from distill.voting import vote
 from ssd import atomic
 from ssd.data import manifest, records
 from ssd.lock import lock
@@ -78,17 +78,18 @@ def combine(
     rules, out = rules or Rules(), pathlib.Path(out)
     if shard_photos < 1:
         raise ValueError(f"shard_photos: wanted a positive number of photos, got {shard_photos}")
-    class_names = _shared_classes(folders)
-    raters = sorted(map(_read_rater, folders), key=lambda each: (each.digest, str(each.folder)))
-    places = {rater.folder.resolve(): number for number, rater in enumerate(raters)}
-    if len(places) < max(2, len(raters)):
+    paths = [pathlib.Path(folder).resolve() for folder in folders]
+    if len(set(paths)) < max(2, len(paths)):
         raise ValueError(f"wanted two or more folders of labels, each once, got {_named(folders)}")
-    kept_places = sorted(_place(folder, places, "kept") for folder in kept)
+    kept_paths = {_among(paths, folder, "kept") for folder in kept}
+    geometry_path = None if geometry is None else _among(paths, geometry, "geometry")
+    class_names = _shared_classes(folders)
+    raters = sorted(map(_read_rater, paths), key=lambda rater: (rater.digest, str(rater.folder)))
     about = {
         "classes": class_names,
-        "raters": {str(rater.folder.resolve()): rater.digest for rater in raters},
-        "kept": [str(raters[place].folder.resolve()) for place in kept_places],
-        "geometry": str(pathlib.Path(geometry).resolve()) if geometry is not None else None,
+        "raters": {str(rater.folder): rater.digest for rater in raters},
+        "kept": [str(rater.folder) for rater in raters if rater.folder in kept_paths],
+        "geometry": None if geometry_path is None else str(geometry_path),
         **dataclasses.asdict(rules),
         "shard_photos": shard_photos,
     }
@@ -100,13 +101,20 @@ def combine(
     known = set.union(*(set(rater.photos) for rater in raters))
     if not shared:
         raise ValueError(f"wanted labels of the same photos, got none in common: {_named(folders)}")
-    place = None if geometry is None else _place(geometry, places, "geometry")
+
+    ordered = [rater.folder for rater in raters]
+    names = dict(zip(ordered, short_names(ordered), strict=True))
+    panel = Panel(
+        [*names.values()],
+        kept=[names[path] for path in kept_paths],
+        geometry=None if geometry_path is None else names[geometry_path],
+        rules=rules,
+    )
 
     def voted() -> Iterator[records.LabeledPhoto]:
         for photo in records.read(raters[0].folder):
             if photo.filename in shared:
-                said = [photo, *(rater.photos[photo.filename] for rater in raters[1:])]
-                yield vote(said, kept=kept_places, geometry=place, rules=rules)
+                yield panel.decide([photo, *(rater.photos[photo.filename] for rater in raters[1:])])
 
     with lock(out / "progress"):
         for path in atomic.stale(out):
@@ -122,6 +130,7 @@ def combine(
             progress=lambda done: progress(done, len(shared)),
         )
         counts["left_out"] = len(known) - len(shared)
+        about["comparison"] = panel.compare()
         manifest.write(out, {**about, "complete": True, "counts": counts})
     return counts
 
@@ -138,7 +147,7 @@ def _read_rater(folder):
         digest.update(repr((name, len(photo.boxes))).encode())
         for values in (photo.boxes, photo.class_ids, photo.scores):
             digest.update(values.tobytes())
-    return _Rater(pathlib.Path(folder), photos, digest.hexdigest()[:16])
+    return _Rater(folder, photos, digest.hexdigest()[:16])
 
 
 def _shared_classes(folders):
@@ -157,12 +166,12 @@ def _shared_classes(folders):
     return classes.get(first, [])
 
 
-def _place(folder, places, option):
-    """Which of the raters a folder is."""
-    place = places.get(pathlib.Path(folder).resolve())
-    if place is None:
+def _among(paths, folder, option):
+    """A folder as it stands among those to combine."""
+    path = pathlib.Path(folder).resolve()
+    if path not in paths:
         raise ValueError(f"{option}: wanted one of the folders to combine, got {folder}")
-    return place
+    return path
 
 
 def _refuse_changed(out, digests):
@@ -175,6 +184,26 @@ def _refuse_changed(out, digests):
                 f"{folder}: its labels have changed since {out} was combined from them; "
                 f"remove {out}, or name another folder"
             )
+
+
+def short_names(folders: Sequence[pathlib.Path]) -> list[str]:
+    """What to call folders: their last names, and as much of the path as sets them apart.
+
+    Args:
+        folders: Different folders.
+
+    Returns:
+        A name for each.
+
+    Example:
+        >>> short_names([pathlib.Path("a/mtcnn"), pathlib.Path("b/mtcnn"), pathlib.Path("people")])
+        ['a/mtcnn', 'b/mtcnn', 'people']
+    """
+    for length in range(1, max((len(path.parts) for path in folders), default=1)):
+        names = ["/".join(path.parts[-length:]) for path in folders]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in folders]
 
 
 def _named(folders):

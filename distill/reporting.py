@@ -4,7 +4,10 @@ import datetime
 import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
+
+from distill.comparing import EDGES
 
 SECONDS_BETWEEN_LINES = 10
 
@@ -68,6 +71,57 @@ def progress_line(done: int, total: int, fresh: int, seconds: float) -> str:
     rate = fresh / seconds if seconds else 0
     left = datetime.timedelta(seconds=round((total - done) / rate)) if rate else "?"
     return f"{done:,} of {total:,} photos, {rate:.1f} photos/s, {left} left"
+
+
+def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
+    """How raters differ, as tables.
+
+    Args:
+        comparison: What `dataset.json` has of it (`distill.panel.Panel.compare`).
+
+    Returns:
+        Lines.
+
+    Example:
+        >>> edges = dict(source="", faces=1, top=-0.15, left=0.0, bottom=-0.1, right=0.0)
+        >>> for line in comparison_lines({
+        ...     "raters": ["people", "mtcnn"], "faces": [2, 1], "iou_threshold": 0.45,
+        ...     "seen": [[1, 0.5], [1, 1]],
+        ...     "edges": [{"rater": "people", "against": "mtcnn", **edges}]}):
+        ...     print(line)
+        of the faces of    faces  seen by people  mtcnn  (IoU 0.45)
+        people                 2           100 %   50 %
+        mtcnn                  1           100 %  100 %
+        edges of mtcnn minus those of people, medians in % of the face's height or width
+                   faces     top    left  bottom   right
+        all            1   -15.0    +0.0   -10.0    +0.0
+    """
+    names = comparison["raters"]
+    heads = [f"seen by {names[0]}", *names[1:]]
+    wide = max(len("of the faces of"), *map(len, names))
+    lines = [
+        f"{'of the faces of':{wide}} {'faces':>8}  {'  '.join(f'{head:>6}' for head in heads)}  "
+        f"(IoU {comparison['iou_threshold']:g})"
+    ]
+    for name, faces, row in zip(names, comparison["faces"], comparison["seen"], strict=True):
+        shares = ["-" if share is None else f"{share:.0%}".replace("%", " %") for share in row]
+        cells = (f"{share:>{max(6, len(head))}}" for share, head in zip(shares, heads, strict=True))
+        lines.append(f"{name:{wide}} {faces:>8,}  {'  '.join(cells)}")
+    told = None
+    rows = comparison["edges"]
+    wide = max([len(row["source"]) for row in rows] + [10])
+    for row in rows:
+        pair = row["rater"], row["against"]
+        if pair != told:
+            lines.append(
+                f"edges of {pair[1]} minus those of {pair[0]}, "
+                "medians in % of the face's height or width"
+            )
+            lines.append(" ".join([" " * wide, "faces", *(f"{edge:>7}" for edge in EDGES)]))
+            told = pair
+        cells = (f"{100 * row[edge]:>+7.1f}" for edge in EDGES)
+        lines.append(" ".join([f"{row['source'] or 'all':{wide}}", f"{row['faces']:>5}", *cells]))
+    return lines
 
 
 def summary(out: str | os.PathLike, counts: dict[str, int], seconds: float) -> str:

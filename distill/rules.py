@@ -9,8 +9,8 @@ class Rules:
 
     Args:
         iou_threshold: Least IoU of two boxes of one face.
-        min_score_alone: What too few raters see counts for nothing, not even as a region to
-            ignore, if none of them scores it this high.
+        min_score_alone: What too few raters see and none calls a face counts for nothing, not
+            even as a region to ignore, if none of them scores it this high.
         trusted_score: Least score of a face for which the word of a rater that is kept suffices.
 
     Raises:

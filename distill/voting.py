@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from distill.agreement import group_faces, mean_of
+from distill.agreement import group_faces, mean_of, spread
 from distill.rules import Rules
 from ssd.data import records
 
 
 def vote(
     photos: Sequence[records.LabeledPhoto],
+    faces: np.ndarray | None = None,
     *,
     kept: Sequence[int] = (),
     geometry: int | None = None,
@@ -29,12 +30,14 @@ def vote(
 
     Args:
         photos: The same photo as each rater labeled it.
+        faces: What `distill.agreement.group_faces` gives of their boxes, if that is known.
         kept: Which raters' word alone suffices.
         geometry: Which rater says where a face ends, if it has it; None: the mean of all.
         rules: `Rules`; by default the usual ones.
 
     Returns:
-        A `LabeledPhoto` with the pixels of the first, and the greatest score of each face.
+        A `LabeledPhoto` with the pixels of the first, the greatest score of each face, and the
+        collection that the first to name one names.
 
     Raises:
         ValueError: If there are no photos.
@@ -52,34 +55,28 @@ def vote(
     if not photos:
         raise ValueError("photos: wanted one or more raters' labels of a photo, got none")
     rules = rules or Rules()
-    faces = group_faces([photo.boxes for photo in photos], iou_threshold=rules.iou_threshold)
+    if faces is None:
+        faces = group_faces([photo.boxes for photo in photos], iou_threshold=rules.iou_threshold)
     boxes = mean_of(faces, [photo.boxes for photo in photos])
     if geometry is not None:
         has_it = faces[:, geometry] >= 0
         boxes[has_it] = photos[geometry].boxes[faces[has_it, geometry]]
     # [faces, raters]: what each says, and how surely; 0 and -1 where it says nothing.
-    said = _spread(faces, [photo.class_ids for photo in photos], 0)
-    scores = _spread(faces, [photo.scores for photo in photos], np.float32(-1))
+    said = spread(faces, [photo.class_ids for photo in photos], 0)
+    scores = spread(faces, [photo.scores for photo in photos], np.float32(-1))
     best = _best_class(said, scores)
     trusted = _best_class(np.where(scores >= rules.trusted_score, said, 0)[:, list(kept)],
                           scores[:, list(kept)])  # fmt: skip
     enough = np.sum(faces >= 0, axis=1) > len(photos) // 2
     class_ids = np.where(enough, best, trusted)
-    stays = enough | (class_ids > 0) | (scores.max(axis=1, initial=-1) >= rules.min_score_alone)
+    greatest = scores.max(axis=1, initial=-1)
+    stays = enough | np.any(said > 0, axis=1) | (greatest >= rules.min_score_alone)
     return photos[0]._replace(
         boxes=boxes[stays],
         class_ids=np.where(class_ids > 0, class_ids, records.IGNORE).astype(np.int32)[stays],
-        scores=scores.max(axis=1, initial=-1)[stays],
+        scores=greatest[stays],
+        source=next((photo.source for photo in photos if photo.source), None),
     )
-
-
-def _spread(faces, lists, nothing):
-    """[faces, raters]: each rater's value for each face."""
-    table = np.full(faces.shape, nothing)
-    for rater, values in enumerate(lists):
-        sees = faces[:, rater] >= 0
-        table[sees, rater] = np.asarray(values)[faces[sees, rater]]
-    return table
 
 
 def _best_class(said, scores):

@@ -51,7 +51,9 @@ def test_two_folders_become_one_whatever_their_order(two, tmp_path):
     assert counts == {"photos": 3, "boxes": 1, "ignored": 3, "left_out": 0}
     assert len(records.shards(tmp_path / "out")) == 2
     assert said(tmp_path / "out") == {"a.jpg": [1], "b.jpg": [-1], "c.jpg": [-1] * 2}
-    assert manifest.read(tmp_path / "out")["counts"] == counts
+    about = manifest.read(tmp_path / "out")
+    assert about["counts"] == counts
+    assert sorted(about["comparison"]["raters"]) == ["first", "second"]
     assert combine(two[::-1], tmp_path / "other", shard_photos=2) == counts
     assert files_of(tmp_path / "out") == files_of(tmp_path / "other")
 
@@ -145,7 +147,9 @@ def test_the_command_combines_as_the_function_does(two, tmp_path, capsys, monkey
     words += ["--trusted-score", "0.95", "--min-score-alone", "0.8", "--shard-photos", "2"]
     assert main([*map(str, words)]) == 0
     assert files_of(tmp_path / "out") == files_of(tmp_path / "by hand")
-    assert "3 photos of 2 raters, 3 faces, 0 regions to ignore, 0 photos" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "3 photos of 2 raters, 3 faces, 1 regions to ignore, 0 photos" in text
+    assert "edges of second minus those of first, medians" in text
     monkeypatch.chdir(first)
     os.rename(second, first / "combine")
     assert main(["./combine", "labels"]) == 1  # a folder of photos of that name, without photos

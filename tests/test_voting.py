@@ -45,6 +45,7 @@ def test_what_one_of_two_sees_is_ignored_unless_it_is_kept_or_hardly_sure():
     assert said([(0.1, 1, 0.999)], [], kept=[1]) == {10: -1}
     assert said([], [(0.1, -1, 0.95)], kept=[1]) == {10: -1}  # one of its own looks missed it
     assert said([], [(0.1, -1, 0.5)]) == {}
+    assert said([], [(0.1, 1, 0.5)]) == {10: -1}  # a face to one of them is no background
     assert said([], [(0.1, -1, 0.5)], min_score_alone=0) == {10: -1}
     assert said([], []) == {}
 

@@ -65,7 +65,8 @@ def _run(options: argparse.Namespace) -> None:
     rules = Rules(**{field: getattr(options, field) for field in RULES})
     import_tensorflow()
     from distill.combining import combine
-    from distill.reporting import Reporter
+    from distill.reporting import Reporter, comparison_lines
+    from ssd.data import manifest
 
     with Reporter() as report:
         counts = combine(
@@ -82,6 +83,7 @@ def _run(options: argparse.Namespace) -> None:
         f"{counts['boxes']:,} faces, {counts['ignored']:,} regions to ignore, "
         f"{counts['left_out']:,} photos left out that not all have"
     )
+    print("\n".join(comparison_lines(manifest.read(options.out)["comparison"])))
 
 
 COMMAND = Command(
