@@ -89,9 +89,9 @@ def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
         ...     "seen": [[1, 0.5], [1, 1]],
         ...     "edges": [{"rater": "people", "against": "mtcnn", **edges}]}):
         ...     print(line)
-        of the faces of    faces  seen by people  mtcnn  (IoU 0.45)
-        people                 2           100 %   50 %
-        mtcnn                  1           100 %  100 %
+        of the faces of    faces  seen by people   mtcnn  (IoU 0.45)
+        people                 2           100 %    50 %
+        mtcnn                  1           100 %   100 %
         edges of mtcnn minus those of people, medians in % of the face's height or width
                    faces     top    left  bottom   right
         all            1   -15.0    +0.0   -10.0    +0.0
