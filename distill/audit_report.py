@@ -210,10 +210,10 @@ def _agreement(sample, raters, answers):
     if len(raters) < 2:
         return
     said = [each for _, each in _said(sample, raters) if len(each) == len(raters)]
-    name, kappa = ("Cohen", cohen) if len(raters) == 2 else ("Fleiss", fleiss)
+    name, kappa = ("Cohen's", cohen) if len(raters) == 2 else ("Fleiss'", fleiss)
     yield (
         f"{len(raters)} raters agree in {100 * agreement(said):.1f} % of the pairs, "
-        f"{name}'s kappa {kappa(said):.2f}; {len(said) - len(answers.right):,} of {len(said):,} "
+        f"{name} kappa {kappa(said):.2f}; {len(said) - len(answers.right):,} of {len(said):,} "
         "boxes discarded"
     )
     for who, each in enumerate(raters, start=1):

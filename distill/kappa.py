@@ -1,10 +1,11 @@
 """How far raters agree beyond what chance would have them agree."""
 
 import collections
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
-def agreement(said: Sequence[Mapping[Hashable, Hashable]]) -> float:
+def agreement(said: Sequence[Mapping[Any, Any]]) -> float:
     """How often two raters of the same thing say the same.
 
     Args:
@@ -21,7 +22,7 @@ def agreement(said: Sequence[Mapping[Hashable, Hashable]]) -> float:
     return _equal_pairs(said) / pairs if pairs else float("nan")
 
 
-def cohen(said: Sequence[Mapping[Hashable, Hashable]]) -> float:
+def cohen(said: Sequence[Mapping[Any, Any]]) -> float:
     """Cohen's kappa of two raters: 1 if they always agree, 0 if as often as by chance.
 
     Each is taken to have shares of answers of their own (Cohen, A coefficient of agreement for
@@ -50,7 +51,7 @@ def cohen(said: Sequence[Mapping[Hashable, Hashable]]) -> float:
     return _beyond(agreement(both), chance)
 
 
-def fleiss(said: Sequence[Mapping[Hashable, Hashable]]) -> float:
+def fleiss(said: Sequence[Mapping[Any, Any]]) -> float:
     """Fleiss' kappa of any raters: 1 if they always agree, 0 if as often as by chance.
 
     All are taken to have the same shares of answers (Fleiss, Measuring nominal scale agreement
