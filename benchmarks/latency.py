@@ -114,7 +114,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def time_stages(
-    detector: Any, frames: Sequence[np.ndarray], runs: int, score_threshold: float
+    detector: Any, frames: Sequence[np.ndarray], runs: int, score_threshold: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """How long each stage of a detector takes.
 
@@ -125,7 +125,7 @@ def time_stages(
         detector: An `ssd.Detector`.
         frames: uint8 [height, width, 3] each.
         runs: How often to measure.
-        score_threshold: Least score of a box.
+        score_threshold: Least score of a box; None: what the file says.
 
     Returns:
         Seconds of each run, float [runs, stages], and boxes found [runs].
@@ -676,7 +676,7 @@ def _parser() -> argparse.ArgumentParser:
         help="thread counts to try (1,2,4, as far as there are cores)",
     )
     parser.add_argument("--runs", type=_positive, default=200, help="frames timed (200)")
-    parser.add_argument("--score-threshold", type=float, default=0.5, help="least score (0.5)")
+    parser.add_argument("--score-threshold", type=float, help="least score (what the file says)")
     parser.add_argument("--frame", type=_frame_size, default=(640, 480), help="WxH (640x480)")
     parser.add_argument("--photos", type=pathlib.Path, help="folder; without it: made-up frames")
     parser.add_argument(

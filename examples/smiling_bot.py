@@ -107,7 +107,7 @@ def parse(arguments):
     parser.add_argument("model", type=pathlib.Path, help=".tflite file")
     parser.add_argument("--photos", type=pathlib.Path, help="folder to look at, for no camera")
     parser.add_argument("--captures", type=pathlib.Path, help="folder to keep what it saw in")
-    parser.add_argument("--score-threshold", type=float, default=0.5, help="least score (0.5)")
+    parser.add_argument("--score-threshold", type=float, help="least score (the model's own)")
     parser.add_argument("--threads", type=int, default=2, help="threads of the runtime (2)")
     parser.add_argument("--button-pin", type=int, default=17, help="button or sensor (17)")
     parser.add_argument("--face-pin", type=int, default=22, help="lamp for a face (22)")

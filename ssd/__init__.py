@@ -21,6 +21,7 @@ _HOME = {
     "MultiboxLoss": "nets.losses",
     "SSD": "nets.model",
     "Smoother": "detect.smoothing",
+    "calibrate": "calibrating",
     "dataset": "data.pipeline",
     "draw": "detect.drawing",
     "evaluate": "metrics.evaluation",

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from ssd import __version__
 from ssd.arguments import Parser, program, run_program
-from ssd.commands import coco, compare, detect, evaluate, export, importing, skew, train
+from ssd.commands import calibrate, coco, compare, detect, evaluate, export, importing, skew, train
 
 COMMANDS = tuple(
-    each.COMMAND for each in (detect, train, evaluate, compare, export, importing, coco, skew)
+    each.COMMAND
+    for each in (detect, train, evaluate, compare, calibrate, export, importing, coco, skew)
 )
 
 

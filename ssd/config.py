@@ -32,6 +32,7 @@ class Config:
             ignore while training: there is too little left of it to learn from.
         positive_iou: Least overlap (IoU) at which an anchor is assigned to its best box.
         negative_iou: Overlap under which an anchor is background.
+        score_threshold: Least score of what a detector returns, unless it is asked for another.
 
     Raises:
         ValueError: If a value is outside its range; the message says what was wanted.
@@ -59,6 +60,7 @@ class Config:
     min_face: float = 8.0
     positive_iou: float = 0.5
     negative_iou: float = 0.4
+    score_threshold: float = 0.5
 
     def __post_init__(self):
         for field in ("image_size", "classes", "anchor_sizes"):
@@ -216,4 +218,5 @@ _RULES = {
     "min_face": (lambda x: _is_number(x) and x >= 0, "0 or more pixels"),
     "positive_iou": (lambda x: _is_number(x) and 0 < x <= 1, "a number in (0, 1]"),
     "negative_iou": (lambda x: _is_number(x) and x >= 0, "a number from 0 to positive_iou"),
+    "score_threshold": (lambda x: _is_number(x) and 0 <= x <= 1, "a number from 0 to 1"),
 }

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ssd.config import Config
 from ssd.detect.detector import Detections, Detector
+from ssd.metrics.calibration import calibration_error
 from ssd.metrics.evaluation import evaluate, evaluate_run
-from ssd.metrics.figures import calibration_error, mean_precision
+from ssd.metrics.figures import mean_precision
 from ssd.metrics.judging import coco_average_precision, judge_results
 from ssd.metrics.results import run_detector
 

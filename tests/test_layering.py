@@ -49,6 +49,7 @@ ROWS = {
         [],
     ),
     "ssd.opening": (["anchors", "ssd.detect", "ssd.nets"], ["keras"]),
+    "ssd.calibrating": (["ssd.detect", "ssd.metrics", "ssd.nets", "ssd.opening"], []),
     "ssd.tflite": (
         ["anchors", "ssd.atomic", "ssd.config", "ssd.detect", "ssd.nets", "ssd.quiet"],
         ["keras", "tensorflow"],
@@ -64,6 +65,7 @@ ROWS = {
     "ssd.commands": (
         [
             "ssd.arguments",
+            "ssd.calibrating",
             "ssd.config",
             "ssd.data",
             "ssd.detect",

@@ -16,7 +16,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help=".tflite or .keras file (the one that ships)",
     )
     parser.add_argument(
-        "--score-threshold", type=number(0, 1), default=0.5, help="least score (0.5)"
+        "--score-threshold", type=number(0, 1), help="least score (what the model's file says)"
     )
     parser.add_argument(
         "--threads", type=whole_number(), default=1, help="threads of the runtime (1)"

@@ -158,13 +158,13 @@ class Detector:
         return f"Detector({self._model}, threads={self.threads})"
 
     def __call__(
-        self, photo: ArrayLike, *, score_threshold: float = 0.5, iou_threshold: float = 0.45
+        self, photo: ArrayLike, *, score_threshold: float | None = None, iou_threshold: float = 0.45
     ) -> Detections:
         """Find what the model knows in one photo.
 
         Args:
             photo: uint8 [height, width, 3], RGB, of any size.
-            score_threshold: Least score, in [0, 1].
+            score_threshold: Least score, in [0, 1]; by default `config.score_threshold`.
             iou_threshold: Greatest overlap (IoU) of two boxes of one class, in [0, 1].
 
         Returns:
@@ -182,7 +182,7 @@ class Detector:
         self,
         photos: Sequence[ArrayLike] | np.ndarray,
         *,
-        score_threshold: float = 0.5,
+        score_threshold: float | None = None,
         iou_threshold: float = 0.45,
     ) -> list[Detections]:
         """Find what the model knows in several photos, of any sizes, side by side.
@@ -239,7 +239,7 @@ class Detector:
         logits: np.ndarray,
         shape: Sequence[int],
         *,
-        score_threshold: float = 0.5,
+        score_threshold: float | None = None,
     ) -> Detections:
         """Boxes, scores and classes of all anchors that reach the threshold, in anchor order.
 
@@ -247,7 +247,7 @@ class Detector:
             offsets: [anchors, 4], as `forward` returns them.
             logits: [anchors, 1 + classes], likewise.
             shape: Shape of the photo; its height and width come first.
-            score_threshold: Least score, in [0, 1].
+            score_threshold: Least score, in [0, 1]; by default `config.score_threshold`.
 
         Returns:
             `Detections`, overlapping ones among them. Boxes without area inside the photo are
@@ -256,6 +256,8 @@ class Detector:
         Raises:
             ValueError: If the threshold is outside [0, 1].
         """
+        if score_threshold is None:
+            score_threshold = self.config.score_threshold
         if not 0 <= score_threshold <= 1:
             raise ValueError(
                 f"score_threshold: wanted a number from 0 to 1, got {score_threshold!r}"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ssd.metrics.calibration import calibration_error
 from ssd.metrics.judging import (
     Curve,
     Judge,
@@ -86,7 +87,7 @@ class Figures:
         false_positives: False positives per photo at that score or more.
         mean_iou: Mean overlap of the hits with their boxes; 0 without hits.
         calibration_error: By how much scores and the share that is right differ, on average (see
-            `calibration_error`).
+            `ssd.metrics.calibration`).
         edges: `Edges`, of hits at IoU 0.3 and at that score or more.
         recall_at_precision: Greatest recall at the precision that was asked for, or None.
 
@@ -205,39 +206,6 @@ def measure_edges(judged: Judgement, results: Sequence[PhotoResult]) -> Edges:
     sizes = np.tile(true[:, 2:] - true[:, :2], 2)  # height, width, height, width
     top, left, bottom, right = np.median((found - true) / np.maximum(sizes, 1e-9), axis=0)
     return Edges(float(top), float(bottom), float(left), float(right))
-
-
-def calibration_error(
-    scores: np.ndarray, hits: np.ndarray, *, bins: int = 15, least: float = 0.05
-) -> float:
-    """How far scores are from the share of boxes that are right.
-
-    Of boxes that score 0.7, a calibrated model has 70 % right. Scores are put into bins of equal
-    width; the error is the difference of mean score and share of hits, the mean over the boxes.
-
-    Args:
-        scores: [k].
-        hits: bool [k], which are right.
-        bins: Number of bins.
-        least: Least score that counts.
-
-    Returns:
-        In [0, 1]; NaN without a box.
-
-    Example:
-        >>> round(calibration_error(np.array([0.8, 0.8, 0.3]), np.array([True, False, False])), 6)
-        0.3
-
-    Source:
-        Guo et al.: On Calibration of Modern Neural Networks (2017), 2.
-    """
-    counted = scores >= least
-    if not counted.any():
-        return math.nan
-    scores, hits = scores[counted], hits[counted]
-    place = np.minimum((scores * bins).astype(int), bins - 1)
-    gaps = np.bincount(place, scores - hits, minlength=bins)
-    return float(np.abs(gaps).sum() / len(scores))
 
 
 def mean_precision(

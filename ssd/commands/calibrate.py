@@ -1,0 +1,71 @@
+"""`ssd calibrate`: scores that mean something, and a default threshold."""
+
+import argparse
+
+from ssd.arguments import Command, existing_file, new_file, number
+from ssd.quiet import import_tensorflow
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=existing_file("a model file"), help=".keras or .tflite file")
+    parser.add_argument(
+        "validation",
+        nargs="+",
+        metavar="PHOTOS TRUTH",
+        help="folder of photos and COCO JSON file of labels by people; one pair or several",
+    )
+    parser.add_argument(
+        "--out", type=new_file, help=".keras file to write, with the fitted scores and threshold"
+    )
+    parser.add_argument(
+        "--false-positives",
+        type=number(0),
+        default=0.1,
+        help="false positives per photo that the default threshold allows (0.1)",
+    )
+    parser.add_argument(
+        "--min-height",
+        type=number(0, 1),
+        default=0.0,
+        help="ignore faces whose height is less than this share of the photo's long side (0)",
+    )
+    parser.add_argument(
+        "--rule", choices=("coco", "scorer"), default="coco", help="what is ignored (coco)"
+    )
+
+
+def _run(options: argparse.Namespace) -> None:
+    words = options.validation
+    if len(words) % 2:
+        raise ValueError(f"validation: wanted pairs of PHOTOS and TRUTH, got {len(words)} words")
+    if options.out and options.model.suffix != ".keras":
+        raise ValueError(f"--out: wanted a .keras model to write another, got {options.model}")
+    if options.model.suffix == ".keras":
+        import_tensorflow()
+    from ssd.calibrating import calibrate
+    from ssd.opening import Detector
+
+    model = options.model
+    if options.out:
+        from ssd.nets.loading import load
+
+        model = load(options.model)
+    found = calibrate(
+        Detector(model),
+        list(zip(words[::2], words[1::2], strict=True)),
+        false_positives_per_image=options.false_positives,
+        min_height=options.min_height,
+        rule=options.rule,
+    )
+    print(found)
+    if options.out:
+        found.apply_to(model).save(options.out)
+        print(f"model with these scores: {options.out}")
+
+
+COMMAND = Command(
+    "calibrate",
+    "Fit a model's scores to the share of boxes that are right, and choose its threshold.",
+    _add_arguments,
+    _run,
+)
