@@ -61,6 +61,28 @@ def test_the_larger_of_two_terms_is_charged_alone(tiny):
         assert float(loss(label, guess)) == pytest.approx(wanted, rel=1e-5)
 
 
+@pytest.mark.parametrize("quality", [0.0, 0.4, 1.0])
+def test_a_box_is_wanted_to_be_as_confident_as_it_fits(tiny, quality):
+    """By hand: one positive whose box has a quarter too much on each side, so an IoU of 4/9."""
+    config = dataclasses.replace(tiny, positive_iou=1.0, negative_iou=1.0)
+    rows = predictions(tiny, face=1.2)
+    rows[..., 2:4] = np.log(1.5) / 0.2
+    loss = MultiboxLoss(
+        config, quality=quality, negatives_per_positive=0, min_negatives_per_image=0
+    )
+    got = values(loss.terms(one_face(tiny), rows))["confidence"]
+    share = np.exp(1.2) / (1 + np.exp(1.2))
+    wanted = 1 - quality * (1 - 4 / 9)
+    expected = -wanted * np.log(share) - (1 - wanted) * np.log(1 - share)
+    assert got == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_anchor_that_is_no_positive_has_no_quality(tiny):
+    label, rows = NO_FACE, predictions(tiny, offsets=1.0, face=0.5)
+    plain, other = (values(MultiboxLoss(tiny, quality=q).terms(label, rows)) for q in (0.0, 1.0))
+    assert plain == pytest.approx(other)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_faces_with_few_anchors_are_made_up_for(tiny, share):
     """Two faces; only the boxes of the one with more anchors are guessed wrong."""

@@ -11,7 +11,7 @@ from keras import ops
 
 import anchors
 from ssd.config import Config
-from ssd.nets.offset_losses import OFFSET_LOSSES, offset_loss
+from ssd.nets.offset_losses import OFFSET_LOSSES, offset_loss, predicted_iou
 from ssd.old_names import renamed
 
 
@@ -55,6 +55,9 @@ class MultiboxLoss(keras.losses.Loss):
         offsets: What the offset loss is, {name: factor}: smooth L1 as in the paper (`smooth_l1`),
             or of the overlap (`giou`, `diou`, `ciou`), or a sum. Overlap is what a detector is
             judged by; smooth L1 also knows a way where boxes are far apart.
+        quality: How far the confidence wanted of a positive is the overlap (IoU) of its predicted
+            box with the face, in [0, 1]: at 0 it is 1, as in the paper; at 1 it is the overlap,
+            so that of a face's boxes the best fitting one becomes the most confident one.
         balance_objects: How far each face counts the same, in [0, 1]. At 0 each anchor does, as
             in the paper; but with the recipe's Config a face of 13 pixels has 2 anchors and one of
             30 pixels 12. A positive is weighed by the number of its face's anchors to the power of
@@ -97,6 +100,7 @@ class MultiboxLoss(keras.losses.Loss):
         extra: float = 1.0,
         alpha: float = 1.0,
         offsets: Mapping[str, float] = MappingProxyType({"smooth_l1": 1.0}),
+        quality: float = 0.0,
         balance_objects: float = 0.0,
         combine: str = "sum",
         negatives_per_positive: float = 3,
@@ -110,6 +114,7 @@ class MultiboxLoss(keras.losses.Loss):
             "extra": extra,
             "alpha": alpha,
             "offsets": dict(offsets),
+            "quality": quality,
             "balance_objects": balance_objects,
             "combine": combine,
             "negatives_per_positive": negatives_per_positive,
@@ -166,22 +171,20 @@ class MultiboxLoss(keras.losses.Loss):
         assigned = _assigned_anchors(match, ops.shape(classes))
         weight = positive * self._object_weights(match, assigned)
 
+        own_box = ops.take_along_axis(boxes, match.box[..., None], axis=1)
+        wanted = anchors.encode(own_box, self.grid)
+
         # L_conf = -log softmax(logits)[class], of positives and of mined negatives
         own_class = positive * ops.take_along_axis(classes, match.box, axis=1)
-        cross_entropy = self._cross_entropy(logits, own_class)
+        cross_entropy, confidence = self._cross_entropy(logits, own_class, offsets, wanted)
         charged = weight + ops.cast(self._mined(match, cross_entropy), "float32")
 
         # L_loc, such as smooth L1(offsets - encode(box))
-        own_box = ops.take_along_axis(boxes, match.box[..., None], axis=1)
-        fit = weight * offset_loss(  # [batch, anchors]
-            offsets,
-            anchors.encode(own_box, self.grid),
-            self.options["offsets"],
-            anchor_aspect=self.config.anchor_aspect,
-        )
+        aspect, factors = self.config.anchor_aspect, self.options["offsets"]
+        fit = weight * offset_loss(offsets, wanted, factors, anchor_aspect=aspect)
 
         # L_extra = L_loc where the confidence for the own class exceeds the gate
-        sure = ops.stop_gradient(ops.exp(-cross_entropy)) > self.options["gate"]
+        sure = confidence > self.options["gate"]
 
         matched = ops.maximum(ops.sum(positive), 1.0)
         return LossTerms(
@@ -201,11 +204,19 @@ class MultiboxLoss(keras.losses.Loss):
             ignore=classes < 0,
         )
 
-    def _cross_entropy(self, logits, own_class):
-        """-log of each anchor's share for its own class, [batch, anchors]."""
+    def _cross_entropy(self, logits, own_class, offsets, wanted):
+        """Of each anchor what it is charged and its confidence for its class, [batch, anchors]."""
         log_shares = ops.log_softmax(logits, axis=-1)
         target = ops.one_hot(ops.cast(own_class, "int32"), 1 + len(self.config.classes))
-        return -ops.sum(target * log_shares, axis=-1)
+        own = -ops.sum(target * log_shares, axis=-1)
+        confidence = ops.stop_gradient(ops.exp(-own))
+        if not self.options["quality"]:
+            return own, confidence
+        # Quality focal loss's target (Li et al.: Generalized Focal Loss, 2020): a box is wanted to
+        # be a face as far as it fits one, and background for the rest.
+        iou = predicted_iou(offsets, wanted, anchor_aspect=self.config.anchor_aspect)
+        rest = self.options["quality"] * (1 - ops.stop_gradient(iou))
+        return own + rest * (-log_shares[..., 0] - own), confidence
 
     def _mined(self, match, cross_entropy):
         """The background anchors that count, the hardest of each photo; bool [batch, anchors]."""
@@ -255,11 +266,11 @@ def _check(options):
         raise ValueError(f"MultiboxLoss gate: wanted a confidence in (0, 1], got {gate}")
     if combine not in ("sum", "max"):
         raise ValueError(f'MultiboxLoss combine: wanted "sum" or "max", got {combine!r}')
-    if not 0 <= options["balance_objects"] <= 1:
-        raise ValueError(
-            "MultiboxLoss balance_objects: wanted a number in [0, 1], "
-            f"got {options['balance_objects']}"
-        )
+    for option in ("balance_objects", "quality"):
+        if not 0 <= options[option] <= 1:
+            raise ValueError(
+                f"MultiboxLoss {option}: wanted a number in [0, 1], got {options[option]}"
+            )
     unknown = sorted(set(options["offsets"]) - set(OFFSET_LOSSES))
     if unknown or not options["offsets"]:
         raise ValueError(

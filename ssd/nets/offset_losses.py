@@ -141,6 +141,26 @@ def offset_loss(
     return total
 
 
+def predicted_iou(offsets: Any, wanted: Any, *, anchor_aspect: float = 1.0) -> Any:
+    """The overlap (IoU) of each predicted box with the wanted one.
+
+    Args:
+        offsets, wanted: As for `offset_loss`.
+        anchor_aspect: Likewise.
+
+    Returns:
+        float32 [...], in [0, 1].
+
+    Example:
+        >>> half_as_wide = anchors.encode([[0.0, 0.25, 1.0, 0.75]], [[0.0, 0.0, 1.0, 1.0]])
+        >>> round(float(predicted_iou(ops.zeros([1, 4]), half_as_wide)[0]), 5)
+        0.5
+    """
+    anchor = [0.0, 0.0, anchor_aspect, 1.0]
+    a, b = (sides(anchors.decode(each, anchor)) for each in (offsets, wanted))
+    return overlap(shared_area(a, b), shared_area(a, a), shared_area(b, b))
+
+
 def _around(a, b):
     """The smallest boxes that hold two."""
     return Sides(
