@@ -9,8 +9,7 @@ from typing import Any
 
 from ssd.quiet import hush
 from ssd.registration import tell_keras
-
-__version__ = "0.1.0"
+from ssd.version import __version__ as __version__
 
 _HOME = {
     "CaptureLog": "detect.capture",

@@ -6,7 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from ssd.photos.annotations import AnnotatedPhoto, Label, find_photos, read_coco, read_text
+from ssd.photos.annotations import AnnotatedPhoto, Label, find_photos, read_text
+from ssd.photos.coco import read_coco
 
 ONE = {"image_id": 1, "category_id": 1, "bbox": [10, 20, 30, 40]}
 BOX = (20.0, 10.0, 60.0, 40.0)

@@ -20,7 +20,7 @@ HEAVY = {"tensorflow", "keras", "jax", "mtcnn", "ray", "matplotlib"}
 # `ssd` alone stands for the public names, `ssd.NAME`.
 ROWS = {
     "anchors": ([], ["keras", "tensorflow", "jax"]),
-    "ssd": (["ssd.quiet", "ssd.registration"], []),
+    "ssd": (["ssd.quiet", "ssd.registration", "ssd.version"], []),
     "ssd.arguments": (["ssd.quiet"], []),
     "ssd.atomic": ([], []),
     "ssd.boxes": ([], []),
@@ -30,6 +30,7 @@ ROWS = {
     "ssd.old_names": ([], []),
     "ssd.quiet": ([], ["tensorflow"]),
     "ssd.registration": ([], []),
+    "ssd.version": ([], []),
     "ssd.photos": (["ssd.atomic", "ssd.boxes", "ssd.config"], []),
     "ssd.data": (
         ["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.old_names", "ssd.photos"],
@@ -51,7 +52,15 @@ ROWS = {
     "ssd.opening": (["anchors", "ssd.detect", "ssd.nets"], ["keras"]),
     "ssd.calibrating": (["ssd.detect", "ssd.metrics", "ssd.nets", "ssd.opening"], []),
     "ssd.tflite": (
-        ["anchors", "ssd.atomic", "ssd.config", "ssd.detect", "ssd.nets", "ssd.quiet"],
+        [
+            "anchors",
+            "ssd.atomic",
+            "ssd.config",
+            "ssd.detect",
+            "ssd.nets",
+            "ssd.quiet",
+            "ssd.version",
+        ],
         ["keras", "tensorflow"],
     ),
     "ssd.metrics": (
@@ -59,7 +68,7 @@ ROWS = {
         ["matplotlib"],
     ),
     "ssd.training": (
-        ["ssd.atomic", "ssd.config", "ssd.data", "ssd.lock", "ssd.nets"],
+        ["ssd.atomic", "ssd.config", "ssd.data", "ssd.lock", "ssd.nets", "ssd.version"],
         ["keras", "matplotlib"],
     ),
     "ssd.commands": (

@@ -21,13 +21,8 @@ from ssd.data.voc import read_voc
 from ssd.data.wider import read_wider
 from ssd.data.yolo import read_yolo
 from ssd.photos import reading
-from ssd.photos.annotations import (
-    AnnotatedPhoto,
-    Annotations,
-    Complaint,
-    find_photos,
-    read_coco,
-)
+from ssd.photos.annotations import AnnotatedPhoto, Annotations, Complaint, find_photos
+from ssd.photos.coco import read_coco
 
 FORMATS = ("coco", "voc", "yolo", "wider")
 

@@ -33,21 +33,20 @@ class Crop(NamedTuple):
     beside: np.ndarray = np.zeros((0, 4))
 
 
-def draw_crops(part: Any, title: str, rows: Sequence[Crop], shown: int = _SHOWN) -> None:
+def draw_crops(part: Any, title: str, rows: Sequence[Crop]) -> None:
     """Draw boxes with what is around them side by side, the first ones of a list.
 
     Args:
         part: A matplotlib figure, or a part of one.
         title: What they are.
         rows: The boxes.
-        shown: How many there is room for.
 
     Example:
         >>> from matplotlib.figure import Figure
         >>> draw_crops(Figure(), "none", [])
     """
     part.suptitle(title, x=0.01, ha="left", fontsize=10)
-    axes = np.atleast_1d(part.subplots(1, shown))
+    axes = np.atleast_1d(part.subplots(1, _SHOWN))
     for each in axes:
         each.set_axis_off()
     for each, (path, box, text, beside) in zip(axes, rows, strict=False):
@@ -56,17 +55,16 @@ def draw_crops(part: Any, title: str, rows: Sequence[Crop], shown: int = _SHOWN)
         reach = _AROUND * max(ymax - ymin, xmax - xmin)
         top, left = max(0, int(ymin - reach)), max(0, int(xmin - reach))
         each.imshow(photo[top : int(ymax + reach) + 1, left : int(xmax + reach) + 1])
-        shown = each.axis()
+        limits = each.axis()
         for other in beside:
             each.plot(*_outline(other, top, left), color=BESIDE_COLOR, linestyle="--")
         each.plot(*_outline(box, top, left), color=BOX_COLOR)
-        each.axis(shown)
+        each.axis(limits)
         each.set_title(text, fontsize=8)
 
 
 def _outline(box: np.ndarray, top: int, left: int) -> tuple[np.ndarray, np.ndarray]:
     """x and y of the corners, from one around to the same."""
     ymin, xmin, ymax, xmax = box
-    return np.array([xmin, xmax, xmax, xmin, xmin]) - left, np.array(
-        [ymin, ymin, ymax, ymax, ymin]
-    ) - top
+    x, y = np.array([xmin, xmax, xmax, xmin, xmin]), np.array([ymin, ymin, ymax, ymax, ymin])
+    return x - left, y - top

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ssd.detect.detector import Detections, Detector
-from ssd.photos.annotations import AnnotatedPhoto, Annotations, find_photos, id_order, read_coco
+from ssd.photos.annotations import AnnotatedPhoto, Annotations, find_photos
+from ssd.photos.coco import id_order, read_coco
 from ssd.photos.reading import read_photo
 
 SCORE_FLOOR = 0.001

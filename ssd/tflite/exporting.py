@@ -10,7 +10,6 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterable
-from importlib import metadata
 from typing import Any
 
 import keras
@@ -25,6 +24,7 @@ from ssd.tflite.flatbuffer import pack, unpack
 from ssd.tflite.metadata import describe
 from ssd.tflite.ranges import fit_ranges
 from ssd.tflite.saturation import saturate
+from ssd.version import __version__
 
 PRECISIONS = ("float32", "float16", "int8")
 _PREPROCESSING = (
@@ -164,28 +164,25 @@ def _convert(model, precision, images):
     if precision == "int8":
         saturate(flatbuffer, _LIMITS)
         fit_ranges(flatbuffer, made, images)
-    height, width = model.config.image_size
+    _describe(flatbuffer, model.config, precision)
+    return pack(flatbuffer)
+
+
+def _describe(flatbuffer, config, precision):
+    """Add what tools show of a model."""
+    height, width = config.image_size
     describe(
         flatbuffer,
         name="ssd-faces",
-        version=_version(),
+        version=__version__,
         description=(
-            f"Single-shot detector of {', '.join(model.config.classes)} ({precision}). "
+            f"Single-shot detector of {', '.join(config.classes)} ({precision}). "
             f"{_PREPROCESSING} model.json says how the outputs become boxes."
         ),
         inputs={"images": f"A photo in {height} x {width} pixels. {_PREPROCESSING}"},
         outputs=_OUTPUTS,
         files=_FILES,
     )
-    return pack(flatbuffer)
-
-
-def _version():
-    """Version of this library."""
-    try:
-        return metadata.version("ssd-faces")
-    except metadata.PackageNotFoundError:  # a copy that was never installed
-        return "unknown"
 
 
 def _converted(tf, converter, precision, images):
@@ -238,7 +235,7 @@ def _append_archive(path, model, precision):
         "precision": precision,
         "variances": list(VARIANCES),
         "preprocessing": _PREPROCESSING,
-        "version": _version(),
+        "version": __version__,
         "provenance": model.provenance,
     }
     rows = io.BytesIO()

@@ -6,7 +6,6 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterable
-from importlib import metadata
 
 import keras
 
@@ -20,6 +19,7 @@ from ssd.training import history
 from ssd.training.callbacks import SaveEpoch
 from ssd.training.curves import plot
 from ssd.training.folder import claim
+from ssd.version import __version__
 
 
 def train(
@@ -249,7 +249,7 @@ def _build(config, first, options):
     model.provenance = {
         **options,
         "start": None if first is None else first.provenance,
-        "version": metadata.version("ssd-faces"),
+        "version": __version__,
         "backend": keras.backend.backend(),
     }
     return model
