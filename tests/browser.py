@@ -18,6 +18,8 @@ def find():
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
+CTRL, SHIFT = 2, 8  # as the protocol has them
+
 # The browser reads commands from descriptor 3 and answers on 4.
 LAUNCH = """
 import fcntl, os, sys
@@ -61,11 +63,12 @@ class Page:
             assert time.monotonic() < deadline, f"never came true: {expression}; {self.problems}"
             time.sleep(0.01)
 
-    def press(self, *keys):
+    def press(self, *keys, shift=False, ctrl=False):
         """Presses keys, one after the other."""
         for key in keys:
-            text = key if len(key) == 1 else {"Enter": "\r"}.get(key, "")
+            text = key if len(key) == 1 and not ctrl else {"Enter": "\r"}.get(key, "")
             what = {"key": key, "windowsVirtualKeyCode": {"Escape": 27, "Enter": 13}.get(key, 0)}
+            what["modifiers"] = SHIFT * shift | CTRL * ctrl
             self._send("Input.dispatchKeyEvent", type="keyDown", text=text, **what)
             self._send("Input.dispatchKeyEvent", type="keyUp", **what)
 
@@ -74,11 +77,13 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self._send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def drag(self, x, y, to_x, to_y):
+    def drag(self, x, y, to_x, to_y, *, shift=False):
         """Presses the mouse at one point and lets go of it at another."""
-        where = {"button": "left", "clickCount": 1}
+        where = {"button": "left", "clickCount": 1, "modifiers": SHIFT * shift}
         self._send("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, **where)
-        self._send("Input.dispatchMouseEvent", type="mouseMoved", x=to_x, y=to_y, **where)
+        for part in (0.5, 1):
+            at = {"x": x + part * (to_x - x), "y": y + part * (to_y - y)}
+            self._send("Input.dispatchMouseEvent", type="mouseMoved", **at, **where)
         self._send("Input.dispatchMouseEvent", type="mouseReleased", x=to_x, y=to_y, **where)
 
     def set(self, name, value):

@@ -422,7 +422,7 @@ def test_undo_goes_back_step_by_step_to_the_photo_it_was_on(page, labels):
     page.press("u", "u")
     assert page.ask(pending) == "no new marks"
     assert page.ask(current) == "a/one.jpg"
-    assert drawn(page, "#photo-0")[0][1] == "face"
+    assert drawn(page, "#photo-0")[0][1] == "face current"
     page.press("u")
     assert page.ask("document.querySelector('#announcer').textContent") == "nothing to undo"
 

@@ -47,50 +47,93 @@ const closer = (() => {
   function refresh() {
     if (!dialog.open) return;
     const photo = cursor.photo();
-    const [width, height] = labels.sizes.subarray(2 * photo, 2 * photo + 2);
-    const frame = $(".photo", dialog);
-    drawPhoto(frame, photo, frame.clientWidth - 24, frame.clientHeight - 24, cursor.box);
-    dialog.classList.toggle("ignored", marks.isIgnored(photo));
+    const [width, height] = sizeOf(photo);
+    redraw();
+    dialog.classList.toggle("ignored", isIgnored(photo));
     $("h2 bdi", dialog).textContent = labels.names[photo];
     $(".facts", dialog).textContent =
       `${width} × ${height} px · ${facts(photo)} · ` +
       `${number(cursor.position + 1)} of ${number(filters.order.length)}`;
-    $("[name=ignore]", dialog).textContent = marks.isIgnored(photo)
+    $("[name=ignore]", dialog).textContent = isIgnored(photo)
       ? "Learn from photo"
       : "Ignore photo";
     $("ol", dialog).replaceChildren(...boxesOf(photo).map(listBox));
   }
 
+  // The photo and its boxes alone, as often as the mouse moves.
+  function redraw() {
+    const frame = $(".photo", dialog);
+    const [width, height] = [frame.clientWidth - 24, frame.clientHeight - 24];
+    const how = { draft: editing.draft(), handles: true };
+    drawPhoto(frame, cursor.photo(), width, height, cursor.box, how);
+  }
+
   function listBox(i) {
     const line = document.createElement("li");
     line.dataset.box = i;
-    line.classList.toggle("dropped", marks.isDropped(i));
+    line.classList.toggle("dropped", isDropped(i));
     line.classList.toggle("current", i === cursor.box);
     const key = document.createElement("i");
-    key.className = `key ${KINDS[labels.kinds[i]]}`;
+    key.className = `key ${KINDS[kindOf(i)]} ${isEdited(i) ? "edited" : ""}`;
     const what = document.createElement("span");
     what.className = "what";
-    what.textContent = `${shortScore(labels.scores[i])} · ${Math.round(labels.pixels[i])} px`;
+    const score = isDrawn(i) ? "drawn" : shortScore(labels.scores[i]);
+    what.textContent = `${score} · ${Math.round(pixelsOf(i))} px`;
     what.title = describe(i);
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = marks.isDropped(i) ? "Keep" : "Drop";
-    button.setAttribute("aria-label", `${button.textContent}: ${describe(i)}`);
-    line.append(key, what, button);
+    line.append(key, what, classChoice(i), button("drop", isDropped(i) ? "Keep" : "Drop", i));
     return line;
   }
 
-  dialog.addEventListener("click", (event) => {
-    const { name } = event.target;
-    if (name === "ignore") toggleIgnored();
-    else if (name === "previous") cursor.go(cursor.position - 1);
-    else if (name === "next") cursor.go(cursor.position + 1);
-    else if (name === "close") dialog.close();
-    else if (event.target.closest("g, li button"))
-      toggleBox(Number(event.target.closest("[data-box]").dataset.box));
-    else if (event.target.closest("li")) cursor.choose(Number(event.target.closest("li").dataset.box));
-  });
-  dialog.addEventListener("close", () => grid.scroller.focus());
+  // A region becomes a face by one click; a face has a list of what else it may be.
+  function classChoice(i) {
+    if (classOf(i) < 0) return button("promote", nameOfClass(1), i);
+    const choice = document.createElement("select");
+    choice.setAttribute("aria-label", `class: ${describe(i)}`);
+    for (const classId of [...range(1, labels.classNames.length + 1), -1])
+      choice.add(new Option(classId < 0 ? "ignore" : nameOfClass(classId), classId));
+    choice.value = classOf(i);
+    return choice;
+  }
 
-  return { dialog, open, look, refresh, showThumbnail };
+  function button(name, text, i) {
+    const made = document.createElement("button");
+    Object.assign(made, { type: "button", name, textContent: text });
+    made.setAttribute("aria-label", `${text}: ${describe(i)}`);
+    return made;
+  }
+
+  dialog.addEventListener("click", ({ target }) => {
+    const line = target.closest("li");
+    const box = Number(line?.dataset.box);
+    const { position } = cursor;
+    const actions = {
+      ignore: toggleIgnored,
+      draw: editing.draw,
+      undo,
+      previous: () => cursor.go(position - 1),
+      next: () => cursor.go(position + 1),
+      close: () => dialog.close(),
+      drop: () => toggleBox(box),
+      promote: () => setClass(box, 1),
+    };
+    if (target.name in actions) actions[target.name]();
+    else if (line && !target.closest("select")) cursor.choose(box);
+    if (line && dialog.open) dialog.focus(); // the list is another
+  });
+  dialog.addEventListener("change", ({ target }) => {
+    setClass(Number(target.closest("li").dataset.box), Number(target.value));
+    dialog.focus();
+  });
+  dialog.addEventListener("cancel", (event) => {
+    if (!editing.draft()) return;
+    event.preventDefault();
+    editing.cancel();
+  });
+  dialog.addEventListener("close", () => {
+    if (dialog.open) return; // again, before this was told
+    editing.finish();
+    grid.scroller.focus();
+  });
+
+  return { dialog, open, look, redraw, refresh, showThumbnail };
 })();

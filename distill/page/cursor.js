@@ -16,6 +16,7 @@ const cursor = (() => {
 
   function go(position) {
     if (!filters.order.length) return;
+    editing.finish();
     const before = found.position;
     found.position = Math.min(filters.order.length - 1, Math.max(0, position));
     if (found.position !== before) found.box = -1;
@@ -34,7 +35,7 @@ const cursor = (() => {
   function step(by) {
     const boxes = boxesOf(found.photo());
     if (!boxes.length) return false;
-    const asked = boxes.filter((i) => filters.matches[i]);
+    const asked = boxes.filter((i) => filters.matches[i] !== 0);
     const wanted = asked.length ? asked : boxes;
     const at = wanted.indexOf(found.box);
     const next = at < 0 && by < 0 ? -1 : at + by;

@@ -38,7 +38,7 @@ const filters = (() => {
     for (let photo = 0; photo < labels.names.length; photo++) {
       if (labels.faces[photo] < faces[0] || labels.faces[photo] > faces[1]) continue;
       if (name && !labels.names[photo].toLowerCase().includes(name)) continue;
-      if (asMarked !== "all" && marks.isMarked(photo) !== (asMarked === "marked")) continue;
+      if (asMarked !== "all" && isMarked(photo) !== (asMarked === "marked")) continue;
       let wanted = 0;
       let disputed = 0;
       let unsure = Infinity;

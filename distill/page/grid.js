@@ -59,14 +59,16 @@ const grid = (() => {
     if (!card) return;
     const photo = filters.order[position];
     const isCurrent = position === cursor.position;
-    card.classList.toggle("ignored", marks.isIgnored(photo));
+    card.classList.toggle("ignored", isIgnored(photo));
     card.setAttribute("aria-selected", isCurrent);
     if (isCurrent) scroller.setAttribute("aria-activedescendant", card.id);
     const caption = $("figcaption", card);
     const name = labels.names[photo];
     caption.firstElementChild.textContent = name.slice(name.lastIndexOf("/") + 1);
     caption.firstElementChild.title = name;
-    caption.lastElementChild.textContent = facts(photo).replace(/(\d+) dropped/, "✕ $1");
+    caption.lastElementChild.textContent = facts(photo)
+      .replace(/(\d+) dropped/, "✕ $1")
+      .replace(/(\d+) edited/, "✎ $1");
     card.setAttribute("aria-label", `${name}, ${facts(photo)}`);
     drawPhoto($(".photo", card), photo, CELL - 2 * GAP, PHOTO, isCurrent ? cursor.box : -1);
     showThumbnail(card, photo);

@@ -2,7 +2,7 @@
 
 // What the labels say of each photo and each box, in flat arrays, so that 100,000 photos are a few
 // megabytes: box i of all lies at 4 * i in `boxes`, the boxes of a photo are first[photo] to
-// first[photo + 1].
+// first[photo + 1]. Boxes that are drawn on this page come after all of them, and are few.
 
 const KINDS = ["face", "unsure", "one-sided"];
 const KIND_NAMES = ["face", "region to ignore", "seen by one look only"];
@@ -18,12 +18,19 @@ function readLabels(index) {
   const total = classes.length;
   const found = {
     id: index.id,
+    classNames: index.about.classes, // the first is class 1; class -1 is a region to ignore
+    leastSide: index.least_side, // of a box that is drawn or moved, in pixels of the stored photo
+    edits: index.edits, // what people have moved and reclassed that the labels have taken in
+    drawn: new Set(index.edits.drawn), // and what they have drawn
+    here: [], // boxes that are drawn on this page: { photo, place }; the first is box `total`
+    hereOf: new Map(), // photo: those of it
     photosUrl: index.photos,
     names,
     total,
     sizes: new Uint32Array(raw("sizes").buffer), // width and height of the stored photo
     ignored: raw("ignored"),
     boxes: new Float32Array(raw("boxes").buffer),
+    classes,
     scores: new Float32Array(raw("scores").buffer),
     dropped: raw("dropped"),
     first: new Uint32Array(names.length + 1),
@@ -73,9 +80,29 @@ function bytes(text) {
   return array;
 }
 
-const placeOf = (i) => labels.boxes.subarray(4 * i, 4 * i + 4);
+const range = (low, high) => Array.from({ length: high - low }, (_, i) => low + i);
+const photoOf = (i) => (i < labels.total ? labels.photoOf[i] : labels.here[i - labels.total].photo);
 
-function boxesOf(photo) {
-  const [low, high] = labels.first.subarray(photo, photo + 2);
-  return Array.from({ length: high - low }, (_, i) => low + i);
+// The place of a box before any mark, by which marks name it.
+function namedPlace(i) {
+  if (i < labels.total) return labels.boxes.subarray(4 * i, 4 * i + 4);
+  return labels.here[i - labels.total].place;
+}
+
+const samePlace = (one, other) => one.every((side, k) => side === other[k]);
+
+// All boxes of a photo, those too that were drawn here and taken away again.
+function everyBoxOf(photo) {
+  const said = range(labels.first[photo], labels.first[photo + 1]);
+  return said.concat(labels.hereOf.get(photo) ?? []);
+}
+
+// The number of the box that has its name from a place, which is new if there is none.
+function boxAt(photo, place) {
+  const known = everyBoxOf(photo).find((i) => samePlace(place, namedPlace(i)));
+  if (known !== undefined) return known;
+  const made = labels.total + labels.here.length;
+  labels.here.push({ photo, place });
+  labels.hereOf.set(photo, [...(labels.hereOf.get(photo) ?? []), made]);
+  return made;
 }

@@ -6,16 +6,17 @@
 // what is in none of them is as the labels say. `applied` is what the labels have taken in already.
 
 const marks = (() => {
-  const FIELDS = ["ignore", "drop"];
+  // In a file a box is drawn before anything else is said of it.
+  const FIELDS = ["ignore", "draw", "drop", "move", "class"];
   const fields = () => Object.fromEntries(FIELDS.map((field) => [field, new Map()]));
   let applied = fields();
-  let now = fields();
+  const now = fields();
+  const written = fields(); // what a saved file speaks of: if it is taken back, that is said, too
   const steps = []; // what undo takes back: [photo, [field, key, value before] ...]
   let saved = false; // the marks as they are now lie in a file
 
   const get = (field, key) => now[field].get(key);
   const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
-  const photoOf = (field, key) => (field === "ignore" ? key : labels.photoOf[key]);
 
   function put(field, key, value) {
     if (value === undefined) now[field].delete(key);
@@ -23,35 +24,52 @@ const marks = (() => {
   }
 
   // One step of a person: any number of [field, key, value].
-  function change(photo, ...changes) {
+  function change(photo, changes) {
+    if (changes.every(([field, key, value]) => same(value, get(field, key)))) return;
     steps.push([photo, changes.map(([field, key]) => [field, key, get(field, key)])]);
     changes.forEach((each) => put(...each));
     keep();
   }
 
-  // The photo of the step that was taken back.
+  // The photo of the step that was taken back, and the box, or -1.
   function undo() {
     const [photo, changes] = steps.pop() ?? [];
-    changes?.forEach((each) => put(...each));
-    if (changes) keep();
-    return photo;
+    if (!changes) return [];
+    changes.forEach((each) => put(...each));
+    keep();
+    const [field, key] = changes[0];
+    return [photo, field !== "ignore" && boxesOf(photo).includes(key) ? key : -1];
   }
 
-  // ---- As the file has them ----
+  // ---- As a file has them ----
 
-  function changes() {
+  // [photo, field, key] of all that is to be said, in the order of the photos.
+  function pending() {
     const found = [];
     for (const field of FIELDS)
-      for (const key of new Set([...now[field].keys(), ...applied[field].keys()]))
-        if (!same(get(field, key), applied[field].get(key)))
-          found.push([photoOf(field, key), toMark(field, key)]);
-    return found.sort(([one], [other]) => one - other).map(([, mark]) => mark);
+      for (const key of new Set([now, applied, written].flatMap((each) => [...each[field].keys()]))) {
+        const isNew = !same(get(field, key), applied[field].get(key));
+        if ((isNew || written[field].has(key)) && isThere(field, key))
+          found.push([field === "ignore" ? key : photoOf(key), field, key]);
+      }
+    return found.sort(([one], [other]) => one - other);
   }
 
+  const changes = () => pending().map(([, field, key]) => toMark(field, key));
+
+  // Of a box that was drawn and taken away nothing else is said.
+  const isThere = (field, key) =>
+    field === "ignore" || field === "draw" || key < labels.total || get("draw", key) !== undefined;
+
   function toMark(field, key) {
-    const photo = labels.names[photoOf(field, key)];
-    const box = field === "ignore" ? {} : { box: [...placeOf(key)] };
-    return { photo, ...box, [field]: get(field, key) ?? false };
+    const said = get(field, key) ?? false;
+    if (field === "ignore") return { photo: labels.names[key], ignore: said };
+    const isClass = said !== false && (field === "draw" || field === "class");
+    return {
+      photo: labels.names[photoOf(key)],
+      box: [...namedPlace(key)],
+      [field]: isClass ? (labels.classNames[said - 1] ?? "ignore") : said,
+    };
   }
 
   function fromMarks(marks) {
@@ -60,12 +78,24 @@ const marks = (() => {
       const photo = places.get(mark.photo);
       if (photo === undefined) continue; // set on labels that have changed since
       const field = FIELDS.find((each) => each in mark);
-      const keys =
-        field === "ignore"
-          ? [photo]
-          : boxesOf(photo).filter((i) => mark.box.every((side, k) => side === placeOf(i)[k]));
-      for (const key of keys) put(field, key, mark[field] || undefined);
+      const value = fromMark(field, mark[field]);
+      if (field === "ignore") put(field, photo, value);
+      else if (field === "draw") recallDrawn(boxAt(photo, mark.box), value);
+      else
+        for (const i of everyBoxOf(photo))
+          if (samePlace(mark.box, namedPlace(i))) put(field, i, value);
     }
+  }
+
+  function fromMark(field, said) {
+    if (said === false) return undefined;
+    if (field !== "draw" && field !== "class") return said;
+    return said === "ignore" ? -1 : labels.classNames.indexOf(said) + 1 || undefined;
+  }
+
+  // Not if the labels have it by now.
+  function recallDrawn(box, value) {
+    if (box >= labels.total) put("draw", box, value);
   }
 
   // ---- Kept, and saved ----
@@ -75,6 +105,8 @@ const marks = (() => {
   function recall() {
     labels.ignored.forEach((value, photo) => value && now.ignore.set(photo, true));
     labels.dropped.forEach((value, i) => value && now.drop.set(i, true));
+    for (const [i, place] of labels.edits.moved) now.move.set(i, place);
+    for (const [i, classId] of labels.edits.reclassed) now.class.set(i, classId);
     applied = Object.fromEntries(FIELDS.map((field) => [field, new Map(now[field])]));
     try {
       const text = localStorage.getItem(storage());
@@ -87,17 +119,16 @@ const marks = (() => {
 
   function keep() {
     saved = false;
-    const text = JSON.stringify({ marks: changes() });
+    const marks = changes();
     try {
-      localStorage.setItem(storage(), text);
+      localStorage.setItem(storage(), JSON.stringify({ marks }));
     } catch {
       // As above.
     }
-    report();
+    report(marks.length);
   }
 
-  function report() {
-    const marks = changes().length;
+  function report(marks) {
     $("#pending").textContent = saved
       ? "now: python -m distill --review OUT --marks marks.json"
       : marks
@@ -117,14 +148,11 @@ const marks = (() => {
     link.download = "marks.json";
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    for (const [, field, key] of pending()) written[field].set(key, true);
     saved = true;
-    report();
+    report(marks.length);
     announce(`${count(marks.length, "mark")} saved to marks.json`);
   }
 
-  const isIgnored = (photo) => get("ignore", photo) === true;
-  const isDropped = (i) => get("drop", i) === true;
-  const isMarked = (photo) => isIgnored(photo) || boxesOf(photo).some(isDropped);
-
-  return { change, undo, recall, save, isIgnored, isDropped, isMarked };
+  return { get, change, undo, recall, save };
 })();

@@ -4,31 +4,10 @@
 // beside it but not read files. So the data are scripts: index.js calls review.index once, a file
 // of thumbnails calls review.chunk.
 
-function toggleBox(i) {
-  marks.change(cursor.photo(), ["drop", i, marks.isDropped(i) ? undefined : true]);
-  cursor.choose(i);
-  announce(marks.isDropped(i) ? "box dropped" : "box kept");
-}
-
-function toggleIgnored() {
-  const photo = cursor.photo();
-  marks.change(photo, ["ignore", photo, marks.isIgnored(photo) ? undefined : true]);
-  cursor.refresh();
-  announce(marks.isIgnored(photo) ? "photo ignored" : "photo not ignored");
-}
-
-function undo() {
-  const photo = marks.undo();
-  if (photo === undefined) return announce("nothing to undo");
-  const position = filters.order.indexOf(photo);
-  if (position >= 0 && position !== cursor.position) cursor.go(position);
-  else cursor.refresh();
-  announce("undone");
-}
-
 function press(event) {
   const { key } = event;
-  if (event.target.closest("form") || !labels || !filters.order.length) return;
+  if (event.target.closest("form, select") || !labels || !filters.order.length) return;
+  if (editing.press(event)) return;
   if (event.metaKey || event.altKey || (event.ctrlKey && key !== "z")) return;
   const open = closer.dialog.open;
   const at = cursor.position;
@@ -46,11 +25,15 @@ function press(event) {
     n: () => cursor.step(1),
     p: () => cursor.step(-1),
     x: () => (cursor.box >= 0 || cursor.step(1)) && toggleBox(cursor.box),
+    e: editing.edit,
+    d: editing.draw,
     i: toggleIgnored,
     u: undo,
     s: marks.save,
   };
   if (event.ctrlKey) actions.z = undo;
+  if (editing.isClass(key))
+    actions[key] = () => (cursor.box >= 0 || cursor.step(1)) && setClass(cursor.box, Number(key) || -1);
   if (!event.target.closest("button"))
     actions.Enter = () => (open ? closer.dialog.close() : closer.open());
   if (!actions[key]) return;
@@ -118,6 +101,7 @@ const review = (() => {
     }).observe(scroller);
     document.addEventListener("keydown", press);
     $("#save").addEventListener("click", marks.save);
+    editing.listen($(".photo", closer.dialog));
   }
 
   function chunk(content) {
