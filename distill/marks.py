@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distill import mark_files
+from distill.mark_voting import vote_on_marks
 from distill.marking import mark
 from ssd import atomic
 from ssd.data import manifest, marked, records
@@ -28,19 +29,24 @@ from ssd.lock import lock
 _FIELDS = ("boxes", "ignored", "one_sided", *COUNTED)  # in a shard's report and in dataset.json
 
 
-def apply_marks(out: str | os.PathLike, path: str | os.PathLike) -> dict[str, int]:
-    """Takes a file of marks into the labels of a folder.
+def apply_marks(
+    out: str | os.PathLike, path: str | os.PathLike, *others: str | os.PathLike
+) -> dict[str, int]:
+    """Takes a file of marks into the labels of a folder, or several people's files by their vote.
 
     The same file twice changes nothing; of two marks that contradict each other the later holds.
 
     Args:
         out: Folder of labels.
         path: File of marks, as the review page saves it.
+        others: Those of other people who have looked at the same labels
+            (`distill.mark_voting.vote_on_marks`).
 
     Returns:
         Counts as they are afterwards: `boxes`, `ignored`, `one_sided`, `dropped_boxes`,
         `drawn_boxes`, `moved_boxes`, `reclassed_boxes`, `ignored_photos`, and what else
-        `dataset.json` counts once a run has ended.
+        `dataset.json` counts once a run has ended; with several files also `agreed` and `disputed`,
+        boxes and photos of which most people say the same, and others.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -63,14 +69,18 @@ def apply_marks(out: str | os.PathLike, path: str | os.PathLike) -> dict[str, in
     """
     out = pathlib.Path(out)
     about = manifest.read(out)
-    wanted = mark_files.read(path)
+    voted = vote_on_marks([mark_files.read(each) for each in (path, *others)])
+    source = ", ".join(map(str, (path, *others)))
     with lock(out / "progress"):
         finish_marks(out)
-        reports, entries = _survey(out, about, wanted, marked.read(out), path)
+        reports, entries = _survey(out, about, voted.marks, marked.read(out), source)
         plan = {"photos": entries, "reports": reports}
         atomic.write_text(out / "progress" / "marking.json", json.dumps(plan) + "\n")
         finish_marks(out)
-    return {**_sum(reports), **manifest.read(out).get("counts", {})}
+    counts = {**_sum(reports), **manifest.read(out).get("counts", {})}
+    if others:
+        counts |= {"agreed": voted.agreed, "disputed": voted.disputed}
+    return counts
 
 
 def finish_marks(out: str | os.PathLike) -> None:

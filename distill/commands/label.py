@@ -38,7 +38,12 @@ def _review(options: argparse.Namespace) -> None:
     from distill import marks, review
 
     if options.marks:
-        counts = marks.apply_marks(options.review, options.marks)
+        counts = marks.apply_marks(options.review, *options.marks)
+        if len(options.marks) > 1:
+            print(
+                f"marks of {len(options.marks)} people: {counts['agreed']:,} on which most agree, "
+                f"{counts['disputed']:,} on which they do not and which become regions to ignore"
+            )
         print(
             f"{counts['dropped_boxes']:,} boxes are dropped, {counts['drawn_boxes']:,} drawn, "
             f"{counts['moved_boxes']:,} moved, {counts['reclassed_boxes']:,} of another class, "
@@ -65,7 +70,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    forms = ("[options] PHOTOS [PHOTOS ...] OUT", "--review OUT [--marks FILE]")
+    forms = ("[options] PHOTOS [PHOTOS ...] OUT", "--review OUT [--marks FILE ...]")
     parser.usage = "\n       ".join(f"{parser.prog} {form}" for form in forms)
     parser.add_argument(
         "folders",
@@ -83,8 +88,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--marks",
         metavar="FILE",
+        nargs="+",
         type=existing_file("a file of marks"),
-        help="with --review: first take in marks that the page saved",
+        help="with --review: first take in marks that the page saved; files of several people are "
+        "put to the vote",
     )
     _add_options(parser)
     _add_engines(parser)
