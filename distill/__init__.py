@@ -13,6 +13,7 @@ _HOME = {
     "find_photos": "photo_files",
     "group_faces": "agreement",
     "label": "labeling",
+    "label_by_vote": "several",
     "mtcnn": "teacher",
     "mtcnn_package": "teacher",
 }

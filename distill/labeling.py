@@ -7,7 +7,6 @@ a run that nothing stopped.
 
 import contextlib
 import csv
-import dataclasses
 import io
 import json
 import os
@@ -45,6 +44,7 @@ def label(
     *,
     engine: Callable[..., Any] = local,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    leave_out: str | os.PathLike | None = None,
 ) -> dict[str, int]:
     """Labels every photo under a folder; goes on where an earlier run stopped.
 
@@ -55,6 +55,7 @@ def label(
         options: `Options`.
         engine: Where the work is done: `distill.engine.local`, or another generator like it.
         progress: Called with (photos done, photos in all) at the start and after every few.
+        leave_out: A folder that holds no photos to label; by default `out`.
 
     Returns:
         The counts, as `dataset.json` holds them: `photos` (files found), `labeled`, `errors`,
@@ -79,13 +80,9 @@ def label(
     """
     out = pathlib.Path(out)
     source, inside = common_folder(as_list(source))
-    about = {**describe(source, inside), **dataclasses.asdict(options)}
+    about = {**describe(source, inside), **options.describe()}
     earlier = manifest.claim(out, {"folders": None, **about})
-    found = find_photos(source, inside=inside, leave_out=out)
-    if not found.names and not found.refused:
-        raise ValueError(
-            f"{source}: wanted a folder of photos, found none among {found.other_files} files"
-        )
+    found = find_or_refuse(source, inside, leave_out or out)
     with lock(out / "progress"):
         for path in [*atomic.stale(out), *atomic.stale(out / "progress")]:
             path.unlink()  # of a run that was killed; the lock says that none is writing
@@ -138,6 +135,38 @@ def describe(source: pathlib.Path, inside: Sequence[str]) -> dict[str, Any]:
     """
     about = {"classes": ["face"], "source": str(source.resolve())}
     return about if inside == ["."] else {**about, "folders": [*inside]}
+
+
+def find_or_refuse(
+    source: pathlib.Path, inside: Sequence[str], leave_out: str | os.PathLike
+) -> PhotoFiles:
+    """The photos to label.
+
+    Args:
+        source: The folder that all are in.
+        inside: The folders in it to look in.
+        leave_out: A folder to pass over.
+
+    Returns:
+        What `distill.photo_files.find_photos` finds.
+
+    Raises:
+        ValueError: If there is none.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pathlib.Path(folder, "a.jpg").touch()
+        ...     find_or_refuse(pathlib.Path(folder), ["."], "out").names
+        ['a.jpg']
+    """
+    found = find_photos(source, inside=inside, leave_out=leave_out)
+    if not found.names and not found.refused:
+        where = " and ".join(map(str, inside)) if inside != ["."] else source
+        raise ValueError(
+            f"{where}: wanted a folder of photos, found none among {found.other_files} files"
+        )
+    return found
 
 
 def _begin(

@@ -147,11 +147,14 @@ def summary(out: str | os.PathLike, counts: dict[str, int], seconds: float) -> s
 
     repaired = f" ({some('repaired', 'repaired')})" if counts["repaired"] else ""
     one_sided = f" ({some('one_sided', 'seen by one look only')})" if counts["one_sided"] else ""
+    left_out = (
+        f", {some('left_out', 'left out that not all have')}" if counts.get("left_out") else ""
+    )
     closed = f", {some('closed_folders', 'folders closed')}" if counts["closed_folders"] else ""
     listed = f" (see {os.path.join(out, 'errors.csv')})" if counts["errors"] or closed else ""
     return (
         f"{some('labeled', 'photos labeled')}{repaired}, {some('boxes', 'faces')}, "
         f"{some('ignored', 'regions to ignore')}{one_sided}, "
-        f"{some('errors', 'photos not readable')}{closed}{listed}, "
+        f"{some('errors', 'photos not readable')}{left_out}{closed}{listed}, "
         f"{some('other_files', 'other files')}, {seconds:.0f} s"
     )

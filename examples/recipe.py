@@ -185,9 +185,8 @@ def by_student(photos, student, out):
     if not file.exists():
         ssd.export(student, file, precision="float32")
     if not complete(labels):
-        os.environ["SSD_STUDENT"] = str(file.resolve())
-        # Its word counts from 0.3 where MTCNN agrees; alone it must be surer (distill/combining).
-        looks = Options(teacher="student:find", label=0.5, ignore=0.3, second_opinion="mirror")
+        # Its word counts from 0.3 where MTCNN agrees; alone it must be surer (`distill.Rules`).
+        looks = Options(teacher=str(file), label=0.5, ignore=0.3, second_opinion="mirror")
         label(photos, labels, looks, progress=tell)
 
 

@@ -8,7 +8,7 @@ import pytest
 from test_labeling import make_photos
 
 from distill.__main__ import main
-from distill.faces import Faces
+from distill.faces import OVERLAP, Faces, fit_size, to_faces
 from distill.options import Options
 from ssd.boxes import iou
 from ssd.data import manifest
@@ -44,7 +44,7 @@ def reference_faces(boxes, scores, height, width, scale, min_face):
     found.sort(key=lambda each: -each[0])
     kept = []
     for score, box in found:
-        if all(overlap(box, other) <= centerface.OVERLAP for _, other in kept):
+        if all(overlap(box, other) <= OVERLAP for _, other in kept):
             kept.append((score, box))
     return kept
 
@@ -70,13 +70,13 @@ def test_decoding_and_suppression_are_those_of_the_plain_reference(seed):
     """Overlapping boxes, boxes over the edge, and small ones: the same faces, best first."""
     heat, sizes, offsets = outputs(seed)
     size, min_face = (107, 151), 12
-    scale = np.float32([107, 151]) / np.float32(centerface.fit_size(size, 224))
+    scale = np.float32([107, 151]) / np.float32(fit_size(size, 224))
     boxes, scores = centerface.decode_boxes(heat, sizes, offsets, floor=0.3)
     wanted_boxes, wanted_scores = reference_decode(heat, sizes, offsets, 0.3)
     np.testing.assert_allclose(boxes, wanted_boxes, rtol=1e-5, atol=1e-3)
     np.testing.assert_array_equal(scores, wanted_scores)
 
-    faces = centerface._to_faces(boxes, scores, size, 224, min_face)
+    faces = to_faces(boxes, scores, size, fit_size(size, 224), min_face)
     wanted = reference_faces(wanted_boxes, wanted_scores, *size, scale, min_face)
     assert 10 < len(wanted) < len(boxes)
     np.testing.assert_allclose(faces.boxes, [box for _, box in wanted], rtol=1e-5, atol=1e-3)
@@ -87,7 +87,7 @@ def test_nothing_found_is_no_faces():
     """Arrays of the right shape, without rows."""
     nothing = np.zeros([2, 8, 8], np.float32)
     boxes, scores = centerface.decode_boxes(nothing[0], nothing, nothing, floor=0.5)
-    faces = centerface._to_faces(boxes, scores, (32, 32), 32, 20)
+    faces = to_faces(boxes, scores, (32, 32), (32, 32), 20)
     assert faces.boxes.shape == (0, 4)
     assert faces.scores.shape == (0,)
 
@@ -98,7 +98,7 @@ def test_every_size_has_a_canvas_of_few():
     assert len(shapes) <= 7
     assert all(each % 32 == 0 for shape in shapes for each in shape)
     for height, width in itertools.product((1, 37, 320, 333, 4000), repeat=2):
-        inner = centerface.fit_size((height, width), 640)
+        inner = fit_size((height, width), 640)
         shape = centerface.choose_canvas(inner, shapes)
         assert max(inner) == 640
         assert shape[0] >= inner[0] >= 1

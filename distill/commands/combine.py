@@ -1,14 +1,12 @@
 """`distill combine`: several folders of labels of the same photos, put to the vote."""
 
 import argparse
-import dataclasses
 import pathlib
 
-from distill.rules import Rules
-from ssd.arguments import Command, existing_folder, number, whole_number
+from distill.commands.rules import add_rules, read_rules
+from ssd.arguments import Command, existing_folder, whole_number
 from ssd.quiet import import_tensorflow
 
-RULES = {field.name: field.default for field in dataclasses.fields(Rules)}
 SHARD_PHOTOS = 256
 
 
@@ -38,18 +36,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=labels,
         help="the folder that says where a face ends, if it has it (the mean of all)",
     )
-    for field, what in (
-        ("iou_threshold", "least IoU of two boxes of one face"),
-        ("min_score_alone", "least score of what too few see, to be a region to ignore"),
-        ("trusted_score", "least score at which the word of --keep suffices"),
-    ):
-        parser.add_argument(
-            f"--{field.replace('_', '-')}",
-            metavar="SHARE" if field == "iou_threshold" else "SCORE",
-            type=number(0, 1),
-            default=RULES[field],
-            help=f"{what} (default {RULES[field]})",
-        )
+    add_rules(parser)
     parser.add_argument(
         "--shard-photos",
         metavar="N",
@@ -62,7 +49,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> None:
     if len(options.folders) < 2:
         options.refuse("wanted two or more folders of labels, and OUT")
-    rules = Rules(**{field: getattr(options, field) for field in RULES})
+    rules = read_rules(options)
     import_tensorflow()
     from distill.combining import combine
     from distill.reporting import Reporter, comparison_lines

@@ -5,8 +5,10 @@ import dataclasses
 import functools
 import pathlib
 import time
+from typing import Any
 
-from distill.options import LOOKS, TEACHERS, Options
+from distill.commands.rules import add_rules, read_rules
+from distill.options import FILES, LOOKS, TEACHERS, Options
 from ssd.arguments import Command, existing_file, existing_folder, number, whole_number
 from ssd.quiet import import_tensorflow, quietly
 
@@ -14,23 +16,47 @@ DEFAULT = {field.name: field.default for field in dataclasses.fields(Options)}
 
 
 def _label(options: argparse.Namespace) -> None:
+    rules = read_rules(options)
     with quietly():
-        chosen = Options(**{field: getattr(options, field) for field in DEFAULT})
+        chosen = [_choose(options, name) for name in options.teacher or [Options.teacher]]
     import_tensorflow()
     from distill import engine, review
     from distill.labeling import label
-    from distill.reporting import Reporter, summary
+    from distill.reporting import Reporter, comparison_lines, summary
+    from distill.several import label_by_vote
+    from ssd.data import manifest
 
-    work = engine.local
+    where = engine.local
     if options.engine == "ray":
-        work = functools.partial(engine.cluster, address=options.address or "local")
+        where = functools.partial(engine.cluster, address=options.address or "local")
     *photos, out = options.folders
     start = time.monotonic()
     with Reporter() as report:
-        counts = label(photos, out, chosen, engine=work, progress=report)
+        if len(chosen) == 1:
+            counts = label(photos, out, chosen[0], engine=where, progress=report)
+        else:
+            called = {name: each.name for name, each in zip(options.teacher, chosen, strict=True)}
+            counts = label_by_vote(
+                photos,
+                out,
+                chosen,
+                kept=[called.get(str(name), str(name)) for name in options.keep],
+                geometry=called.get(options.geometry or "", options.geometry),
+                rules=rules,
+                engine=where,
+                progress=report,
+            )
     page = review.write_page(out)
     print(summary(out, counts, time.monotonic() - start))
+    if len(chosen) > 1:
+        print("\n".join(comparison_lines(manifest.read(out)["comparison"])))
     print(f"to check labels on: {page}")
+
+
+def _choose(options: argparse.Namespace, teacher: str) -> Options:
+    given: dict[str, Any] = {field: getattr(options, field) for field in DEFAULT}
+    given["teacher"] = teacher
+    return Options(**given)
 
 
 def _review(options: argparse.Namespace) -> None:
@@ -65,6 +91,13 @@ def _check(options: argparse.Namespace) -> None:
         options.refuse("wanted PHOTOS and OUT, or --review OUT with or without --marks FILE")
     if options.address and options.engine != "ray":
         options.refuse("--address: wanted --engine ray with it")
+    if len(options.teacher) < 2 and (options.keep or options.geometry):
+        options.refuse("--keep, --geometry: wanted two or more --teacher with it")
+    if len(options.teacher) > 1 and (options.label or options.ignore or options.teacher_side):
+        options.refuse(
+            "--label, --ignore, --teacher-side: wanted one --teacher with it; what a score means "
+            "is the teacher's own (distill combine takes labels of several runs)"
+        )
     for folder in options.folders[:-1]:
         existing_folder("a folder of photos")(str(folder))
 
@@ -98,14 +131,30 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    """The fields of `Options`, each with its default."""
+    """The fields of `Options`, each with its default, and who has the last word."""
+    parser.add_argument(
+        "--teacher",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help=f"who says where faces are: {', '.join(TEACHERS)}, a model file "
+        f"({', '.join(FILES)}) or one of your own, MODULE:FUNCTION (default {DEFAULT['teacher']}); "
+        "of several, given one by one, a majority decides",
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="of several teachers: one whose word alone makes a face, where it is sure",
+    )
+    parser.add_argument(
+        "--geometry",
+        metavar="NAME",
+        help="of several teachers: the one that says where a face ends (the mean of all)",
+    )
+    add_rules(parser)
     for flag, parse, metavar, text in (
-        (
-            "--teacher",
-            str,
-            "NAME",
-            f"who says where faces are: {', '.join(TEACHERS)} or one of your own, MODULE:FUNCTION",
-        ),
         (
             "--teacher-side",
             whole_number(),
