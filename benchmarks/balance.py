@@ -6,7 +6,6 @@ the training loop with real data beside what `benchmarks.equation` predicts of i
 
 import argparse
 import functools
-import json
 import pathlib
 import platform
 import sys
@@ -16,7 +15,7 @@ from importlib import metadata
 from typing import Any
 
 import ssd
-from benchmarks import balance_plot, balance_table, cores, ladder
+from benchmarks import balance_plot, balance_table, cores, envelope, ladder
 from benchmarks.imitation import imitate
 from benchmarks.looping import wait
 from benchmarks.portraits import write_portraits
@@ -45,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = _measure_labels_or_portraits(options)
         print(balance_table.format_table(result))
         if options.json:
-            options.json.write_text(json.dumps(result, indent=2) + "\n")
+            envelope.write(options.json, "balance", result)
         if options.plot:
             balance_plot.draw(result, options.plot)
     except (ImportError, OSError, ValueError) as error:
@@ -84,7 +83,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     before = cores.busy()
     if not options.device_step:
         step = TrainStep(options.labels, config, batch_size=options.batch_size)
-        result["model"] = time_model(
+        result["train_step"] = time_model(
             step,
             example_seconds=result["stages"]["example"],
             batch_size=options.batch_size,
@@ -93,7 +92,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             say=_say,
         )
         if options.ladder:
-            result |= _climb(options, config, step, result["model"]["step"])
+            result |= _climb(options, config, step, result["train_step"]["step"])
     elif options.ladder:
         device = options.device_step[0]
         result |= _climb(options, config, functools.partial(wait, device), device)

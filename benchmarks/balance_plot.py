@@ -53,7 +53,7 @@ def _draw_balance(axes: Any, result: dict[str, Any]) -> None:
         _draw_cores(axes, count, data, mine, steps, batch_size)
     what = "what the device could take"
     axes.plot(steps * 1e3, batch_size / steps, ":", color="gray", label=what)
-    if model := result.get("model"):
+    if model := result.get("train_step"):
         axes.plot(model["step"] * 1e3, batch_size / model["measured"], "k*", label="real loop")
     top = 1.3 * batch_size / equation.data_seconds_per_batch(example, batch_size, result["cores"])
     axes.set(xscale="log", ylim=(0, top), xlabel="ms of the device per batch", ylabel="photos/s")

@@ -37,8 +37,8 @@ def format_table(result: dict[str, Any]) -> str:
     lines = [*_head(result), "", *_stage_lines(result["stages"]), ""]
     if "imitated" in result:
         lines += _imitated_lines(result["imitated"])
-    if "model" in result:
-        lines += _model_lines(result["model"], result["cores"], result["batch_size"])
+    if "train_step" in result:
+        lines += _model_lines(result["train_step"], result["cores"], result["batch_size"])
     if "ladder" in result:
         lines += _ladder_lines(result["ladder"], result["ladder_device_seconds"])
         lines += _capped_lines(result["capped"])
@@ -156,12 +156,12 @@ def advice(result: dict[str, Any]) -> list[str]:
     Example:
         >>> result = {"stages": {"example": 0.001}, "batch_size": 32, "cores": 4}
         >>> model = {"device": "CPU", "step": 0.1, "step_core_seconds": 0.288}
-        >>> print(*advice(result | {"model": model}))  # doctest: +NORMALIZE_WHITESPACE
+        >>> print(*advice(result | {"train_step": model}))  # doctest: +NORMALIZE_WHITESPACE
         The device is the CPU and both sides share it: 10% of the work is data. A GPU or a smaller
         model would help; more cores help both sides.
     """
     example, batch_size = result["stages"]["example"], result["batch_size"]
-    model = result.get("model")
+    model = result.get("train_step")
     if model and model["device"] == "CPU":
         return [_advise_shared(example * batch_size, model["step_core_seconds"])]
     if model:

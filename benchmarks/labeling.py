@@ -9,7 +9,6 @@ short; `--teacher distill.teacher:mtcnn` takes the real one.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import sys
@@ -23,6 +22,7 @@ from PIL import Image
 
 import distill
 import ssd
+from benchmarks import envelope
 
 TURN = 32  # photos one teacher sees before it is the other's turn
 SURE, TIGHT = 0.9, 0.9  # faces compared score at least this; a face is found at this IoU
@@ -301,7 +301,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(_account(results) if options.names else to_table(results))
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n")
+        envelope.write(options.json, "labeling", {"folders": results})
     if options.plot:
         _plot(options.plot, results)
     return 0

@@ -6,7 +6,6 @@ Runs with what `ssd.Detector` needs and no more, so that it runs on the board th
 import argparse
 import hashlib
 import itertools
-import json
 import os
 import pathlib
 import subprocess
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import board
+from benchmarks import board, envelope
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory
@@ -67,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = _measure(options)
         print(table(result))
         if options.json:
-            options.json.write_text(json.dumps(result, indent=2) + "\n")
+            envelope.write(options.json, "latency", result, model=result["model"])
         if options.plot:
             plot(result, options.plot)
     except (ImportError, OSError, ValueError) as error:
@@ -92,7 +91,6 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         source, frames = "generated", generated(*options.frame)
     before = board.state()
     result = {
-        "kind": "latency",
         "model": model_facts(first),
         "board": board.describe(),
         "runtime": runtime_version(),

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import anchors
+from benchmarks import envelope
 
 # (rows, columns, anchors per cell) of each level. The last are the 24,564 of SSD512.
 GRIDS = {
@@ -625,7 +626,7 @@ def main(words: Sequence[str] | None = None) -> None:
         for along, share in result["linear_fit"].items():
             print(f"a straight line explains {share:.1%} of this package's time over {along}")
     if options.json:
-        options.json.write_text(json.dumps(result, indent=1))
+        envelope.write(options.json, "matching", result)
 
 
 if __name__ == "__main__":

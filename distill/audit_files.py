@@ -112,7 +112,7 @@ def _read_json(path):
         content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise type(error)(f"{path}: wanted a file of answers ({error.strerror})") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if (
         not isinstance(content, dict)

@@ -54,7 +54,7 @@ def read(path: str | os.PathLike) -> dict[str, list[dict[str, Any]]]:
         raise type(error)(f"{path}: wanted a file of marks ({error.strerror})") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path}: wanted a file of marks, this is no text") from None
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: wanted a file of marks, got no JSON ({error})") from None
     marks = content.get("marks") if isinstance(content, dict) else None
     if not isinstance(marks, list):

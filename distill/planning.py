@@ -55,7 +55,7 @@ def parse(text: str, path: pathlib.Path) -> Any:
     """
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(
             f"{path}: wanted JSON as distill wrote it, it is damaged ({error})"
         ) from None

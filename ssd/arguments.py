@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
+from ssd.lines import printable
 from ssd.quiet import missing_package
 
 _NUMBER = re.compile(r"-\.?\d")
@@ -91,13 +92,13 @@ def _run(options: argparse.Namespace, stopped: str) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ImportError as error:
-        print(f"{options.prog}: {missing_package(error)}", file=sys.stderr)
+        complain(options.prog, missing_package(error))
         return 1
     except (ValueError, OSError) as error:
-        print(f"{options.prog}: {error}", file=sys.stderr)
+        complain(options.prog, error)
         return 1
     except KeyboardInterrupt:
-        print(f"{options.prog}: {stopped}", file=sys.stderr)
+        complain(options.prog, stopped)
         return 130
 
 
@@ -161,7 +162,7 @@ class Parser(argparse.ArgumentParser):
         try:
             namespace, surplus = super().parse_known_args(args, namespace)
         except OSError as error:  # of `existing_file` and its like
-            self.exit(1, f"{self.prog}: {error}\n")
+            self.exit(1, f"{self.prog}: {printable(str(error))}\n")
         if surplus:
             self.error(f"one argument too many: {surplus[0]!r}")
         return namespace, []
@@ -175,7 +176,7 @@ class Parser(argparse.ArgumentParser):
         Raises:
             SystemExit: Always, with status 2.
         """
-        self.exit(2, f"{self.prog}: {message.removeprefix('argument ')}\n")
+        self.exit(2, f"{self.prog}: {printable(message.removeprefix('argument '))}\n")
 
     def _refuse_unknown(self, args: list[str]) -> None:
         """Name what was meant by the first option or command that there is not.
@@ -228,6 +229,19 @@ def program(package: str) -> str:
     """
     called = pathlib.Path(sys.argv[0]).parts[-2:]
     return f"python -m {package}" if called == (package, "__main__.py") else package
+
+
+def complain(program: str, what: object) -> None:
+    """Say on standard error what is not as it should be, in one line whatever names are in it.
+
+    Args:
+        program: Which says it.
+        what: Text, or an error.
+
+    Example:
+        >>> complain("ssd detect", "a.jpg: wanted a photo")
+    """
+    print(f"{program}: {printable(str(what))}", file=sys.stderr)
 
 
 def escape_output() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 BACKBONES = ("alexnet",)
 STRIDES = (8, 16, 32)
+LARGEST = 4096  # side of an input: with larger ones the anchors alone fill the memory
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,7 @@ class Config:
     what is left over is black. All sizes are pixels of that input.
 
     Args:
-        image_size: (height, width) of the input in pixels, multiples of 32.
+        image_size: (height, width) of the input in pixels, multiples of 32, up to 4096.
         classes: Names of the classes. Class 0 is background, so the first name is class 1.
         backbone: Name of a module in `ssd.nets.backbones`.
         width_multiplier: Channels of the backbone as a share of the original network's.
@@ -136,7 +137,7 @@ class Config:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"Config: wanted JSON, got {text[:40]!r} ({error})") from None
         if not isinstance(values, dict):
             raise ValueError(f"Config: wanted a JSON object, got {text[:40]!r}")
@@ -181,7 +182,7 @@ def _is_image_size(value):
     return (
         isinstance(value, tuple)
         and len(value) == 2
-        and all(_is_int(side) and side > 0 and side % STRIDES[-1] == 0 for side in value)
+        and all(_is_int(side) and 0 < side <= LARGEST and side % STRIDES[-1] == 0 for side in value)
     )
 
 
@@ -205,7 +206,10 @@ def _are_anchor_sizes(value):
 
 # Of each field: what holds of it, and what is wanted where it does not.
 _RULES = {
-    "image_size": (_is_image_size, f"(height, width), both multiples of {STRIDES[-1]}"),
+    "image_size": (
+        _is_image_size,
+        f"(height, width), both multiples of {STRIDES[-1]} up to {LARGEST}",
+    ),
     "classes": (_are_names, 'different names such as ("face",)'),
     "backbone": (lambda name: name in BACKBONES, f"one of {', '.join(BACKBONES)}"),
     "width_multiplier": (lambda x: _is_number(x) and 0 < x <= 4, "a number in (0, 4]"),
@@ -214,7 +218,7 @@ _RULES = {
         f"{len(STRIDES)} lists of sizes in pixels, none of them empty",
     ),
     "anchor_aspect": (lambda x: _is_number(x) and 0.1 <= x <= 10, "a number from 0.1 to 10"),
-    "max_boxes": (lambda x: _is_int(x) and x > 0, "a positive integer"),
+    "max_boxes": (lambda x: _is_int(x) and 0 < x <= 10_000, "an integer from 1 to 10000"),
     "min_face": (lambda x: _is_number(x) and x >= 0, "0 or more pixels"),
     "positive_iou": (lambda x: _is_number(x) and 0 < x <= 1, "a number in (0, 1]"),
     "negative_iou": (lambda x: _is_number(x) and x >= 0, "a number from 0 to positive_iou"),

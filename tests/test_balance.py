@@ -30,6 +30,8 @@ def test_an_imitated_device_is_reported_row_by_row(disc_labels, tiny, tmp_path, 
     )
     assert code == 0
     result = json.loads(out.read_text())
+    assert (result["kind"], result["model"]) == ("balance", {})
+    assert result["versions"]["numpy"] == np.__version__
     stages = result["stages"]
     assert sum(stages[name] for name in STAGES) >= 0.99 * stages["example"] > 0
     assert [(row["cores"], row["device_seconds"]) for row in result["imitated"]] == [
@@ -54,7 +56,7 @@ def test_the_train_step_is_reported_without_a_gpu(disc_labels, tiny, tmp_path, c
     config.write_text(tiny.to_json())
     options = ["--config", config, "--batch-size", 8, "--seconds", 0.3, "--json", out]
     assert run(disc_labels, *options) == 0
-    model = json.loads(out.read_text())["model"]
+    model = json.loads(out.read_text())["train_step"]
     assert model["forward"] + model["backward"] + model["update"] >= 0.99 * model["step"] > 0
     assert model["predicted"] >= model["step"]
     if model["device"] == "CPU":

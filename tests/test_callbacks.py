@@ -1,5 +1,6 @@
 """What a run does after an epoch: nothing that is not finite is ever saved."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -48,6 +49,23 @@ def test_what_is_not_finite_stops_the_run_and_leaves_the_last_good_model(saving,
     with pytest.raises(ValueError, match=wanted):
         saving.on_epoch_end(1, {"loss": np.nan if bad == "loss" else 1.0, "val_loss": 1.0})
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_epoch_ends_at_the_step_that_made_the_loss_nan(disc_labels, tiny, tmp_path):
+    """A long one would waste hours else."""
+    steps = []
+
+    class Count(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            steps.append(batch)
+            if batch == 2:
+                kernel = self.model.get_layer("conv1").kernel
+                kernel.assign(np.full(kernel.shape, np.nan))
+
+    with pytest.raises(ValueError, match="epoch 1: the loss became nan; no epoch was saved"):
+        ssd.train(disc_labels, tmp_path / "run", tiny, epochs=2, batch_size=4, callbacks=[Count()])
+    assert steps == [0, 1, 2, 3]
+    assert not (tmp_path / "run" / "model.keras").exists()
 
 
 def test_weights_that_are_not_finite_are_not_exported(tiny, tmp_path):

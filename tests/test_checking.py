@@ -46,7 +46,10 @@ def test_a_folder_that_is_none_is_named(tmp_path):
         ({"counts": {"photos": 47}}, "wanted the 47 photos .*, its shards hold 48"),
         ({"counts": {"photos": 50, "labeled": 49}}, "wanted the 49 photos"),
         ({"classes": ["mask", "face"]}, "wanted labels of the Config's classes, face .*mask, face"),
-        ({"classes": None}, r"wanted names of classes in its dataset\.json"),
+        ({"classes": None}, r"dataset\.json: wanted names as its classes, got None"),
+        ({"classes": "face"}, r"dataset\.json: wanted names as its classes, got 'face'"),
+        ({"counts": None}, "wanted numbers of photos as its counts, got None"),
+        ({"counts": {"photos": "48"}}, "wanted numbers of photos as its counts"),
         ({"schema": 99}, "wanted schema 1, got 99"),
     ],
 )

@@ -6,11 +6,13 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
+import ssd
+from benchmarks import latency
 from ssd.__main__ import main
 from ssd.detect.detector import Detections
 from ssd.metrics.comparing import FIGURES, _resamples, _Tables, compare, draw_sheet, join
 from ssd.metrics.evaluation import evaluate_run
-from ssd.metrics.results import DetectorRun, PhotoResult
+from ssd.metrics.results import DetectorRun, PhotoResult, describe_model
 from ssd.metrics.saving import read_evaluation, read_run, write_evaluation
 
 OPTIONS = {"min_height": 0.1, "rule": "coco", "false_positives_per_image": 0.1}
@@ -162,21 +164,27 @@ def test_who_finds_what_the_other_misses(files, tmp_path):
 
 
 def test_the_command_joins_milliseconds_and_draws_a_sheet(files, tmp_path, capsys):
-    stages = {"total": {"median": 8.25}}
-    latency = {"kind": "latency", "threads": {"4": {"total": {"median": 3}}, "1": stages}}
-    latency["model"] = {"file": "x.tflite", "sha256": "2" * 64}
-    (tmp_path / "ms.json").write_text(json.dumps(latency))
+    model, timed = ssd.Detector().path, tmp_path / "ms.json"
+    words = [model, "--runs", 2, "--threads", "1", "--frame", "64x48", "--json", timed]
+    assert latency.main([*map(str, words)]) == 0
+    content = read_evaluation(timed)
+    assert content["versions"]["numpy"] == np.__version__
+    median = content["threads"]["1"]["total"]["median"]
+    worse = json.loads(files[1].read_text())
+    worse["model"] |= describe_model(ssd.Detector())
+    files[1].write_text(json.dumps(worse))
+    capsys.readouterr()
     moved = tmp_path / "moved"
     moved.mkdir()
     for path in tmp_path.glob("*.png"):
         path.rename(moved / path.name)
     sheet = tmp_path / "sheet.png"
-    words = ["compare", *files, tmp_path / "ms.json", "--photos", moved, "--sheet", sheet]
+    words = ["compare", *files, timed, "--photos", moved, "--sheet", sheet]
     assert main([*map(str, words)]) == 0
     out = capsys.readouterr().out
     assert sheet.exists()
     assert re.search(r"^good .* –$", out, re.M)
-    assert re.search(r"^worse .* 8\.25$", out, re.M)
+    assert re.search(rf"^worse .* {median:.2f}$", out, re.M)
     assert "misses" in out
     # Without the folder, the photos are not where the file says.
     assert main([*map(str, ["compare", *files, "--sheet", sheet])]) == 1

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from ssd.lock import lock
+from ssd.training import history
 from ssd.training.folder import claim
 
 ABOUT = {"content": "af13", "epochs": 3}
@@ -53,8 +54,14 @@ def test_with_no_epoch_saved_a_run_starts_over(tmp_path, note):
 @pytest.mark.parametrize(
     ("before", "wanted"),
     [
-        ({**ABOUT, "epochs": 2}, "its epochs is 2, wanted 3; .*model.keras as its start"),
-        ({**ABOUT, "content": "other"}, "its labels have changed since it began"),
+        (
+            {**ABOUT, "epochs": 2},
+            r"its epochs is 2, wanted 3; name another folder .* start=.*model.keras \(--start\) to",
+        ),
+        (
+            {**ABOUT, "content": "other"},
+            r"labels have changed since it began \(their digest was 'other', wanted 'af13'\); name",
+        ),
         ({}, "its labels have changed"),
         ("{", "wanted what the run was asked for"),
     ],
@@ -76,3 +83,13 @@ def test_two_runs_do_not_train_in_one_folder(tmp_path):
     ):
         pass
     assert held(tmp_path) == ["lock"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [b"epoch,loss\n0,\xff\n", b"loss\n1\n", b"epoch,loss\n0\n", b"epoch,loss\n0,1,2\n", b'e,"\n'],
+)
+def test_a_damaged_history_is_named(tmp_path, table):
+    (tmp_path / "history.csv").write_bytes(table)
+    with pytest.raises(ValueError, match=r"history\.csv: wanted the table of a run's epochs"):
+        history.read(tmp_path / "history.csv")

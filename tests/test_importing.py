@@ -1,12 +1,14 @@
 """Labels drawn by people come in as they are, and go out the same."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ssd.data import coco, importing, manifest, records
+from ssd.data import coco, importing, labels, manifest, records
+from ssd.lock import lock
 
 FACES = [[10, 20, 40, 60], [0, 0, 15, 12]]  # ymin xmin ymax xmax, pixels
 HEIGHT, WIDTH = 80, 100
@@ -319,6 +321,7 @@ def test_yolo_names_are_demanded_where_numbers_mean_nothing(photos, tmp_path):
     [
         ("0 .5 .5 .2 .4 " + ".1 .1 2 " * 5, [[0.3, 0.4, 0.7, 0.6]], "more numbers"),
         ("0 .5 .5 .2 .4 " + ".1 .1 " * 5, [[0.3, 0.4, 0.7, 0.6]], "more numbers"),
+        ("0 .5 .5 .2 .4 # face", [[0.3, 0.4, 0.7, 0.6]], "more numbers"),
         ("0 .5 .5 .2 .4 " + "-1 -1 " * 5, [[0.3, 0.4, 0.7, 0.6]], "more numbers"),
         ("0 .1 .1 .3 .1 .3 .4 .1 .4", [[0.1, 0.1, 0.4, 0.3]], "polygon"),
         ("0 .1 .1 .3 .1 .3 .4", [[0.1, 0.1, 0.4, 0.3]], "polygon"),
@@ -497,6 +500,26 @@ def test_two_photos_of_one_id_get_no_face_of_each_other(photos, tmp_path):
     with pytest.raises(ValueError, match=r"none of the 2 that it names .* id that two photos have"):
         importing.import_labels("coco", path, photos, tmp_path / "out")
     assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["errors.csv"]
+
+
+def test_two_runs_do_not_write_to_one_folder(photos, tmp_path):
+    drawn, out = to_yolo(tmp_path, [(10, 10, 40, 40)]), tmp_path / "out"
+    writes = [
+        lambda: importing.import_labels("yolo", drawn, photos, out),
+        lambda: labels.write_labels(out, []),
+    ]
+    for write in writes:
+        with (
+            lock(out / "progress"),
+            pytest.raises(ValueError, match="another run is writing to this folder"),
+        ):
+            write()
+        assert os.listdir(out) == ["progress"]
+    (out / ".shard-00000.4711.part.tfrecord").write_text("half")  # as a kill may leave
+    writes[0]()
+    assert not [*out.glob(".*")]
+    with pytest.raises(ValueError, match="holds another dataset"):
+        writes[1]()
 
 
 def test_nothing_outside_the_photos_is_read(photos, tmp_path):

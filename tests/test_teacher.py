@@ -153,7 +153,9 @@ def test_the_benchmark_runs(tmp_path, capsys):
     arguments = [str(folder), "--names", "70", "--json", str(figures), "--plot", str(plot)]
     assert benchmark.main(arguments) == 0
     assert "70 names" in capsys.readouterr().out
-    (run,) = json.loads(figures.read_text()).values()
+    content = json.loads(figures.read_text())
+    assert (content["kind"], content["model"]) == ("labeling", {})
+    (run,) = content["folders"].values()
     assert [done for done, _ in run["memory"]] == [0, 32, 64, 70]
     assert run["disk_mb"] > 0.1
     assert benchmark.main([str(tmp_path / "nowhere")]) == 1

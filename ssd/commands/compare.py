@@ -2,9 +2,8 @@
 
 import argparse
 import pathlib
-import sys
 
-from ssd.arguments import Command, existing_file, existing_folder, new_file, whole_number
+from ssd.arguments import Command, complain, existing_file, existing_folder, new_file, whole_number
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +34,7 @@ def _run(options: argparse.Namespace) -> None:
     files: list[pathlib.Path] = options.files
     result = compare(files, photos=options.photos, samples=options.samples, seed=options.seed)
     for line in result.problems:
-        print(f"{options.prog}: {line}", file=sys.stderr)
+        complain(options.prog, line)
     print(result)
     if options.sheet:
         draw_sheet(result, options.sheet)

@@ -2,10 +2,10 @@
 
 import argparse
 import pathlib
-import sys
 from collections.abc import Iterable
 
-from ssd.arguments import Command, existing_file, number, whole_number
+from ssd.arguments import Command, complain, existing_file, number, whole_number
+from ssd.lines import printable
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,11 +40,11 @@ def _run(options: argparse.Namespace) -> int:
         try:
             photo = read_photo(path)
         except (ValueError, OSError) as error:
-            print(f"{options.prog}: {error}", file=sys.stderr)
+            complain(options.prog, error)
             continue
         found = detector(photo, score_threshold=options.score_threshold)
         counts.append(len(found))
-        print(f"{path}: {_describe(found, detector.config.classes)}")
+        print(f"{printable(str(path))}: {_describe(found, detector.config.classes)}")
         if options.out:
             pictures[index].parent.mkdir(parents=True, exist_ok=True)
             write_photo(pictures[index], draw(photo, found))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ssd.arguments import (
     Command,
+    complain,
     existing_file,
     existing_folder,
     mapping,
@@ -90,7 +91,7 @@ def _run(options: argparse.Namespace) -> None:
             progress=progress,
         )
     for line in _first(result.run.problems):
-        print(f"{options.prog}: {line}", file=sys.stderr)
+        complain(options.prog, line)
     print(result)
     if options.json:
         from ssd.metrics.saving import write_evaluation

@@ -2,9 +2,8 @@
 
 import argparse
 import pathlib
-import sys
 
-from ssd.arguments import Command, existing_folder, mapping, whole_number
+from ssd.arguments import Command, complain, existing_folder, mapping, whole_number
 from ssd.quiet import import_tensorflow
 
 MOST_LINES = 20  # on a terminal; `errors.csv` has all
@@ -52,10 +51,10 @@ def _run(options: argparse.Namespace) -> None:
         max_side=options.max_side,
     )
     for complaint in imported.complaints[:MOST_LINES]:
-        print(f"{options.prog}: {complaint.line}", file=sys.stderr)
+        complain(options.prog, complaint.line)
     if len(imported.complaints) > MOST_LINES:
         more = len(imported.complaints) - MOST_LINES
-        print(f"{options.prog}: {more} more in {options.out / 'errors.csv'}", file=sys.stderr)
+        complain(options.prog, f"{more} more in {options.out / 'errors.csv'}")
     print(imported)
 
 

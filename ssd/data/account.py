@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from ssd import atomic
 from ssd.data.classes import BACKGROUND, ClassIds
 from ssd.data.records import IGNORE
-from ssd.photos.annotations import MARKED, AnnotatedPhoto, Annotations, Complaint, printable
+from ssd.lines import printable
+from ssd.photos.annotations import MARKED, AnnotatedPhoto, Annotations, Complaint
 
 
 @dataclasses.dataclass

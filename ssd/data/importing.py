@@ -59,8 +59,8 @@ def import_labels(
         OSError: If a photo cannot be read for a reason that is not its own; the same import begins
             anew.
         ValueError: If the format is unknown, the annotations are of another one, no photo or no
-            box of them can be used, or `out` holds something else. Nothing is left in `out` then
-            that could be trained on.
+            box of them can be used, or `out` holds something else or is being written to. Nothing
+            is left in `out` then that could be trained on.
 
     Example:
         >>> import tempfile
@@ -92,25 +92,24 @@ def import_labels(
     read = _read(source_format, annotations, photos, classes.names)
     account = Account(read, photos, classes, out)
     usable = _find_usable(read, photos, account)
-    os.makedirs(out, exist_ok=True)
-    manifest.write(out, {**about, "complete": False})
-    marks = Marks(out, shard_photos)
-    counts = records.write_shards(
-        out,
-        _labeled(usable, pathlib.Path(photos), classes, max_side, account, marks),
-        shard_photos=shard_photos,
-        class_names=classes.names,
-    )
-    try:
-        account.refuse_without(counts["photos"], counts["boxes"] + account.marked_by_a_person)
-    except ValueError:
-        for path in (*records.shards(out), pathlib.Path(out) / "dataset.json"):
-            path.unlink()
-        raise
-    counts = {**account.counts(counts), **marks.counts()}
-    account.write_errors()
-    marks.write()
-    manifest.write(out, {**about, "complete": True, "counts": counts})
+    with manifest.writing(out, about):
+        marks = Marks(out, shard_photos)
+        counts = records.write_shards(
+            out,
+            _labeled(usable, pathlib.Path(photos), classes, max_side, account, marks),
+            shard_photos=shard_photos,
+            class_names=classes.names,
+        )
+        try:
+            account.refuse_without(counts["photos"], counts["boxes"] + account.marked_by_a_person)
+        except ValueError:
+            for path in (*records.shards(out), pathlib.Path(out) / "dataset.json"):
+                path.unlink()
+            raise
+        counts = {**account.counts(counts), **marks.counts()}
+        account.write_errors()
+        marks.write()
+        manifest.write(out, {**about, "complete": True, "counts": counts})
     return Imported(counts, account.complaints, +account.boxes)
 
 

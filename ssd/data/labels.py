@@ -53,7 +53,7 @@ def write_labels(
 
     Raises:
         ValueError: If a photo's labels do not hold together, or the folder holds labels from
-            another source or of other classes.
+            another source or of other classes, or another run is writing to it.
 
     Example:
         >>> import io, tempfile
@@ -71,8 +71,7 @@ def write_labels(
     folder = pathlib.Path(folder)
     about = {"classes": list(class_names), "source": source}
     manifest.claim(folder, about)
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest.write(folder, {**about, "complete": False})
-    counts = records.write_shards(folder, photos, class_names=class_names)
-    manifest.write(folder, {**about, "complete": True, "counts": counts})
+    with manifest.writing(folder, about):
+        counts = records.write_shards(folder, photos, class_names=class_names)
+        manifest.write(folder, {**about, "complete": True, "counts": counts})
     return counts

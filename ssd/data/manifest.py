@@ -1,11 +1,14 @@
 """`dataset.json`: what a folder of labels is and where it comes from."""
 
+import contextlib
 import json
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from ssd import atomic
+from ssd.lock import lock
 from ssd.old_names import renamed
 
 SCHEMA = 1
@@ -55,14 +58,34 @@ def read(folder: str | os.PathLike) -> dict[str, Any]:
         raise FileNotFoundError(
             f"{folder}: wanted a folder of labels, found no dataset.json"
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: wanted JSON, got something else ({error})") from None
     if not isinstance(about, dict):
         raise ValueError(f"{path}: wanted a JSON object, got {type(about).__name__}")
     schema = about.pop("schema", None)
     if schema != SCHEMA:
-        raise ValueError(f"{path}: wanted schema {SCHEMA}, got {schema}")
-    return renamed(about)
+        raise ValueError(f"{path}: wanted schema {SCHEMA}, got {schema!r}")
+    about = renamed(about)
+    for field, is_right, wanted in _FIELDS:
+        if field in about and not is_right(about[field]):
+            raise ValueError(f"{path}: wanted {wanted} as its {field}, got {about[field]!r}")
+    return about
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _are_counts(value: Any) -> bool:
+    numbers = [value.get(name, 0) for name in _PHOTOS] if isinstance(value, dict) else [""]
+    return all(isinstance(number, int) for number in numbers)
+
+
+_PHOTOS = ("labeled", "photos")
+_FIELDS = (
+    ("classes", _are_names, "names"),
+    ("counts", _are_counts, "numbers of photos"),
+)
 
 
 def claim(folder: str | os.PathLike, about: dict[str, Any]) -> dict[str, Any] | None:
@@ -102,3 +125,32 @@ def claim(folder: str | os.PathLike, about: dict[str, Any]) -> dict[str, Any] | 
                 f"wanted {value!r}; name another folder"
             )
     return earlier
+
+
+@contextlib.contextmanager
+def writing(folder: str | os.PathLike, about: dict[str, Any]) -> Iterator[None]:
+    """Holds a folder while its labels are written from the start; until then they are unfinished.
+
+    Args:
+        folder: A folder that `claim` found free for these labels; made if missing.
+        about: What decides the labels, as for `claim`.
+
+    Yields:
+        Nothing; nobody else writes there while the block runs.
+
+    Raises:
+        ValueError: If another run is writing to it, or has written other labels meanwhile.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, writing(folder, {"classes": ["face"]}):
+        ...     read(folder)
+        {'classes': ['face'], 'complete': False}
+    """
+    folder = pathlib.Path(folder)
+    with lock(folder / "progress"):
+        claim(folder, about)
+        for path in atomic.stale(folder):
+            path.unlink()  # of a run that was killed; the lock says that none is writing
+        write(folder, {**about, "complete": False})
+        yield

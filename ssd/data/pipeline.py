@@ -7,12 +7,11 @@ from typing import Any
 import tensorflow as tf
 
 from ssd.config import Config
-from ssd.data import augment, checking, records
+from ssd.data import augment, checking, records, remote
 from ssd.data import cache as kept
 
 # Photos waiting to be shuffled are compressed, 10 to 100 KB each.
 _SHUFFLE = 2048
-_AHEAD = 4  # batches that a worker has ready
 # Photos of which boxes and windows are worked out in one go.
 TOGETHER = 32
 
@@ -43,7 +42,9 @@ def dataset(
         service: Address of a tf.data service, such as `grpc://10.0.0.1:5050`, whose workers make
             the batches; they must see `labels` (and `cache`) under the same paths. Each worker
             goes through all photos again and again in an order of its own: this is for
-            training, there is no end, so give `fit` the number of steps, and no `seed`.
+            training, there is no end, so give `fit` the number of steps, and no `seed`. Where no
+            batch comes any more a line says so after half a minute, and again and again; after
+            ten minutes the loop ends with a `tf.errors.InvalidArgumentError`.
 
     Returns:
         A `tf.data.Dataset` of (images, labels):
@@ -53,9 +54,10 @@ def dataset(
         `config.min_face` and, in training, faces that a crop cut in half.
 
     Raises:
+        ConnectionError: If nobody answers at the address of the `service`.
         FileNotFoundError: If a folder is missing or holds no labels.
         ValueError: If labels are unfinished, cut off or of other classes than the Config's, or
-            `service` is combined with what it cannot do.
+            `service` is no such address or combined with what it cannot do.
 
     Example:
         >>> import tempfile
@@ -95,7 +97,7 @@ def dataset(
     examples = examples.apply(tf.data.experimental.assert_cardinality(photo_count))
     batches = examples.batch(batch_size, drop_remainder=training)
     if service is not None:
-        batches = _distribute(batches, service)
+        batches = remote.distribute(batches, service)
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
@@ -130,24 +132,6 @@ def _make_examples(serialized, config, *, training, seed, in_order, cached):
 
     every = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": in_order}
     return groups.map(plan, **every).unbatch().map(fill, **every)
-
-
-def _distribute(batches, service):
-    """The same batches, made by the workers of a tf.data service, without an end."""
-    # Without an end, since workers would wait a second to be told of the next pass; and a
-    # worker, too, makes the next batches while one is on its way.
-    return (
-        batches.repeat()
-        .prefetch(_AHEAD)
-        .apply(
-            tf.data.experimental.service.distribute(
-                processing_mode=tf.data.experimental.service.ShardingPolicy.OFF,
-                service=service,
-                # Pixels hardly get smaller, and to try costs the workers time.
-                compression=None,
-            )
-        )
-    )
 
 
 def plan_examples(

@@ -70,6 +70,29 @@ def address(server: Any, port: int) -> str:
     return socket.gethostname()
 
 
+def host_and_port(service: str) -> tuple[str, int]:
+    """The two parts of a dispatcher's address.
+
+    Args:
+        service: `grpc://HOST:PORT`.
+
+    Returns:
+        (host, port).
+
+    Raises:
+        ValueError: If it is no such address.
+
+    Example:
+        >>> host_and_port("grpc://10.0.0.1:5050")
+        ('10.0.0.1', 5050)
+    """
+    scheme, _, target = service.partition("://")
+    host, _, port = target.rpartition(":")
+    if scheme != "grpc" or not host or not port.isdecimal():
+        raise ValueError(f"service: wanted grpc://HOST:PORT, got {service}")
+    return host.strip("[]"), int(port)
+
+
 def _dispatcher(options: argparse.Namespace) -> Any:
     import tensorflow as tf
 
@@ -78,14 +101,16 @@ def _dispatcher(options: argparse.Namespace) -> Any:
 
 
 def _worker(options: argparse.Namespace) -> Any:
+    host, port = host_and_port(options.dispatcher)
+    try:
+        socket.create_connection((host, port), timeout=10).close()
+    except OSError as error:  # TensorFlow goes on trying for an hour, and does not say so
+        print(f"{options.dispatcher}: nobody answers yet ({error}); waiting", file=sys.stderr)
     import tensorflow as tf
 
     service = tf.data.experimental.service
-    scheme, _, target = options.dispatcher.partition("://")
-    if scheme != "grpc" or ":" not in target:
-        raise ValueError(f"dispatcher: wanted grpc://HOST:PORT, got {options.dispatcher}")
     config = service.WorkerConfig(
-        dispatcher_address=target,
+        dispatcher_address=options.dispatcher.partition("://")[2],
         worker_address=f"{options.host}:%port%" if options.host else None,
         port=options.port,
     )

@@ -214,7 +214,7 @@ def _add(
 def _bounds(numbers: list[float], landmarks: set[int]) -> tuple[list[float], str]:
     """The box of a line on the unit square, and what was repaired; NaN where it has none."""
     note = ""
-    if len(numbers) >= 6 and len(numbers) not in landmarks:
+    if len(numbers) >= 6 and len(numbers) not in landmarks and not any(map(math.isnan, numbers)):
         xs, ys, note = numbers[::2], numbers[1::2], POLYGON
         sides = [min(ys), min(xs), max(ys), max(xs)] if len(xs) == len(ys) else []
     elif len(numbers) >= 4:

@@ -5,7 +5,8 @@ import pathlib
 import re
 from typing import NamedTuple
 
-from ssd.photos.annotations import printable, read_text
+from ssd.lines import printable
+from ssd.photos.annotations import read_text
 
 # What the exporting tools call them: Ultralytics, Roboflow and CVAT; labelImg and Label Studio;
 # Darknet and CVAT's older form; Roboflow's Darknet.

@@ -198,7 +198,7 @@ def read_capture(path: str | os.PathLike) -> Capture:
             image.load()
             about = json.loads(image.info[_TEXT])
             pixels = np.asarray(image.convert("RGB"))
-    except (OSError, AttributeError, KeyError, ValueError) as error:
+    except (OSError, AttributeError, KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: wanted a file of a CaptureLog ({error})") from None
     found = Detections(
         np.array(about["boxes"], np.float32).reshape(-1, 4),

@@ -1,8 +1,9 @@
 """An evaluation as a JSON file: its figures, what they stand for, and every match.
 
 Files that hold measurements of a model share an envelope: `kind` says what was measured, `model`
-has the model's `file` and `sha256`. `python -m benchmarks.latency --json` writes the kind
-"latency", `write_evaluation` the kind "evaluation".
+has the model's `file` and `sha256`, `versions` those of Python and packages. The benchmarks write
+it too (`python -m benchmarks.latency --json`: the kind "latency"); `write_evaluation` writes the
+kind "evaluation".
 """
 
 import dataclasses
@@ -25,7 +26,8 @@ from ssd.metrics.judging import judge_results
 from ssd.metrics.results import DetectorRun, PhotoResult
 
 KIND = "evaluation"
-_PIXELS, _SCORES = 4, 7  # digits after the point: scores that differ stay apart
+_FORM: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
+_PIXELS, _SCORES = 3, 7  # digits after the point: scores that differ stay apart
 _PACKAGES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras")
 
 
@@ -67,7 +69,7 @@ def write_evaluation(evaluation: Evaluation, path: str | os.PathLike[str]) -> No
             for result, hits in zip(run.results, _hits(evaluation), strict=True)
         ],
     }
-    atomic.write_text(path, json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n")
+    atomic.write_text(path, json.dumps(content, **_FORM) + "\n")
 
 
 def read_evaluation(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def read_evaluation(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise FileNotFoundError(
             f"{path}: wanted an evaluation's JSON file, there is none"
         ) from None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
     raise ValueError(
         f"{path}: wanted a JSON file of ssd evaluate --json or benchmarks.latency --json ({reason})"

@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ssd.lines import printable
 from ssd.photos.finding import AmbiguousName, PhotoFinder, files, same_name
 
 UNPLACED = "a box whose place cannot be told"
@@ -65,24 +66,6 @@ class Complaint(NamedTuple):
     def line(self) -> str:
         """The same after the name of the photo."""
         return f"{printable(self.name)}: {self}"
-
-
-def printable(text: str) -> str:
-    """Text of a file as a message may have it: without line ends, or what else steers a terminal.
-
-    Args:
-        text: Any.
-
-    Returns:
-        It, with a replacement character for each that cannot be printed.
-
-    Example:
-        >>> printable("a\\nb").isprintable()
-        True
-    """
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
 
 
 class Label(NamedTuple):

@@ -15,7 +15,8 @@ from ssd.training.folder import RunFolder
 class SaveEpoch(keras.callbacks.Callback):
     """Saves history, model and optimizer after each epoch; a kill at any moment harms nothing.
 
-    In this order: a row too many can be dropped, a missing one could not be made up.
+    In this order: a row too many can be dropped, a missing one could not be made up. An epoch in
+    which the loss becomes NaN or infinite ends there: no later step could mend its mean.
 
     Args:
         run: Where to.
@@ -32,9 +33,21 @@ class SaveEpoch(keras.callbacks.Callback):
         ValueError: epoch 4: the loss became nan; run/model.keras has the epoch before
     """
 
+    async_safe = True  # so that Keras goes on stepping while the loss of a step is looked at
+
     def __init__(self, run: RunFolder, *, validated: bool = False, patience: int | None = None):
         super().__init__()
         self.run, self.validated, self.patience = run, validated, patience
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """End the epoch where its loss is not finite any more.
+
+        Args:
+            batch: Counted from 0.
+            logs: Means of loss and terms over the epoch so far.
+        """
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            self.model.stop_training = True  # `on_epoch_end` says why
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Check, save, and stop where the best epoch is long past.

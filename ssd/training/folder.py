@@ -103,17 +103,18 @@ def _holds_something(path):
 def _check_same(run, about):
     try:
         before = json.loads(run.note.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{run.note}: wanted what the run was asked for ({error})") from None
     changed = [field for field in about if before.get(field) != about[field]]
     if changed:
         field = changed[0]
+        values = f"{before.get(field)!r}, wanted {about[field]!r}"
         what = (
-            "its labels have changed since it began"
+            f"its labels have changed since it began (their digest was {values})"
             if field == "content"
-            else f"its {field} is {before.get(field)!r}, wanted {about[field]!r}"
+            else f"its {field} is {values}"
         )
         raise ValueError(
-            f"{run.path} holds another run: {what}; name another folder "
-            f"(with {run.saved} as its start, to train that model on)"
+            f"{run.path} holds another run: {what}; name another folder for the new one, "
+            f"and start={run.saved} (--start) to train that model on"
         )

@@ -20,6 +20,9 @@ def read(path: str | os.PathLike) -> list[dict[str, str]]:
     Returns:
         A dictionary for each epoch: `epoch`, counted from 0, and the terms.
 
+    Raises:
+        ValueError: If it is no such table.
+
     Example:
         >>> read("nowhere/history.csv")
         []
@@ -27,8 +30,14 @@ def read(path: str | os.PathLike) -> list[dict[str, str]]:
     path = pathlib.Path(path)
     if not path.exists():
         return []
-    with open(path, newline="") as file:
-        return [*csv.DictReader(file)]
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [*csv.DictReader(file, strict=True)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: wanted the table of a run's epochs ({error})") from None
+    if any("epoch" not in row or None in (*row, *row.values()) for row in rows):
+        raise ValueError(f"{path}: wanted the table of a run's epochs, it is damaged")
+    return rows
 
 
 def write(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
