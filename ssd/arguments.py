@@ -402,7 +402,7 @@ def mapping(text: str) -> dict[str, str]:
         Classes by those names.
 
     Raises:
-        argparse.ArgumentTypeError: If it is no list of names with classes.
+        argparse.ArgumentTypeError: If it is no list of names with classes, or gives one name two.
 
     Example:
         >>> mapping("with_mask=face, without_mask=face")
@@ -411,4 +411,10 @@ def mapping(text: str) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in text.split(",")]
     if not all(name.strip() and equals and target.strip() for name, equals, target in pairs):
         raise argparse.ArgumentTypeError(f"wanted NAME=CLASS, separated by commas, got {text!r}")
-    return {name.strip(): target.strip() for name, _, target in pairs}
+    meant: dict[str, str] = {}
+    for name, target in ((name.strip(), target.strip()) for name, _, target in pairs):
+        if meant.setdefault(name, target) != target:
+            raise argparse.ArgumentTypeError(
+                f"wanted one class for {name}, got {meant[name]} and {target}"
+            )
+    return meant

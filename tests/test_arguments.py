@@ -1,5 +1,6 @@
 """Wrong arguments: one line, the word that was meant, and nothing heavy imported to say so."""
 
+import argparse
 import pathlib
 import subprocess
 import sys
@@ -176,3 +177,9 @@ def test_what_follows_two_dashes_is_no_option(capsys):
     parser.add_argument("--size", type=arguments.number(-5, 5))
     parsed = parser.parse_args(["--size", "-2", "-1", "-", "--", "--name"])
     assert (parsed.size, parsed.names) == (-2.0, ["-1", "-", "--name"])
+
+
+def test_a_name_that_is_mapped_to_two_classes_is_refused():
+    assert arguments.mapping("a=face,b=face,a=face") == {"a": "face", "b": "face"}
+    with pytest.raises(argparse.ArgumentTypeError, match="wanted one class for a, got face and ig"):
+        arguments.mapping("a=face,a=ignore")
