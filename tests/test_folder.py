@@ -7,7 +7,7 @@ import pytest
 
 from ssd.lock import lock
 from ssd.training import history
-from ssd.training.folder import claim
+from ssd.training.folder import RunFolder, claim
 
 ABOUT = {"content": "af13", "epochs": 3}
 
@@ -64,6 +64,7 @@ def test_with_no_epoch_saved_a_run_starts_over(tmp_path, note):
         ),
         ({}, "its labels have changed"),
         ("{", "wanted what the run was asked for"),
+        ("[]", "wanted what the run was asked for"),
     ],
 )
 def test_another_run_is_refused_once_an_epoch_is_saved(tmp_path, before, wanted):
@@ -93,3 +94,13 @@ def test_a_damaged_history_is_named(tmp_path, table):
     (tmp_path / "history.csv").write_bytes(table)
     with pytest.raises(ValueError, match=r"history\.csv: wanted the table of a run's epochs"):
         history.read(tmp_path / "history.csv")
+
+
+def test_rows_too_many_are_dropped_and_missing_ones_are_said(tmp_path):
+    run = RunFolder(tmp_path)
+    run.rewind(0)
+    history.write(run.history, [{"epoch": epoch, "loss": 1.0} for epoch in range(3)])
+    run.rewind(2)
+    assert [row["epoch"] for row in history.read(run.history)] == ["0", "1"]
+    with pytest.raises(ValueError, match=r"history\.csv: wanted the 3 epochs of .*keras, got 2"):
+        run.rewind(3)

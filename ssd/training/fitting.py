@@ -15,7 +15,6 @@ from ssd.data.pipeline import dataset
 from ssd.nets.loading import load
 from ssd.nets.losses import MultiboxLoss
 from ssd.nets.model import SSD
-from ssd.training import history
 from ssd.training.callbacks import SaveEpoch
 from ssd.training.curves import plot
 from ssd.training.folder import claim
@@ -123,7 +122,7 @@ def train(
             keras.utils.set_random_seed(seed)
         model = _build_or_resume(run, config, first, loss, options)
         done = model.provenance.get("epochs_done", 0)
-        history.write(run.history, history.read(run.history)[:done])
+        run.rewind(done)
         if not _is_over(run, done, epochs, validation, patience):
             saving = SaveEpoch(run, validated=validation is not None, patience=patience)
             _fit(model, labels, validation, cache, done, options, [saving, *callbacks])

@@ -38,6 +38,22 @@ class RunFolder:
         self.history = self.path / "history.csv"
         self.curves = self.path / "curves.png"
 
+    def rewind(self, done: int) -> None:
+        """Drop the rows of epochs of which the model was not saved any more.
+
+        Args:
+            done: Epochs of the model that was saved.
+
+        Raises:
+            ValueError: If the history has fewer: a row is written before its model.
+        """
+        rows = history.read(self.history)
+        if len(rows) < done:
+            raise ValueError(
+                f"{self.history}: wanted the {done} epochs of {self.saved}, got {len(rows)}"
+            )
+        history.write(self.history, rows[:done])
+
     def keep_best(self) -> int:
         """Keep the model of the last epoch if it is the best; how many epochs ago the best was.
 
@@ -105,6 +121,8 @@ def _check_same(run, about):
         before = json.loads(run.note.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{run.note}: wanted what the run was asked for ({error})") from None
+    if not isinstance(before, dict):
+        raise ValueError(f"{run.note}: wanted what the run was asked for, got no JSON object")
     changed = [field for field in about if before.get(field) != about[field]]
     if changed:
         field = changed[0]
