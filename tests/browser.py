@@ -33,8 +33,9 @@ os.execv(sys.argv[3], sys.argv[3:])
 class Page:
     """One page: it can be opened, asked, typed to, clicked on, and looked at."""
 
-    def __init__(self, send):
+    def __init__(self, send, downloads):
         self._send = send
+        self.downloads = downloads  # folder of what it saves
         self.problems = []  # exceptions and errors that the page met
 
     def open(self, path, *, ready):
@@ -160,7 +161,7 @@ def _attached(commands, answers, downloads, size):
         assert "error" not in answer, (method, answer)
         return answer["result"]
 
-    page = Page(send)
+    page = Page(send, downloads)
     (target,) = (t for t in send("Target.getTargets")["targetInfos"] if t["type"] == "page")
     send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
     found = send("Target.attachToTarget", targetId=target["targetId"], flatten=True)

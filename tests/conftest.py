@@ -27,6 +27,16 @@ def tiny():
     )
 
 
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A browser with one page; what that saves lies in its `downloads`."""
+    import browser
+
+    downloads = tmp_path_factory.mktemp("downloads")
+    with browser.opened(downloads) as page:
+        yield page
+
+
 def disc_photo(random, height=80, width=120):
     """A photo with up to two bright discs, and their boxes in pixels: faces for a tiny model."""
     photo = random.integers(0, 90, (height, width, 3), dtype=np.uint8)

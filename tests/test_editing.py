@@ -23,15 +23,6 @@ ONE, NONE, TWO, UNSURE = "one.jpg", "none.jpg", "two.jpg", "unsure.jpg"
 PLACES = {ONE: 0, NONE: 1, TWO: 2, UNSURE: 3}
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """A browser; what it saves lies in `page.downloads`."""
-    downloads = tmp_path_factory.mktemp("downloads")
-    with browser.opened(downloads) as page:
-        page.downloads = downloads
-        yield page
-
-
 @pytest.fixture
 def labels(page, tmp_path):
     """Four photos of 200×100 pixels, faces and hands, and their page opened."""

@@ -16,7 +16,7 @@ const marks = (() => {
   let saved = false; // the marks as they are now lie in a file
 
   const get = (field, key) => now[field].get(key);
-  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+  const same = (one, other) => one === other || (Array.isArray(one) && samePlace(one, other ?? []));
 
   function put(field, key, value) {
     if (value === undefined) now[field].delete(key);
