@@ -80,6 +80,8 @@ def test_faces_that_people_draw(labels):
     assert voted(labels, [drawn(NEW)], []) == [*before, (-1, NEW)]
     assert voted(labels, [drawn(NEW)], [drawn(NEW, "smile")]) == [*before, (-1, NEW)]
     assert voted(labels, [drawn(NEW)], [drawn(NEW)], [drawn(NEW, "smile")]) == [*before, (1, NEW)]
+    gone = [drawn(NEW), {"box": NEW, "drop": True}]
+    assert voted(labels, gone, [drawn(NEW)], []) == [*before, (-1, NEW)]
     large = [0.1, 0.5, 0.9, 0.9]
     moved = [drawn(large), {"box": large, "move": NEARLY_NEW}]
     assert voted(labels, moved, [drawn(NEW)]) == [*before, (1, MEAN)]

@@ -1,6 +1,10 @@
 """People as raters: their CSV, the vote, how far they agree, and how much of it is wrong."""
 
+import os
+import pathlib
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +17,8 @@ from distill.majority import majority
 from distill.people import disputed, judge, outcome
 from distill.people_report import people_report
 from distill.ratings import Rating, read_ratings, write_ratings
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parent.parent)}
 
 
 def vote(said):
@@ -339,6 +345,19 @@ def test_what_people_said_is_not_written_over(tmp_path, capsys):
     assert (
         "wanted photos that 3 people rated (--least), none of 1 is one" in capsys.readouterr().err
     )
+
+
+def test_the_vote_asks_for_nothing_heavy(tmp_path):
+    """As people run it who have no more than `pip install .`."""
+    for who in ("ann", "bob"):
+        (tmp_path / f"{who}.csv").write_text("photo,class\na.jpg,smile\n")
+    script = (
+        "import sys; from distill.__main__ import main; "
+        "status = main(['vote', 'ann.csv', 'bob.csv', 'out.csv']); "
+        "sys.exit(status or 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=ENVIRONMENT)
+    assert done.returncode == 0
 
 
 def test_the_report_of_one_rater_claims_nothing():
