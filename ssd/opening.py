@@ -13,6 +13,7 @@ import numpy as np
 
 from ssd.detect import detector
 from ssd.detect.detector import Model
+from ssd.quiet import quietly
 
 if TYPE_CHECKING:
     from ssd.nets.model import SSD
@@ -142,7 +143,8 @@ def _open_keras(model: Any) -> str | os.PathLike | Model | None:
     if model is None or isinstance(model, str | os.PathLike):
         if model is None or pathlib.Path(model).suffix != ".keras":
             return model
-        from ssd.nets.loading import load
+        with quietly():  # what Keras runs on greets while it is imported
+            from ssd.nets.loading import load
 
         return KerasModel(load(model), model)
     if hasattr(model, "forward") and hasattr(model, "anchors"):

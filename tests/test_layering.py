@@ -58,7 +58,7 @@ ROWS = {
         ],
         [],
     ),
-    "ssd.opening": (["anchors", "ssd.detect", "ssd.nets"], ["keras"]),
+    "ssd.opening": (["anchors", "ssd.detect", "ssd.nets", "ssd.quiet"], ["keras"]),
     "ssd.calibrating": (["ssd.detect", "ssd.metrics", "ssd.nets", "ssd.opening"], []),
     "ssd.tflite": (
         [
