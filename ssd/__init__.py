@@ -7,7 +7,7 @@ Pillow and a LiteRT runtime `ssd.Detector` works and TensorFlow is never importe
 import importlib
 from typing import Any
 
-from ssd.quiet import hush
+from ssd.quiet import hush, quietly
 from ssd.registration import tell_keras
 from ssd.version import __version__ as __version__
 
@@ -48,7 +48,9 @@ tell_keras()
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'ssd' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"ssd.{_HOME[name]}"), name)
+    with quietly():  # TensorFlow greets while it is imported, and cannot be asked not to
+        module = importlib.import_module(f"ssd.{_HOME[name]}")
+    value = getattr(module, name)
     globals()[name] = value
     return value
 

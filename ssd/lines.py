@@ -8,12 +8,10 @@ def printable(text: str) -> str:
         text: Any.
 
     Returns:
-        It, with a replacement character for each that cannot be printed.
+        It, with an escape (as in Python) for each character that cannot be printed.
 
     Example:
-        >>> printable("a\\nb").isprintable()
-        True
+        >>> print(printable("a\\nb"))
+        a\\nb
     """
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -41,10 +41,11 @@ def verbose() -> bool:
 
 
 def hush() -> None:
-    """Ask TensorFlow to keep its remarks to itself; its errors are still shown.
+    """Ask TensorFlow to keep its remarks to itself.
 
-    It reads `TF_CPP_MIN_LOG_LEVEL` once, when it is first imported. A level that is set already
-    stands.
+    Among them are what it calls errors and gets over by itself (that oneDNN lacks a type on this
+    processor); what it does not get over, it raises. It reads `TF_CPP_MIN_LOG_LEVEL` once, when it
+    is first imported. A level that is set already stands.
 
     Example:
         >>> hush()
@@ -52,7 +53,7 @@ def hush() -> None:
         True
     """
     if not verbose():
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def import_tensorflow() -> None:
