@@ -8,7 +8,8 @@
     ]}
 
 `right` says whether the box is on a face (and of the class that it names), `missed` how many faces
-of the photo have no box. An answer without a box is about a photo that has no label.
+of the photo have no box; with a region to ignore it is not asked. An answer without a box is about
+a photo that has no label.
 """
 
 import json
@@ -129,26 +130,26 @@ def _to_answers(path, content, sample):
     for answer in content["answers"]:
         if not _is_answer(answer):
             raise ValueError(
-                f"{path}: wanted a photo, missed (a number) and perhaps a box and right (true or "
-                f"false), got {json.dumps(answer)}"
+                f"{path}: wanted a photo, and missed (a number) or a box and right (true or false) "
+                f"or both, got {json.dumps(answer)}"
             )
         place = places.get((answer["photo"], *answer.get("box", ())))
         if place is None:
             raise ValueError(f"{path}: answers what was not drawn: {json.dumps(answer)}")
         if "box" in answer:
             answers.right[place] = answer["right"]
-        answers.missed[answer["photo"]] = answer["missed"]
+        if "missed" in answer:
+            answers.missed[answer["photo"]] = answer["missed"]
     return answers
 
 
 def _is_answer(answer):
     if not isinstance(answer, dict) or not isinstance(answer.get("photo"), str):
         return False
-    if type(answer.get("missed")) is not int or answer["missed"] < 0:
-        return False
-    if set(answer) == {"photo", "missed"}:
-        return True
-    if set(answer) != {"photo", "missed", "box", "right"} or not isinstance(answer["right"], bool):
-        return False
-    box = answer["box"]
-    return isinstance(box, list) and all(type(side) in (int, float) for side in box)
+    missed, right, box = answer.get("missed", 0), answer.get("right", True), answer.get("box", [])
+    return (
+        set(answer) - {"photo"} in ({"missed"}, {"box", "right"}, {"missed", "box", "right"})
+        and (type(missed) is int and missed >= 0)
+        and isinstance(right, bool)
+        and (isinstance(box, list) and all(type(side) in (int, float) for side in box))
+    )

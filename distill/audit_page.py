@@ -1,7 +1,8 @@
 """The page on which a person judges the sample of an audit.
 
-One HTML file with all it shows: style, script, sample and photos as they are stored (about 70 KB
-each). It opens from the disk without a server, and can be given to somebody who has nothing else.
+One HTML file with all it shows: style, script, sample, and photos as they are stored (a third more
+than their JPEG files). It opens from the disk without a server, and can be given to somebody who
+has nothing else.
 """
 
 import base64

@@ -212,9 +212,8 @@ def _agreement(sample, raters, answers):
     said = [each for _, each in _said(sample, raters) if len(each) == len(raters)]
     name, kappa = ("Cohen's", cohen) if len(raters) == 2 else ("Fleiss'", fleiss)
     yield (
-        f"{len(raters)} raters agree in {100 * agreement(said):.1f} % of the pairs, "
-        f"{name} kappa {kappa(said):.2f}; {len(said) - len(answers.right):,} of {len(said):,} "
-        "boxes discarded"
+        f"{len(raters)} raters agree on {100 * agreement(said):.1f} %, {name} kappa "
+        f"{kappa(said):.2f}; {len(said) - len(answers.right):,} of {len(said):,} boxes discarded"
     )
     for who, each in enumerate(raters, start=1):
         judged = _judged(sample, each)["label"]

@@ -79,7 +79,7 @@ def test_what_cannot_be_drawn_is_refused(tmp_path):
         ("no JSON", "as the audit's page saves it"),
         ('{"answers": []}', "as the audit's page saves it"),
         ('{"audit": "../../audit", "answers": []}', "as the audit's page saves it"),
-        ('{"audit": "ID", "answers": [{"photo": "a/none.jpg"}]}', "wanted a photo, missed"),
+        ('{"audit": "ID", "answers": [{"photo": "a/none.jpg"}]}', "wanted a photo, and missed"),
         ('{"audit": "ID", "answers": [{"photo": "a/none.jpg", "missed": -1}]}', "wanted a photo"),
         (
             '{"audit": "ID", "answers": [{"photo": "a/none.jpg", "missed": 1, "box": [1]}]}',
@@ -257,15 +257,28 @@ def test_two_raters_count_where_they_agree():
     text = report(sample, [ann, bob])
     # Agreement 17 of 19; by chance (15 * 17 + 4 * 2) / 19².
     kappa = (17 / 19 - 263 / 361) / (1 - 263 / 361)
-    assert f"2 raters agree in 89.5 % of the pairs, Cohen's kappa {kappa:.2f}" in text
+    assert f"2 raters agree on 89.5 %, Cohen's kappa {kappa:.2f}" in text
     assert "2 of 19 boxes discarded" in text
     assert "judged: 17 of 20 labels" in text
     assert f"precision {share(15, 17)} of 20 labels" in text
     assert f"by rater 1 alone {share(16, 20)}" in text
     cy = Answers(dict.fromkeys(range(20), True), {})
     assert combine_answers(sample, [ann, bob, cy]).right == {i: i > 1 for i in range(19)}
-    assert "3 raters agree" in report(sample, [ann, bob, cy])
+    assert "3 raters agree on" in report(sample, [ann, bob, cy])
     assert "Fleiss' kappa" in report(sample, [ann, bob, cy])
+
+
+def test_a_region_that_is_judged_says_nothing_of_missed_faces(tmp_path):
+    """Also where its photo has no label, and is in the sample for that reason as well."""
+    labels = few(tmp_path / "labels")
+    sample = draw(labels)
+    write_sample(labels, sample)
+    file = tmp_path / "answers.json"
+    item = next(i for i in sample["items"] if (i["kind"], i["photo"]) == ("region", "b/unsure.jpg"))
+    answer = {"photo": item["photo"], "box": item["box"], "right": True}
+    file.write_text(json.dumps({"audit": sample["id"], "answers": [answer]}))
+    [answers] = read_answers(labels, [file])[1]
+    assert (list(answers.right.values()), answers.missed) == ([True], {})
 
 
 def test_what_was_not_judged_is_not_claimed():

@@ -20,11 +20,14 @@
   const isJudged = (i) => right[i] !== undefined;
 
   function answers() {
-    return items.flatMap(({ photo, box }, i) => {
+    return items.flatMap(({ photo, box, kind }, i) => {
       if (!isJudged(i)) return [];
       const { name, boxes } = photos[photo];
-      const answer = { photo: name, missed: missed.get(photo) ?? 0 };
-      return [box < 0 ? answer : { ...answer, box: boxes[box], right: right[i] }];
+      return {
+        photo: name,
+        ...(kind !== "region" && { missed: missed.get(photo) ?? 0 }), // else it is not asked
+        ...(box >= 0 && { box: boxes[box], right: right[i] }),
+      };
     });
   }
 
