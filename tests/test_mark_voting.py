@@ -131,8 +131,8 @@ def test_the_command_says_what_became_of_them(labels, tmp_path, capsys):
     assert main(["--review", str(labels), "--marks", *files]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == (
-        "marks of 2 people: 1 on which most agree, 2 on which they do not and which become "
-        "regions to ignore"
+        "marks of 2 people: 1 on which most agree, 2 (66.7 %) on which they do not and which "
+        "become regions to ignore"
     )
     (tmp_path / "1.json").write_text('{"marks": [{"photo": "new.jpg", "ignore": true}]}')
     assert main(["--review", str(labels), "--marks", *files]) == 1

@@ -66,9 +66,11 @@ def _review(options: argparse.Namespace) -> None:
     if options.marks:
         counts = marks.apply_marks(options.review, *options.marks)
         if len(options.marks) > 1:
+            share = counts["disputed"] / max(1, counts["agreed"] + counts["disputed"])
             print(
                 f"marks of {len(options.marks)} people: {counts['agreed']:,} on which most agree, "
-                f"{counts['disputed']:,} on which they do not and which become regions to ignore"
+                f"{counts['disputed']:,} ({100 * share:.1f} %) on which they do not and which "
+                "become regions to ignore"
             )
         print(
             f"{counts['dropped_boxes']:,} boxes are dropped, {counts['drawn_boxes']:,} drawn, "
