@@ -220,6 +220,9 @@ def test_stopped_at_every_step_nothing_is_lost(labels, tmp_path, monkeypatch, mo
         tmp_path / "marks.json",
         drop(labels, "0002.jpg"),
         drop(labels, "0009.jpg"),
+        mark_of(labels, "0009.jpg", 1, move=[0, 0, 0.5, 0.75]),
+        mark_of(labels, "0001.jpg", 1, **{"class": "face"}),
+        {"photo": "0009.jpg", "box": [0, 0, 0.5, 0.5], "draw": "face"},
         {"photo": "0010.jpg", "ignore": True},
     )
     undisturbed = tmp_path / "undisturbed"
