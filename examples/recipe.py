@@ -1,26 +1,25 @@
-"""The recipe of the face model: photos and some human labels in, a model to ship out.
+"""The recipe of the face model: photos in, a model to ship out.
 
-    python examples/recipe.py PHOTOS OUT --human HUMAN.json [--validation PHOTOS TRUTH.json]
+    python examples/recipe.py PHOTOS... OUT --teacher centerface --human HUMAN.json
+        --validation PHOTOS TRUTH.json
 
-PHOTOS is a folder, HUMAN.json says in COCO format where faces are on some of its photos.
-Stopped at any point, the same command goes on where it was. In OUT then lie `face.tflite` (int8),
-`face_float16.tflite` (which computes in 32 bits), `face.keras` to fine-tune from, and the model
-card `face.md`. Weights are rounded to 16 bits, which makes the two last files small.
+PHOTOS are folders. Each HUMAN.json says in COCO format where people saw faces on some of their
+photos; there may be several, or none. Stopped at any point, the same command goes on where it was.
+In OUT then lie `face.tflite` (int8), `face_float16.tflite` (which computes in 32 bits),
+`face.keras` to fine-tune from, and the model card `face.md`. Weights are rounded to 16 bits, which
+makes the two last files small.
 
-1. People's labels are taken over.
-2. MTCNN labels the other photos, looking twice.
-3. Round 1: a student learns from the people's labels alone.
-4. The student labels the other photos, too. What it and MTCNN both see is a face; what only one
-   of them sees is a region to ignore.
-5. Round 2: a student begins afresh, on people's labels, seen several times each, and on those.
-   Round 3: it goes on with its normalization frozen, which is quicker, and more of
-   people's labels. Round 4: and with people's labels alone, for MTCNN draws looser boxes than
-   people do.
-6. It is exported and measured.
+1. The teachers label all photos: what most of them see is a face, what fewer see is a region to
+   ignore.
+2. People's labels are brought to one style: people say where a face is, the teachers where its box
+   ends. What the teachers alone see there is a region to ignore.
+3. Round 1: a student begins afresh, on all of these; people's photos are seen twice as often.
+   Rounds 2 and 3: it goes on with its normalization frozen, which is quicker.
+4. Scores are fitted to the validation photos; the model is exported and measured.
 
-Without `--human` MTCNN's labels are all there is. Round 2 learns from them alone, and its student
-labels the same photos; round 3 goes on with MTCNN's faces, and what only the student sees is a
-region to ignore: MTCNN overlooks faces, and as background they would be unlearnt again.
+One teacher alone, without people, overlooks faces, which a student would learn as background. Then
+the student of round 1 labels the photos, too, and what only it sees is a region to ignore from
+round 2 on. `--start FILE` begins with round 2, from that model.
 """
 
 import argparse
@@ -32,7 +31,7 @@ import zipfile
 import keras
 
 import ssd
-from distill import Options, Rules, combine, find_photos, label
+from distill import Options, Rules, combine, label, label_by_vote
 
 CONFIG = ssd.Config(
     image_size=(224, 288),
@@ -41,45 +40,72 @@ CONFIG = ssd.Config(
     negative_iou=0.3,
     min_face=10.0,
 )
-ALPHA = 3.0  # weight of the offset loss
-BALANCE_OBJECTS = 0.5  # how far faces with few anchors are made up for
-# Of rounds 1 to 4: passes, photos in a step, peak learning rate, and how often photos with people's
-# labels are seen for once that the others are. A fresh model gets further by many small steps.
-EPOCHS = (26, 20, 12, 60)
-BATCHES = (8, 8, 16, 16)
-RATES = (2e-3, 2e-3, 1e-3, 5e-4)
-HUMAN_TIMES = (1, 4, 8, 1)
+ALPHA = 2.0  # weight of the offset loss
+OFFSETS = {"smooth_l1": 1.0, "diou": 5.0}
+BALANCE_OBJECTS = 0.75  # how far faces with few anchors are made up for
+# Of each round: passes, photos in a step, peak learning rate. A fresh model gets further by many
+# small steps.
+EPOCHS = (20, 20, 20)
+BATCHES = (8, 16, 16)
+RATES = (2e-3, 1e-3, 5e-4)
+HUMAN_TIMES = 2  # how often photos with people's labels are seen for once that the others are
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
+MIN_FACE = 12  # side of the smallest face that teachers look for, pixels
 
 
 def main():
-    """Walk the six steps; each is skipped if its work is done."""
+    """Walk the four steps; each is skipped if its work is done."""
     options = read_options()
     options.out.mkdir(parents=True, exist_ok=True)
     keras.config.set_dtype_policy(options.policy)
-    rounds = with_people if options.human else without_people
-    models, folders = rounds(options)
-    ship(models, folders, options)
+    seen = by_teachers(options)
+    people = [by_people(file, seen, options) for file in options.human]
+    others = of_the_others(seen, people, options.out)
+    labels = [folder for _, folder in people] * HUMAN_TIMES + [others]
+    models = {}
+    if not options.start:
+        models[1] = train(1, labels, options, None)
+        if not people and len(options.teacher) == 1:
+            labels = [by_student(seen, models[1], options)]
+    start = options.start or options.out / "round1" / "model.keras"
+    for number in (2, 3):
+        models[number] = train(number, labels, options, start)
+        start = options.out / f"round{number}" / "model.keras"
+    ship(models, list(dict.fromkeys(labels)), options)
 
 
 def read_options():
     """What the command line asks for; `config` is the `ssd.Config`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("photos", type=pathlib.Path, help="folder of photos")
+    parser.add_argument("photos", type=pathlib.Path, nargs="+", help="folders of photos")
     parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
-    parser.add_argument("--human", type=pathlib.Path, help="COCO JSON; without, MTCNN's labels")
+    parser.add_argument(
+        "--teacher",
+        action="append",
+        help="who labels, as for distill (mtcnn); the first says where a face ends",
+    )
+    parser.add_argument(
+        "--human",
+        type=pathlib.Path,
+        action="append",
+        default=[],
+        help="COCO JSON of people's labels of some of the photos; may be given several times",
+    )
     parser.add_argument(
         "--validation",
         type=pathlib.Path,
         nargs=2,
+        action="append",
+        default=[],
         metavar=("PHOTOS", "TRUTH"),
-        help="folder of photos and COCO JSON to measure on",
+        help="photos and COCO JSON to fit scores to and to measure on; may be given several times",
     )
+    parser.add_argument("--start", type=pathlib.Path, help="model of round 1, made before")
     parser.add_argument("--config", type=pathlib.Path, help="JSON file with another ssd.Config")
     parser.add_argument(
         "--epochs",
         type=int,
-        nargs=4,
+        nargs=3,
         default=EPOCHS,
         metavar="N",
         help=f"of the rounds ({' '.join(map(str, EPOCHS))})",
@@ -87,52 +113,76 @@ def read_options():
     parser.add_argument(
         "--policy",
         default="float32",
-        help="Keras dtype policy (float32); mixed_bfloat16 on a GPU, or a processor with AMX",
+        help="Keras dtype policy (float32); mixed_bfloat16 where the hardware multiplies it",
     )
     parser.add_argument("--seed", type=int, help="makes the training repeatable")
     options = parser.parse_args()
+    options.teacher = options.teacher or ["mtcnn"]
     text = options.config and options.config.read_text()
     options.config = ssd.Config.from_json(text) if text else CONFIG
     return options
 
 
-def with_people(options):
-    """Steps 1 to 5: {round: its model}, and the folders of labels they come from."""
-    out, by_mtcnn, agreed = options.out, options.out / "labels_mtcnn", options.out / "labels_agreed"
-    say("people's labels")
-    human = out / "labels_human"
+def by_teachers(options):
+    """Step 1: the folder of the teachers' labels of all photos."""
+    say(f"{', '.join(options.teacher)} labels the photos")
+    out = options.out / "labels_teachers"
+    raters = [Options(teacher=name, min_face=MIN_FACE) for name in options.teacher]
+    if len(raters) > 1:
+        label_by_vote(options.photos, out, raters, geometry=raters[0].name, progress=tell)
+    else:
+        # One that has no other to agree with looks again, at the mirrored photo.
+        alone = Options(teacher=options.teacher[0], min_face=MIN_FACE, second_opinion="mirror")
+        label(options.photos, out, alone, progress=tell)
+    return out
+
+
+def by_people(file, seen, options):
+    """Step 2 for one file: the folders of people's labels as they are, and in one style."""
+    say(f"people's labels, {file.name}")
+    human = options.out / f"labels_{file.stem}"
+    styled = options.out / f"labels_{file.stem}_styled"
+    photos = os.path.commonpath([path.resolve() for path in options.photos])
     if not complete(human):
-        ssd.import_labels("coco", options.human, options.photos, human, max_side=640)
-    others = without_labels(options.photos, human, out / "photos_without_labels")
-    by_teacher(others, by_mtcnn)
-    models = {1: train(1, human, options)}
-    by_student(others, models[1], out)
-    by_both = [by_mtcnn, out / "labels_student"]
-    say(str(combine(by_both, agreed, kept=by_both[1:])))
-    road = [[human] * times + [agreed] for times in HUMAN_TIMES[1:3]] + [[human]]
-    start = None
-    for number, labels in enumerate(road, 2):
-        models[number] = train(number, labels, options, start)
-        start = out / f"round{number}" / "model.keras"
-    return models, (human, by_mtcnn, agreed)
+        ssd.import_labels("coco", file, photos, human, max_side=640)
+    rules = Rules(min_score_alone=0)
+    combine([human, seen], styled, kept=[human], geometry=seen, rules=rules, progress=tell)
+    return human, styled
 
 
-def without_people(options):
-    """The same where MTCNN's labels are all there is."""
-    out, by_mtcnn, agreed = options.out, options.out / "labels_mtcnn", options.out / "labels_agreed"
-    by_teacher(options.photos, by_mtcnn)
-    models = {2: train(2, by_mtcnn, options)}
-    by_student(options.photos, models[2], out)
-    # Every face of MTCNN's stays one, and whatever the student sees is no background.
-    rules = Rules(trusted_score=Options().label, min_score_alone=0)
-    say(str(combine([out / "labels_student", by_mtcnn], agreed, kept=[by_mtcnn], rules=rules)))
-    models[3] = train(3, agreed, options, out / "round2" / "model.keras")
-    return models, (by_mtcnn, agreed)
+def of_the_others(seen, people, out):
+    """The folder of the teachers' labels of the photos that people labeled none of."""
+    if not people:
+        return seen
+    others = out / "labels_others"
+    if not complete(others):
+        named = {photo.filename for photo in ssd.read_labels([human for human, _ in people])}
+        photos = (photo for photo in ssd.read_labels(seen) if photo.filename not in named)
+        ssd.write_labels(others, photos)
+    return others
 
 
-def train(number, labels, options, start=None):
+def by_student(seen, student, options):
+    """The folder of the teacher's labels where what only its student sees is ignored."""
+    say("the student labels them, too")
+    file, labels = options.out / "student.tflite", options.out / "labels_student"
+    if not file.exists():
+        ssd.export(student, file, precision="float32")
+    looks = Options(teacher=str(file), label=0.5, ignore=0.3, second_opinion="mirror")
+    label(options.photos, labels, looks, progress=tell)
+    # Every face of the teacher's stays one, and whatever the student sees is no background.
+    rules = Rules(trusted_score=about(seen)["label"], min_score_alone=0)
+    agreed = options.out / "labels_agreed"
+    combine([labels, seen], agreed, kept=[seen], geometry=seen, rules=rules, progress=tell)
+    return agreed
+
+
+def train(number, labels, options, start):
     """The model of one round."""
     say(f"round {number}")
+    loss = ssd.MultiboxLoss(
+        options.config, alpha=ALPHA, offsets=OFFSETS, balance_objects=BALANCE_OBJECTS
+    )
     return ssd.train(
         labels,
         options.out / f"round{number}",
@@ -142,65 +192,37 @@ def train(number, labels, options, start=None):
         epochs=options.epochs[number - 1],
         batch_size=BATCHES[number - 1],
         learning_rate=RATES[number - 1],
-        loss=ssd.MultiboxLoss(options.config, alpha=ALPHA, balance_objects=BALANCE_OBJECTS),
+        loss=loss,
         seed=options.seed,
         cache=options.out / "cache",
     )
 
 
 def ship(models, folders, options):
-    """Step 6: the files, and what they are worth."""
+    """Step 4: the files, and what they are worth."""
     say("the files, and what they are worth")
-    out = options.out
-    model = rounded(models[max(models)])
+    out, model = options.out, models[max(models)]
+    if options.validation:
+        scores = ssd.calibrate(model, options.validation, min_height=SMALLEST)
+        say(str(scores))
+        model = scores.apply_to(model)
+    model = rounded(model)
     save_packed(model, out / "face.keras")
-    seen = ssd.dataset(folders[0], options.config, batch_size=8, training=True, seed=0)
+    seen = ssd.dataset(folders, options.config, batch_size=8, training=True, seed=0)
     files = {"int8": out / "face.tflite", "float16": out / "face_float16.tflite"}
     for precision, file in files.items():
-        if not file.exists():
-            ssd.export(model, file, precision=precision, calibration=seen)
+        ssd.export(model, file, precision=precision, calibration=seen)
     figures = {}
-    if options.validation:
-        for file in files.values():
-            detector = ssd.Detector(file, threads=os.cpu_count() or 1)
-            figures[file.name] = ssd.evaluate(detector, *options.validation, min_height=SMALLEST)
-            say(f"{file.name}: {figures[file.name]}")
+    for file in files.values():
+        detector = ssd.Detector(file, threads=os.cpu_count() or 1)
+        for photos, truth in options.validation:
+            result = ssd.evaluate(detector, photos, truth, min_height=SMALLEST)
+            figures[file.name, truth.name] = result
+            say(f"{file.name}, {truth.name}: {result}")
     counts = {folder.name: about(folder)["counts"] for folder in folders}
     files = [*files.values(), out / "face.keras"]
     (out / "face.md").write_text(card(models, files, figures, counts))
     say(f"model card: {out / 'face.md'}")
-
-
-def by_teacher(photos, out):
-    """MTCNN's labels of the photos in a folder, in `out`."""
-    say("MTCNN labels photos")
-    if not complete(out):
-        label(photos, out, Options(second_opinion="mirror"), progress=tell)
-
-
-def by_student(photos, student, out):
-    """A trained model's labels of the photos in a folder, in `out/labels_student`."""
-    say("the student labels them, too")
-    file, labels = out / "student.tflite", out / "labels_student"
-    if not file.exists():
-        ssd.export(student, file, precision="float32")
-    if not complete(labels):
-        # Its word counts from 0.3 where MTCNN agrees; alone it must be surer (`distill.Rules`).
-        looks = Options(teacher=str(file), label=0.5, ignore=0.3, second_opinion="mirror")
-        label(photos, labels, looks, progress=tell)
-
-
-def without_labels(photos, human, folder):
-    """A folder of links to the photos that people's labels, in the folder `human`, are not of."""
-    named = {photo.filename for photo in ssd.read_labels(human)}
-    for name in find_photos(photos, leave_out=folder.parent).names:
-        link = folder / name
-        if name in named:
-            continue
-        if not link.exists():
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to((photos / name).resolve())
-    return folder
 
 
 def complete(folder):
@@ -252,7 +274,8 @@ def card(models, files, figures, counts):
         "| labels | photos | faces | regions ignored |",
         "|---|---|---|---|",
         *(
-            f"| {name} | {each['photos']} | {each['boxes']} | {each['ignored']} |"
+            f"| {name} | {each.get('labeled', each['photos'])} | {each['boxes']} | "
+            f"{each['ignored']} |"
             for name, each in counts.items()
         ),
         "",
@@ -265,12 +288,12 @@ def card(models, files, figures, counts):
         lines += [
             f"## Figures, faces of {SMALLEST:.0%} of the photo's long side or more, IoU 0.5",
             "",
-            "| file | photos | faces | AP50 | AP75 | recall at 0.1 false positives a photo |",
-            "|---|---|---|---|---|---|",
+            "| file | truth | photos | faces | AP50 | AP75 | recall at 0.1 false positives |",
+            "|---|---|---|---|---|---|---|",
             *(
-                f"| {name} | {each.photos} | {each.faces} | {each.ap50:.3f} | {each.ap75:.3f} | "
-                f"{each.recall:.3f} |"
-                for name, each in figures.items()
+                f"| {name} | {truth} | {each.photos} | {each.faces} | {each.ap50:.3f} | "
+                f"{each.ap75:.3f} | {each.recall:.3f} |"
+                for (name, truth), each in figures.items()
             ),
             "",
         ]

@@ -92,6 +92,13 @@ def test_thousands_of_hopeless_boxes_decide_nothing():
     assert calibration_error(fitted(good), hits) < 0.03
 
 
+def test_a_model_that_knows_hardly_anything_is_told_so():
+    """All of its boxes are under 0.05 in the end; the first fit stays."""
+    scores = np.linspace(0.3, 0.9, 5000)
+    fitted = fit_scores(scores, np.arange(5000) % 1000 == 999)
+    assert fitted(scores).mean() == pytest.approx(0.001, rel=0.1)
+
+
 @pytest.mark.parametrize("hits", [[True, True], [False, False]])
 def test_scores_of_boxes_all_alike_cannot_be_fitted(hits):
     with pytest.raises(ValueError, match="wanted boxes that are right and such that are wrong"):
@@ -169,13 +176,15 @@ def test_a_detector_returns_what_its_file_says(known):
 
 def test_the_command(tiny, tmp_path, capsys, validation):
     ssd.SSD(tiny).save(tmp_path / "face.keras")
-    words = ["calibrate", str(tmp_path / "face.keras"), *map(str, validation)]
-    assert main([*words, "again"]) == 1
+    photos, truth = validation
+    words = ["calibrate", str(tmp_path / "face.keras"), str(photos)]
+    assert main([*words, str(truth), "again"]) == 1
     assert "wanted pairs of PHOTOS and TRUTH, got 3 words" in capsys.readouterr().err
+    coco = json.loads(truth.read_text())
+    coco["annotations"] = [{**coco["annotations"][0], "bbox": [0, 0, 1, 1]}]
+    (tmp_path / "truth.json").write_text(json.dumps(coco))
     out = tmp_path / "other.keras"
-    assert (
-        main([*words, "--out", str(out)]) == 1
-    )  # it knows nothing yet, so nothing it says is right
+    assert main([*words, str(tmp_path / "truth.json"), "--out", str(out)]) == 1
     assert "scores: wanted boxes that are right and such that are wrong" in capsys.readouterr().err
     assert not out.exists()
 

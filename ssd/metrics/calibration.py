@@ -68,20 +68,19 @@ def fit_scores(scores: ArrayLike, hits: ArrayLike) -> ScoreMap:
         temperature (Guo et al., 2017) with a shift.
     """
     scores, hits = np.asarray(scores, float), np.asarray(hits, bool)
-    fitted, counted = None, np.ones(len(scores), bool)
+    if not 0 < hits.sum() < len(hits):
+        raise ValueError(
+            f"scores: wanted boxes that are right and such that are wrong, got "
+            f"{int(hits.sum())} and {int((~hits).sum())}"
+        )
+    counted, fitted = np.ones(len(scores), bool), ScoreMap(1.0, 0.0)
     for _ in range(_ROUNDS):
-        if len(set(hits[counted].tolist())) < 2:
-            raise ValueError(
-                f"scores: wanted boxes that are right and such that are wrong, got "
-                f"{int(hits[counted].sum())} and {int((~hits[counted]).sum())}"
-            )
         fitted = _most_likely(_lead(scores[counted]), hits[counted])
-        if not (math.isfinite(fitted.slope) and fitted.slope > 0):
-            raise ValueError("scores: wanted better scores to be right more often, they are not")
         before, counted = counted, fitted(scores) >= LEAST
-        if np.array_equal(before, counted):
+        if np.array_equal(before, counted) or not 0 < hits[counted].sum() < counted.sum():
             break
-    assert fitted is not None
+    if not (math.isfinite(fitted.slope) and fitted.slope > 0):
+        raise ValueError("scores: wanted better scores to be right more often, they are not")
     return fitted
 
 
