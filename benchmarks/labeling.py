@@ -1,11 +1,11 @@
 """`python -m benchmarks.labeling PHOTOS...`: how fast the teacher labels, and whether rightly.
 
-The same photos go through `distill.teacher.mtcnn` and through the `mtcnn` package photo by photo,
+The same photos go through `distill.mtcnn` and through the `mtcnn` package photo by photo,
 turn about in one process, so that a machine that slows down slows both.
 
 With `--names N` it labels N file names instead, links to those photos, as `python -m distill` does,
 and says whether memory grows and what the bookkeeping takes. A stand-in for the teacher keeps that
-short; `--teacher distill.teacher:mtcnn` takes the real one.
+short; `--teacher distill.teachers.mtcnn:mtcnn` takes the real one.
 """
 
 import argparse

@@ -8,14 +8,14 @@ from typing import Any
 
 _HOME = {
     "Options": "options",
-    "Rules": "rules",
-    "combine": "combining",
+    "Rules": "votes.rules",
+    "combine": "votes.combining",
     "find_photos": "photo_files",
-    "group_faces": "agreement",
+    "group_faces": "votes.agreement",
     "label": "labeling",
     "label_by_vote": "several",
-    "mtcnn": "teacher",
-    "mtcnn_package": "teacher",
+    "mtcnn": "teachers.mtcnn",
+    "mtcnn_package": "teachers.mtcnn",
 }
 __all__ = list(_HOME)
 

@@ -14,7 +14,6 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from distill import marks
 from distill.engine import local
 from distill.options import Options as Options
 from distill.photo_files import PhotoFiles, common_folder, find_photos
@@ -27,6 +26,7 @@ from distill.planning import (
     refused_photos,
     split_off_missing,
 )
+from distill.review import marks
 from distill.shard import Part, read_photo
 from ssd import atomic
 from ssd.data import manifest, marked, records

@@ -12,12 +12,12 @@ from typing import Any
 
 LOOKS = {"": (), "mirror": ("mirror",), "scale": ("scale",), "both": ("mirror", "scale")}
 TEACHERS = {  # that come with the package, by their short names
-    "mtcnn": "distill.teacher:mtcnn",
-    "centerface": "distill.centerface:centerface",
+    "mtcnn": "distill.teachers.mtcnn:mtcnn",
+    "centerface": "distill.teachers.centerface:centerface",
 }
 FILES = {  # that hold a teacher: what opens them, by their suffix
-    ".tflite": "distill.student:open_student",
-    ".onnx": "distill.yunet:open_yunet",
+    ".tflite": "distill.teachers.student:open_student",
+    ".onnx": "distill.teachers.yunet:open_yunet",
 }
 # Least scores of a face to learn and of a region to ignore: what a score means is the teacher's.
 LABEL, IGNORE = 0.95, 0.6

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from distill.comparing import EDGES
+from distill.votes.comparing import EDGES
 
 SECONDS_BETWEEN_LINES = 10
 
@@ -77,7 +77,7 @@ def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
     """How raters differ, as tables.
 
     Args:
-        comparison: What `dataset.json` has of it (`distill.panel.Panel.compare`).
+        comparison: What `dataset.json` has of it (`distill.votes.panel.Panel.compare`).
 
     Returns:
         Lines.

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from distill import marks
-from distill.combining import read_labels
 from distill.engine import local
 from distill.labeling import Folders, as_list, describe, find_or_refuse, label
 from distill.options import Options
-from distill.panel import Panel
 from distill.photo_files import common_folder
-from distill.rules import Rules
+from distill.review import marks
+from distill.votes.combining import read_labels
+from distill.votes.panel import Panel
+from distill.votes.rules import Rules
 from ssd import atomic
 from ssd.data import manifest, records
 from ssd.lock import lock
@@ -48,7 +48,7 @@ def label_by_vote(
         raters: `Options` of each, in any order.
         kept: Names (`Options.name`) of those whose word alone makes a face.
         geometry: Name of the one that says where a face ends; None: the mean of all.
-        rules: `distill.rules.Rules`; by default the usual ones.
+        rules: `distill.votes.rules.Rules`; by default the usual ones.
         engine: Where the work is done: `distill.engine.local`, or another generator like it.
         progress: Called with (photos done, photos in all); each photo counts once for each
             teacher, and once for the vote.

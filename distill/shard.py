@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from distill.agreement import merge
 from distill.options import LOOKS, Options
+from distill.votes.agreement import merge
 from ssd.data import records
 from ssd.data.jpeg import is_decodable
 from ssd.photos import reading

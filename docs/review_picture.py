@@ -16,8 +16,8 @@ import browser
 from compose import write_photos
 from PIL import Image
 
-from distill import review
 from distill.labeling import Options, label
+from distill.review import pages
 
 DOCS = pathlib.Path(__file__).parent
 SIZE = (1280, 840)  # of the window
@@ -33,7 +33,7 @@ def main() -> None:
         write_photos(photos, 120, 1)
         label(photos, labels, Options(second_opinion="mirror"))
         with browser.opened(folder, size=SIZE) as page:
-            take_pictures(page, review.write_page(labels))
+            take_pictures(page, pages.write_page(labels))
 
 
 def take_pictures(page: browser.Page, path: pathlib.Path) -> None:

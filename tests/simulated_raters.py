@@ -22,5 +22,5 @@ def simulate(number, raters, *, wrong=0.14, correlation=0.0, classes=2, share=0.
 
 
 def as_ratings(answers, *, raters="abcdefgh"):
-    """[{rater: class}], as `distill.label_errors` takes it."""
+    """[{rater: class}], as `distill.people.label_errors` takes it."""
     return [dict(zip(raters, map(str, row), strict=False)) for row in answers.tolist()]

@@ -7,12 +7,12 @@ import pytest
 from test_review import few, photo, write_labels
 
 from distill.__main__ import main
-from distill.audit import draw
-from distill.audit_files import Answers, read_answers, write_sample
-from distill.audit_report import combine_answers, report, threshold_lines
-from distill.estimates import Estimate, part_of, rare_sum, scaled, share, total
-from distill.marks import apply_marks
-from distill.sampling import draw_by_score
+from distill.audit.auditing import draw
+from distill.audit.estimates import Estimate, part_of, rare_sum, scaled, share, total
+from distill.audit.files import Answers, read_answers, write_sample
+from distill.audit.report import combine_answers, report, threshold_lines
+from distill.audit.sampling import draw_by_score
+from distill.review.marks import apply_marks
 
 
 def test_a_sample_is_spread_over_the_scores():

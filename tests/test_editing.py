@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from test_review import READY, drawn, photo, write_labels
 
-from distill import review
 from distill.__main__ import main
-from distill.marking import LEAST_SIDE
+from distill.review import pages
+from distill.review.marking import LEAST_SIDE
 from ssd.data import coco, records
 
 pytestmark = pytest.mark.skipif(
@@ -33,7 +33,7 @@ def labels(page, tmp_path):
         photo(UNSURE, [[10, 10, 70, 70]], [-1], [0.7]),
     ]
     folder = write_labels(tmp_path / "labels", [photos[:3], photos[3:]], classes=["face", "hand"])
-    review.write_page(folder)
+    pages.write_page(folder)
     page.open(folder / "review.html", ready=READY)
     yield folder
     assert page.problems == []

@@ -71,7 +71,7 @@ def test_composed_photos_are_the_same_every_time_and_differ_from_each_other(tmp_
 @pytest.fixture(scope="module")
 def composed(tmp_path_factory):
     """40 composed photos, and a COCO file for half of them: what MTCNN would say there."""
-    from distill.teacher import mtcnn
+    from distill.teachers.mtcnn import mtcnn
 
     folder = tmp_path_factory.mktemp("composed")
     compose.write_photos(folder, 40, seed=11)

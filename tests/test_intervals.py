@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from distill.intervals import blaker, clopper_pearson
+from distill.audit.intervals import blaker, clopper_pearson
 
 SIZES = (50, 300, 1000)
 RATES = np.arange(0.005, 0.2001, 0.0025)

@@ -267,7 +267,9 @@ def test_the_teacher_is_a_function_anyone_can_name(tmp_path):
 
 
 def test_a_short_name_means_the_same_run():
-    assert labeling.Options() == labeling.Options(teacher="distill.teacher:mtcnn", label=0.95)
+    assert labeling.Options() == labeling.Options(
+        teacher="distill.teachers.mtcnn:mtcnn", label=0.95
+    )
     assert labeling.Options().ignore == 0.6
     assert labeling.Options(label=0.5).ignore == 0.5
 
@@ -278,7 +280,7 @@ def test_a_teacher_whose_package_is_missing_says_what_to_install(
 ):
     for name in ("onnx", "onnxruntime"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    monkeypatch.delitem(sys.modules, "distill.centerface", raising=False)
+    monkeypatch.delitem(sys.modules, "distill.teachers.centerface", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     folder = make_photos(tmp_path / "photos", 1)
     assert main([str(folder), str(tmp_path / "out"), "--teacher", "centerface"]) == 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ssd
-from distill import mark_files
+from distill.review import mark_files
 from ssd.__main__ import main
 from ssd.config import Config
 from ssd.data import manifest

@@ -8,8 +8,8 @@ import pytest
 from test_review import photo, write_labels
 
 from distill.__main__ import main
-from distill.mark_voting import vote_on_marks
-from distill.marks import apply_marks
+from distill.review.mark_voting import vote_on_marks
+from distill.review.marks import apply_marks
 from ssd.data import records
 
 FACE, OTHER = [0.1, 0.1, 0.5, 0.3], [0.1, 0.5, 0.5, 0.7]

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 from test_labeling import files_of, make_photos, options
 
-from distill import labeling, marking, marks
+from distill import labeling
 from distill.__main__ import main
+from distill.review import marking, marks
 from ssd.data import coco, manifest, marked, records
 from ssd.data.importing import import_labels
 from ssd.lock import lock

@@ -135,7 +135,7 @@ def test_yunets_boxes_are_those_of_the_plain_reference(photo_size, tmp_path):
 
 def test_yunet_sees_blue_green_red_and_the_size_it_declares(tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
-    from distill import yunet
+    from distill.teachers import yunet
 
     fed = []
 

@@ -148,7 +148,11 @@ def test_all_files_are_inside_the_wheel(built):
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert wanted <= inside
-    assert {"ssd/py.typed", "ssd/models/face.tflite", "distill/page/review.js"} <= inside
+    assert {
+        "ssd/py.typed",
+        "ssd/models/face.tflite",
+        "distill/review/page_parts/review.js",
+    } <= inside
     assert "ssd = ssd.__main__:main" in scripts
     assert "distill = distill.__main__:main" in scripts
 

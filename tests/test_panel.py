@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from test_voting import photo
 
-from distill.comparing import EDGES, MOST_SOURCES
-from distill.panel import Panel
 from distill.reporting import comparison_lines
+from distill.votes.comparing import EDGES, MOST_SOURCES
+from distill.votes.panel import Panel
 from ssd.boxes import iou
 
 

@@ -11,12 +11,12 @@ import pytest
 from simulated_raters import as_ratings, simulate
 
 from distill.__main__ import main
-from distill.kappa import agreement, cohen, fleiss
-from distill.label_errors import estimate_errors
-from distill.majority import majority
-from distill.people import disputed, judge, outcome
-from distill.people_report import people_report
-from distill.ratings import Rating, read_ratings, write_ratings
+from distill.people.kappa import agreement, cohen, fleiss
+from distill.people.label_errors import estimate_errors
+from distill.people.majority import majority
+from distill.people.ratings import Rating, read_ratings, write_ratings
+from distill.people.report import people_report
+from distill.people.voting import disputed, judge, outcome
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parent.parent)}
 

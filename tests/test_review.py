@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distill import marks, review
 from distill.__main__ import main
+from distill.review import marks, pages
 from ssd.data import manifest, records
 
 HOSTILE = [
@@ -85,7 +85,7 @@ def array(content, field, kind):
 
 def test_the_page_holds_what_the_shards_hold(tmp_path):
     labels = few(tmp_path / "labels")
-    assert review.write_page(labels) == labels / "review.html"
+    assert pages.write_page(labels) == labels / "review.html"
     function, content = handed_over(labels / "review" / "index.js")
     photos = list(records.read(labels))
     assert function == "review.index"
@@ -105,10 +105,10 @@ def test_the_page_holds_what_the_shards_hold(tmp_path):
 
 
 def test_thumbnails_stand_where_the_page_looks_for_them(tmp_path):
-    colors = [(i * 7 % 256, i * 13 % 256, i * 3) for i in range(2 * review.CHUNK + 3)]
+    colors = [(i * 7 % 256, i * 13 % 256, i * 3) for i in range(2 * pages.CHUNK + 3)]
     photos = [photo(f"{i:03d}.jpg", color=color) for i, color in enumerate(colors)]
     labels = write_labels(tmp_path / "labels", [photos, photos[:1]])
-    review.write_page(labels)
+    pages.write_page(labels)
     names = sorted(path.name for path in (labels / "review").glob("*-*.js"))
     assert names == ["00000-0.js", "00000-1.js", "00000-2.js", "00001-0.js"]
     shown = []
@@ -120,19 +120,19 @@ def test_thumbnails_stand_where_the_page_looks_for_them(tmp_path):
     assert len(shown) == len(colors)
     for thumbnail, color in zip(shown, colors, strict=True):
         with Image.open(io.BytesIO(base64.b64decode(thumbnail))) as image:
-            assert image.size == (review.SIDE, review.SIDE // 2)
+            assert image.size == (pages.SIDE, pages.SIDE // 2)
             np.testing.assert_allclose(np.mean(image, axis=(0, 1)), color, atol=8)
 
 
 def test_thumbnails_are_made_once_and_again_for_a_shard_that_changed(tmp_path):
     labels = few(tmp_path / "labels")
-    review.write_page(labels)
+    pages.write_page(labels)
     folder = labels / "review"
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*-*.js")}
     content = (folder / "index.js").read_bytes()
     (folder / "00007-0.js").write_text("of a shard that is gone")
     records.write_shard(records.shard_path(labels, 1), list(records.read(labels))[4:])
-    review.write_page(labels)
+    pages.write_page(labels)
     after = {path.name: path.stat().st_mtime_ns for path in folder.glob("*-*.js")}
     assert set(after) == set(before)
     assert after["00000-0.js"] == before["00000-0.js"]
@@ -142,7 +142,7 @@ def test_thumbnails_are_made_once_and_again_for_a_shard_that_changed(tmp_path):
 
 def test_hostile_names_stay_names(tmp_path):
     labels = write_labels(tmp_path / "labels", [[photo(name) for name in HOSTILE]])
-    review.write_page(labels)
+    pages.write_page(labels)
     text = (labels / "review" / "index.js").read_text(encoding="ascii")
     assert "<" not in text
     assert text.count("\n") == 1
@@ -151,7 +151,7 @@ def test_hostile_names_stay_names(tmp_path):
 
 def test_a_marked_photo_is_shown_as_it_was_with_its_marks(tmp_path):
     labels = few(tmp_path / "labels")
-    review.write_page(labels)
+    pages.write_page(labels)
     before = handed_over(labels / "review" / "index.js")[1]
     box = next(records.read(labels)).boxes[0].tolist()
     file = tmp_path / "marks.json"
@@ -208,7 +208,7 @@ SHOWN = "[...document.querySelectorAll('figcaption bdi')].map((name) => name.tit
 def labels(page, tmp_path):
     """The few labels with their page opened."""
     folder = few(tmp_path / "labels")
-    review.write_page(folder)
+    pages.write_page(folder)
     page.open(folder / "review.html", ready=READY)
     yield folder
     assert page.problems == []
@@ -426,7 +426,7 @@ def test_hostile_names_are_shown_as_names(page, tmp_path):
     (folder / "sub").mkdir(parents=True)
     (folder / HOSTILE[2]).write_bytes(jpeg(333, 111))
     (folder / HOSTILE[3]).write_bytes(jpeg(444, 111))
-    review.write_page(labels)
+    pages.write_page(labels)
     page.open(labels / "review.html", ready=READY)
     assert page.ask("document.querySelectorAll('img[onerror], figure script').length") == 0
     text = json.loads(page.ask(f"JSON.stringify({SHOWN})"))
@@ -441,7 +441,7 @@ def test_hostile_names_are_shown_as_names(page, tmp_path):
 @in_a_browser
 def test_a_page_without_its_folder_says_so(page, tmp_path):
     labels = few(tmp_path / "labels")
-    page_path = review.write_page(labels)
+    page_path = pages.write_page(labels)
     (labels / "review" / "index.js").unlink()
     nothing = "document.querySelector('#nothing')"
     page.open(page_path, ready=f"{nothing} && !{nothing}.hidden")
@@ -453,9 +453,9 @@ def test_a_page_without_its_folder_says_so(page, tmp_path):
 def test_a_hundred_thousand_photos_are_usable_within_three_seconds(page, tmp_path, capsys):
     random = np.random.default_rng(0)
     labels = write_labels(tmp_path / "labels", [[photo("only.jpg")]])
-    review.write_page(labels)
-    index = review.Index(ABOUT, {})
-    encoded = base64.b64encode(review.make_thumbnail(jpeg())).decode()
+    pages.write_page(labels)
+    index = pages.Index(ABOUT, {})
+    encoded = base64.b64encode(pages.make_thumbnail(jpeg())).decode()
     number, shard = 100_000, 256
     for i in range(number):
         if i % shard == 0:
@@ -476,10 +476,10 @@ def test_a_hundred_thousand_photos_are_usable_within_three_seconds(page, tmp_pat
             )
         )
     folder = labels / "review"
-    review._write_script(folder / "index.js", "index", index.to_json())
+    pages._write_script(folder / "index.js", "index", index.to_json())
     for name in index.chunks():
         (folder / f"{name}.js").write_text(
-            f"review.chunk({json.dumps([name, *[encoded] * review.CHUNK])});"
+            f"review.chunk({json.dumps([name, *[encoded] * pages.CHUNK])});"
         )
     seen = "[...document.querySelectorAll('figure img')].some((image) => image.naturalWidth)"
     opened = page.open(labels / "review.html", ready=seen)

@@ -9,8 +9,8 @@ from test_labeling import STAND_IN, files_of, make_photos, options, run, until
 
 from distill import label, label_by_vote
 from distill.__main__ import main
-from distill.combining import combine
-from distill.rules import Rules
+from distill.votes.combining import combine
+from distill.votes.rules import Rules
 from ssd.data import manifest, records
 
 LEFT = "stand_in_teacher:left_handed"

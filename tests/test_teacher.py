@@ -9,8 +9,9 @@ import skimage.data
 from PIL import Image
 
 from benchmarks import labeling as benchmark
-from distill import agreement, teacher
 from distill.photo_files import find_photos
+from distill.teachers import mtcnn as teacher
+from distill.votes import agreement
 from ssd.boxes import iou
 from ssd.photos import reading
 

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from distill.agreement import group_faces, mean_of, merge
-from distill.rules import Rules
-from distill.voting import vote
+from distill.votes.agreement import group_faces, mean_of, merge
+from distill.votes.rules import Rules
+from distill.votes.voting import vote
 from ssd.boxes import iou
 from ssd.data.records import LabeledPhoto
 

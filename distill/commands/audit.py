@@ -52,17 +52,17 @@ def _report(options: argparse.Namespace) -> None:
         options.refuse("wanted --answers, or --number and --seed to draw; got both")
     if options.raters not in (None, len(options.answers)):
         options.refuse(f"--raters: wanted {options.raters} files, got {len(options.answers)}")
-    from distill.audit_files import read_answers
-    from distill.audit_report import report
+    from distill.audit.files import read_answers
+    from distill.audit.report import report
 
     print(report(*read_answers(options.out, options.answers)))
 
 
 def _draw(options: argparse.Namespace) -> None:
     import_tensorflow()
-    from distill.audit import draw
-    from distill.audit_files import write_sample
-    from distill.audit_page import write_audit_page
+    from distill.audit.auditing import draw
+    from distill.audit.files import write_sample
+    from distill.audit.page import write_audit_page
 
     number = NUMBER if options.number is None else options.number
     sample = draw(options.out, number=number, seed=options.seed or SEED)

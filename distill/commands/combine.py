@@ -51,8 +51,8 @@ def _run(options: argparse.Namespace) -> None:
         options.refuse("wanted two or more folders of labels, and OUT")
     rules = read_rules(options)
     import_tensorflow()
-    from distill.combining import combine
     from distill.reporting import Reporter, comparison_lines
+    from distill.votes.combining import combine
     from ssd.data import manifest
 
     with Reporter() as report:

@@ -20,9 +20,10 @@ def _label(options: argparse.Namespace) -> None:
     with quietly():
         chosen = [_choose(options, name) for name in options.teacher or [Options.teacher]]
     import_tensorflow()
-    from distill import engine, review
+    from distill import engine
     from distill.labeling import label
     from distill.reporting import Reporter, comparison_lines, summary
+    from distill.review import pages
     from distill.several import label_by_vote
     from ssd.data import manifest
 
@@ -46,7 +47,7 @@ def _label(options: argparse.Namespace) -> None:
                 engine=where,
                 progress=report,
             )
-    page = review.write_page(out)
+    page = pages.write_page(out)
     print(summary(out, counts, time.monotonic() - start))
     if len(chosen) > 1:
         print("\n".join(comparison_lines(manifest.read(out)["comparison"])))
@@ -61,7 +62,7 @@ def _choose(options: argparse.Namespace, teacher: str) -> Options:
 
 def _review(options: argparse.Namespace) -> None:
     import_tensorflow()
-    from distill import marks, review
+    from distill.review import marks, pages
 
     if options.marks:
         counts = marks.apply_marks(options.review, *options.marks)
@@ -77,7 +78,7 @@ def _review(options: argparse.Namespace) -> None:
             f"{counts['moved_boxes']:,} moved, {counts['reclassed_boxes']:,} of another class, "
             f"{counts['ignored_photos']:,} photos ignored"
         )
-    print(f"to check labels on: {review.write_page(options.review)}")
+    print(f"to check labels on: {pages.write_page(options.review)}")
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 
-from distill.rules import Rules
+from distill.votes.rules import Rules
 from ssd.arguments import number
 
 DEFAULT = {field.name: field.default for field in dataclasses.fields(Rules)}

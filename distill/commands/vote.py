@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from distill.rules import Rules
+from distill.votes.rules import Rules
 from ssd.arguments import Command, existing_file, new_file, number, whole_number
 
 LEAST = 2
@@ -43,9 +43,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from distill.people import disputed, judge, outcome
-    from distill.people_report import people_report
-    from distill.ratings import read_ratings, write_ratings
+    from distill.people.ratings import read_ratings, write_ratings
+    from distill.people.report import people_report
+    from distill.people.voting import disputed, judge, outcome
 
     written = [path for path in (options.out, options.disputed) if path is not None]
     for path in written:
@@ -74,8 +74,8 @@ def _refuse_to_lose(path: pathlib.Path, read: list[pathlib.Path]) -> None:
 
 
 def _is_outcome(path: pathlib.Path) -> bool:
-    from distill.people import VOTE
-    from distill.ratings import read_ratings
+    from distill.people.ratings import read_ratings
+    from distill.people.voting import VOTE
 
     return all(rating.rater == VOTE for rating in read_ratings([path]))
 

@@ -22,7 +22,7 @@ class Imported:
     Attributes:
         counts: `photos` named by the annotations, `labeled` (taken over; `empty` of them with
             nothing on them), `boxes` to learn, `ignored` regions, `errors` (complaints), and of
-            marks what `distill.marks` counts.
+            marks what `distill.review.marks` counts.
         complaints: `ssd.photos.annotations.Complaint`s, as `errors.csv` has them.
         boxes: {(what became of it, why): how many boxes}, over every box of the annotations.
 

@@ -1,4 +1,4 @@
-"""What people said of labels on the review page (`distill.marks`), photo by photo.
+"""What people said of labels on the review page (`distill.review.marks`), photo by photo.
 
 `progress/marked.json` in a folder of labels has an entry for each photo that is marked: what was
 said of it before, and what people changed. Labels follow from an entry, so marks can be taken back,

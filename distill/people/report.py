@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from distill.kappa import agreement, cohen, fleiss
-from distill.label_errors import estimate_errors
-from distill.people import Judged
+from distill.people.kappa import agreement, cohen, fleiss
+from distill.people.label_errors import estimate_errors
+from distill.people.voting import Judged
 
 CORRELATION = 0.3  # of errors, to show what shared mistakes would mean
 
@@ -13,7 +13,7 @@ def people_report(judged: Sequence[Judged]) -> str:
     """How far people agree, what is kept, and how much of that is wrong.
 
     Args:
-        judged: As `distill.people.judge` returns it.
+        judged: As `distill.people.voting.judge` returns it.
 
     Returns:
         Lines of text.

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from distill.intervals import LEVEL, blaker
+from distill.audit.intervals import LEVEL, blaker
 
 
 class Estimate(NamedTuple):

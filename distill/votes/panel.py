@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from distill.agreement import group_faces
-from distill.comparing import Comparison
-from distill.rules import Rules
-from distill.voting import vote
+from distill.votes.agreement import group_faces
+from distill.votes.comparing import Comparison
+from distill.votes.rules import Rules
+from distill.votes.voting import vote
 from ssd.data import records
 
 
@@ -17,7 +17,7 @@ class Panel:
         names: Of the raters.
         kept: Names of those whose word alone suffices.
         geometry: Name of the one that says where a face ends, if it has it; None: the mean.
-        rules: `distill.rules.Rules`.
+        rules: `distill.votes.rules.Rules`.
 
     Raises:
         ValueError: If there are not two or more of different names, or `kept` or `geometry` is
@@ -54,7 +54,7 @@ class Panel:
             photos: The photo as each of them labeled it, in their order.
 
         Returns:
-            A `LabeledPhoto` (`distill.voting.vote`).
+            A `LabeledPhoto` (`distill.votes.voting.vote`).
         """
         boxes = [photo.boxes for photo in photos]
         faces = group_faces(boxes, iou_threshold=self._rules.iou_threshold)
@@ -65,7 +65,7 @@ class Panel:
         """How they differ on the photos decided so far.
 
         Returns:
-            `distill.comparing.Comparison.to_json`, and the `iou_threshold` of one face.
+            `distill.votes.comparing.Comparison.to_json`, and the `iou_threshold` of one face.
         """
         compared = self._comparison.to_json(self._geometry)
         return {"iou_threshold": self._rules.iou_threshold, **compared}

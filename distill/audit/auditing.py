@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from distill.audit_files import Sample
-from distill.sampling import draw_by_score
+from distill.audit.files import Sample
+from distill.audit.sampling import draw_by_score
 from ssd.data import manifest, marked, records
 
 NUMBER = 300  # of labels

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from distill.agreement import group_faces, mean_of, spread
-from distill.rules import Rules
+from distill.votes.agreement import group_faces, mean_of, spread
+from distill.votes.rules import Rules
 from ssd.data import records
 
 
@@ -30,7 +30,7 @@ def vote(
 
     Args:
         photos: The same photo as each rater labeled it.
-        faces: What `distill.agreement.group_faces` gives of their boxes, if that is known.
+        faces: What `distill.votes.agreement.group_faces` gives of their boxes, if that is known.
         kept: Which raters' word alone suffices.
         geometry: Which rater says where a face ends, if it has it; None: the mean of all.
         rules: `Rules`; by default the usual ones.

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distill.estimates import Estimate
+from distill.audit.estimates import Estimate
 
 Said = Mapping[str, str]  # {rater: class} of one thing
 _RESAMPLED = 200

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from distill.agreement import spread
+from distill.votes.agreement import spread
 from ssd.data import records
 
 EDGES = ("top", "left", "bottom", "right")
@@ -51,7 +51,7 @@ class Comparison:
 
         Args:
             photos: The same photo as each rater labeled it.
-            faces: What `distill.agreement.group_faces` gives of their boxes.
+            faces: What `distill.votes.agreement.group_faces` gives of their boxes.
         """
         source = source_of(photos)
         self._source_of.append(self._sources.setdefault(source, len(self._sources)))

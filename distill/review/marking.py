@@ -1,4 +1,4 @@
-"""What marks make of what is known of one photo; `distill.marks` takes them into a folder."""
+"""What marks make of what is known of one photo; `marks.py` takes them into a folder."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from distill import mark_files
+from distill.review import mark_files
 from ssd.data import records
 from ssd.data.marked import Entry
 
@@ -23,7 +23,7 @@ def mark(
 
     Args:
         entry: Its entry (`ssd.data.marked`).
-        marks: As `distill.mark_files.read` gives them, all of this photo.
+        marks: As `distill.review.mark_files.read` gives them, all of this photo.
         photo: The photo; its labels do not matter.
         class_names: Names of the classes, the first for class 1.
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from distill.agreement import group_faces, mean_of
-from distill.majority import majority
-from distill.rules import Rules
+from distill.people.majority import majority
+from distill.votes.agreement import group_faces, mean_of
+from distill.votes.rules import Rules
 
-Marks = Mapping[str, Sequence[Mapping[str, Any]]]  # as `distill.mark_files.read` gives them
+Marks = Mapping[str, Sequence[Mapping[str, Any]]]  # as `distill.review.mark_files.read` gives them
 Box = tuple[float, ...]
 IGNORE = "ignore"
 

@@ -2,7 +2,7 @@
 
 A dropped box goes; one that a person drew, moved or gave a class is as that person says. An ignored
 photo stays in its shard with one region to ignore that covers it all, so that the photos labeled
-remain the photos counted. `distill.mark_files` has the form of a file of marks. What the teacher
+remain the photos counted. `mark_files.py` has the form of a file of marks. What the teacher
 said of a marked photo is kept in `progress/marked.json`; from there marks can be taken back.
 
 First all that is to change is written down, in `progress/marking.json`; then the shards it concerns
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from distill import mark_files
-from distill.mark_voting import vote_on_marks
-from distill.marking import mark
+from distill.review import mark_files
+from distill.review.mark_voting import vote_on_marks
+from distill.review.marking import mark
 from ssd import atomic
 from ssd.data import manifest, marked, records
 from ssd.data.marked import COUNTED, Entry
@@ -40,7 +40,7 @@ def apply_marks(
         out: Folder of labels.
         path: File of marks, as the review page saves it.
         others: Those of other people who have looked at the same labels
-            (`distill.mark_voting.vote_on_marks`).
+            (`distill.review.mark_voting.vote_on_marks`).
 
     Returns:
         Counts as they are afterwards: `boxes`, `ignored`, `one_sided`, `dropped_boxes`,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 import ssd
-from distill.faces import Faces
+from distill.teachers.faces import Faces
 
 CLASS = "face"
 

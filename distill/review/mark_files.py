@@ -1,4 +1,4 @@
-"""A file of marks: what a person said on the review page, for `distill.marks` to take in.
+"""A file of marks: what a person said on the review page, for `distill.review.marks` to take in.
 
 It is JSON, `{"marks": [...]}`. Each mark names a photo, or a box of a photo, and says one thing:
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from ssd import atomic
 
-Sample = dict[str, Any]  # as `distill.audit.draw` returns it
+Sample = dict[str, Any]  # as `distill.audit.auditing.draw` returns it
 
 
 class Answers(NamedTuple):
@@ -45,7 +45,7 @@ def write_sample(out: str | os.PathLike, sample: Sample) -> None:
 
     Args:
         out: Folder of labels.
-        sample: As `distill.audit.draw` returns it.
+        sample: As `distill.audit.auditing.draw` returns it.
 
     Raises:
         OSError: If the folder cannot be written to.

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from distill.audit_files import Answers, Sample
-from distill.estimates import Estimate, part_of, rare_sum, scaled, share, total
-from distill.kappa import agreement, cohen, fleiss
-from distill.majority import majority
+from distill.audit.estimates import Estimate, part_of, rare_sum, scaled, share, total
+from distill.audit.files import Answers, Sample
+from distill.people.kappa import agreement, cohen, fleiss
+from distill.people.majority import majority
 
 
 class Line(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from distill.faces import Faces
+from distill.teachers.faces import Faces
 
 CELL = 12  # pixels the first network looks at
 STRIDE = 2  # pixels between two places it looks at
@@ -40,7 +40,7 @@ def mtcnn(photos: Sequence[np.ndarray], *, min_face: float = 20, floor: float = 
         floor: Least score of a face, in [0, 1].
 
     Returns:
-        A list of `distill.faces.Faces`, one for each photo.
+        A list of `distill.teachers.faces.Faces`, one for each photo.
 
     Raises:
         ImportError: If the `mtcnn` package is not installed.
@@ -68,7 +68,7 @@ def mtcnn_package(
         floor: Least score of a face, in [0, 1].
 
     Returns:
-        A list of `distill.faces.Faces`, one for each photo.
+        A list of `distill.teachers.faces.Faces`, one for each photo.
 
     Raises:
         ImportError: If the `mtcnn` package is not installed.

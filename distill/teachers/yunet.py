@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from distill.faces import Faces, fit_size, to_faces
+from distill.teachers.faces import Faces, fit_size, to_faces
 from ssd.photos.resizing import resize
 
 STRIDES = (8, 16, 32)

@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from distill.marking import LEAST_SIDE
-from distill.marks import find_one_sided
+from distill.review.marking import LEAST_SIDE
+from distill.review.marks import find_one_sided
 from ssd import atomic
 from ssd.data import manifest, records
 from ssd.data.marked import Entry, unmarked
 from ssd.data.marked import read as read_marked
 from ssd.lock import lock
 
-PAGE = pathlib.Path(__file__).parent / "page"
+PAGE = pathlib.Path(__file__).parent / "page_parts"
 CHUNK = 32  # photos to a file of thumbnails
 SIDE = 160  # longest side of a thumbnail in pixels
 QUALITY = 60

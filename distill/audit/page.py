@@ -11,11 +11,11 @@ import os
 import pathlib
 from typing import Any
 
-from distill.audit_files import Sample
+from distill.audit.files import Sample
 from ssd import atomic
 from ssd.data import manifest, records
 
-PARTS = pathlib.Path(__file__).parent / "audit_html"
+PARTS = pathlib.Path(__file__).parent / "page_parts"
 
 
 def write_audit_page(
@@ -29,7 +29,7 @@ def write_audit_page(
 
     Args:
         out: The folder of labels that the sample was drawn from.
-        sample: As `distill.audit.draw` returns it.
+        sample: As `distill.audit.auditing.draw` returns it.
         name: Name of the page, in that folder.
         answers: Name of the file that the page saves.
 
@@ -43,7 +43,7 @@ def write_audit_page(
     Example:
         >>> import tempfile
         >>> import numpy as np
-        >>> from distill.audit import draw
+        >>> from distill.audit.auditing import draw
         >>> photo = records.LabeledPhoto(b"", "a.jpg", 9, 9, np.float32([[0, 0, 0.5, 0.5]]),
         ...                               np.int32([1]), np.float32([0.99]))
         >>> with tempfile.TemporaryDirectory() as out:

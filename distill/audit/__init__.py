@@ -1,0 +1,1 @@
+"""How good labels are, told from a sample that people judged."""

@@ -1,0 +1,1 @@
+"""What several people said of photos or crops, put to the vote."""

@@ -1,0 +1,1 @@
+"""Several raters' labels of the same photos, put to the vote."""
