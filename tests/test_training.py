@@ -254,7 +254,7 @@ def test_a_run_begins_with_the_weights_of_another(disc_labels, trained, tmp_path
         for own, other in zip(model.trainable_weights, first.trainable_weights, strict=True)
         if own.shape != other.shape or (np.asarray(own) != np.asarray(other)).any()
     ]
-    assert len(fresh) == 6  # kernel and bias at three levels
+    assert len(fresh) == 6  # kernel and bias at three levels, a column wider
     assert all("logits" in path for path in fresh)
 
 

@@ -4,7 +4,7 @@ import argparse
 import pathlib
 from importlib import util
 
-from ssd.arguments import Command, existing_file, existing_folder, number, whole_number
+from ssd.arguments import Command, existing_file, existing_folder, mapping, number, whole_number
 from ssd.config import Config
 from ssd.quiet import import_tensorflow
 
@@ -21,6 +21,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start",
         type=existing_file("a .keras model file"),
         help=".keras file whose weights to begin with",
+    )
+    parser.add_argument(
+        "--parents",
+        type=mapping,
+        help="which class of --start new classes are a kind of: smile=face; or background",
     )
     parser.add_argument(
         "--config",
@@ -87,6 +92,7 @@ def _run(options: argparse.Namespace) -> None:
         config,
         loss=MultiboxLoss(config, alpha=options.alpha, balance_objects=options.balance_objects),
         start=options.start,
+        parents=options.parents,
         epochs=options.epochs,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
@@ -107,6 +113,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("--patience: wanted --validation with it")
     if options.freeze_normalization and not options.start:
         raise ValueError("--freeze-normalization: wanted --start with it, a trained model")
+    if options.parents and not options.start:
+        raise ValueError("--parents: wanted --start with it, a trained model")
     if options.tensorboard and util.find_spec("tensorboard") is None:
         raise ValueError("--tensorboard: wanted the package of that name (pip install tensorboard)")
 

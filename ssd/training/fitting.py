@@ -5,13 +5,14 @@ import math
 import os
 import pathlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import keras
 
 from ssd.config import Config
 from ssd.data import checking, records
 from ssd.data.pipeline import dataset
+from ssd.nets.growing import columns, take_over
 from ssd.nets.loading import load
 from ssd.nets.losses import MultiboxLoss
 from ssd.nets.model import SSD
@@ -28,6 +29,7 @@ def train(
     *,
     loss: MultiboxLoss | None = None,
     start: str | os.PathLike | None = None,
+    parents: Mapping[str, str] | None = None,
     epochs: int = 30,
     batch_size: int = 32,
     learning_rate: float = 2e-3,
@@ -54,7 +56,11 @@ def train(
             default one. The labels must have its classes, in the same order.
         loss: An `ssd.MultiboxLoss` of the same Config; if left out, the default one.
         start: A `.keras` file whose weights to begin with. Its Config must have the same
-            backbone, width and anchors; a head for other classes begins afresh.
+            backbone, width and anchors. Its heads grow: classes of the same name stay, and a
+            new one begins as its parent.
+        parents: Of new classes, the class of `start` that they are a kind of, {name: parent}, or
+            "background". If left out, the one class of `start`, where there is one and it stays,
+            or else the background.
         epochs: Passes over all photos.
         batch_size: Photos in a step.
         learning_rate: Its peak, reached after a twentieth of the steps; a cosine from there
@@ -103,7 +109,7 @@ def train(
     loss = loss or MultiboxLoss(config)
     _check_options(epochs, batch_size, learning_rate, validation, patience)
     _check_loss(loss, config)
-    _check_start(first, config, start, freeze_normalization)
+    _check_start(first, config, start, freeze_normalization, parents)
     content = _check_labels(labels, validation, config, batch_size)
     options = {
         "photos": content.photos,
@@ -113,6 +119,7 @@ def train(
         "seed": seed,
         "loss": loss.options,
         "freeze_normalization": freeze_normalization,
+        "parents": dict(parents) if parents else None,
         "patience": patience,
     }
     about = _describe(labels, validation, start, config, content, options)
@@ -155,11 +162,13 @@ def _check_loss(loss, config):
         raise ValueError("loss: wanted an ssd.MultiboxLoss of the model's Config, got another's")
 
 
-def _check_start(first, config, start, freeze_normalization):
+def _check_start(first, config, start, freeze_normalization, parents):
     """See that weights made under one Config mean something under another."""
     if first is None:
         if freeze_normalization:
             raise ValueError("freeze_normalization: wanted a trained model to start from, got none")
+        if parents:
+            raise ValueError("parents: wanted a model to start from, got none")
         return
     for field in ("backbone", "width_multiplier", "anchor_sizes", "anchor_aspect"):
         if getattr(first.config, field) != getattr(config, field):
@@ -167,6 +176,7 @@ def _check_start(first, config, start, freeze_normalization):
                 f"{start}: wanted a model with the Config's {field}, {getattr(config, field)!r}, "
                 f"got one with {getattr(first.config, field)!r}"
             )
+    columns(config.classes, first.config.classes, parents)
 
 
 def _check_labels(labels, validation, config, batch_size):
@@ -244,7 +254,7 @@ def _build(config, first, options):
     """A fresh model, or one with the weights of another, and what it is made of."""
     model = SSD(config)
     if first is not None:
-        _take_over(model, first)
+        take_over(model, first, options["parents"])
     model.provenance = {
         **options,
         "start": None if first is None else first.provenance,
@@ -252,16 +262,6 @@ def _build(config, first, options):
         "backend": keras.backend.backend(),
     }
     return model
-
-
-def _take_over(model, first):
-    """The weights of another model; a head for other classes keeps its own."""
-    same_classes = model.config.classes == first.config.classes
-    for layer in model.layers:
-        if layer.name.startswith("logits") and not same_classes:
-            continue
-        for weight, other in zip(layer.weights, first.get_layer(layer.name).weights, strict=True):
-            weight.assign(other)
 
 
 def _optimizer(learning_rate, steps):
