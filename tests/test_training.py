@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import keras
 import numpy as np
@@ -283,6 +284,34 @@ def test_a_settled_run_keeps_the_normalization_and_goes_on_with_it(disc_labels, 
         ValueError, match="freeze_normalization: wanted a trained model to start from, got none"
     ):
         ssd.train(disc_labels, tmp_path / "other", freeze_normalization=True)
+
+
+def test_the_body_is_frozen_for_some_epochs_and_then_free(disc_labels, trained, tmp_path):
+    first, out, _ = trained
+    options = {"batch_size": 16, "seed": 0, "start": out / "best.keras", "freeze_body": 1}
+    run = tmp_path / "run"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ssd.train(disc_labels, run, epochs=1, **options)
+    assert {each.split("/")[0][:-1] for each in moved(first, ssd.load(run / "model.keras"))} == {
+        "offsets",
+        "logits",
+    }
+    # As if killed after the first of two epochs.
+    note = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**note, "epochs": 2}))
+    free = moved(first, ssd.train(disc_labels, run, epochs=2, **options))
+    assert "conv1/kernel" in free
+    assert "conv1/mean" in free
+    at_once = moved(first, ssd.train(disc_labels, tmp_path / "other", epochs=2, **options))
+    assert at_once == free
+
+
+def moved(first, model):
+    pairs = zip(first.weights, model.weights, strict=True)
+    return {own.path for other, own in pairs if (np.asarray(other) != np.asarray(own)).any()} - {
+        each.path for each in model.weights if "seed" in each.path
+    }
 
 
 def test_a_start_that_does_not_fit_is_refused(disc_labels, tiny, trained, tmp_path):

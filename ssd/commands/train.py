@@ -53,6 +53,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the normalization of --start; steps are faster",
     )
     parser.add_argument(
+        "--freeze-body",
+        type=whole_number(),
+        default=0,
+        metavar="EPOCHS",
+        help="epochs to begin with in which nothing but the heads of --start learns (0)",
+    )
+    parser.add_argument(
         "--validation",
         type=existing_folder("a folder of labels"),
         help="folder of labels to measure the loss on; the best epoch is kept as best.keras",
@@ -98,6 +105,7 @@ def _run(options: argparse.Namespace) -> None:
         learning_rate=options.learning_rate,
         seed=options.seed,
         freeze_normalization=options.freeze_normalization,
+        freeze_body=options.freeze_body,
         validation=options.validation,
         patience=options.patience,
         callbacks=callbacks,
@@ -113,6 +121,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("--patience: wanted --validation with it")
     if options.freeze_normalization and not options.start:
         raise ValueError("--freeze-normalization: wanted --start with it, a trained model")
+    if options.freeze_body and not options.start:
+        raise ValueError("--freeze-body: wanted --start with it, a trained model")
     if options.parents and not options.start:
         raise ValueError("--parents: wanted --start with it, a trained model")
     if options.tensorboard and util.find_spec("tensorboard") is None:

@@ -86,6 +86,7 @@ class NormalizedConvolution(layers.Layer):
 
     Attributes:
         frozen: Whether training leaves the running averages as they are, and uses them.
+        body_frozen: The same, for as long as nothing but the heads learns.
 
     Call arguments:
         x: Feature map [batch, height, width, channels].
@@ -109,7 +110,7 @@ class NormalizedConvolution(layers.Layer):
     ):
         super().__init__(**kwargs)
         self.channels, self.size, self.stride, self.start = channels, size, stride, start
-        self.frozen = False
+        self.frozen = self.body_frozen = False
 
     def build(self, shape: Sequence[Any]) -> None:
         """Make the weights; they stay float32 in half precision.
@@ -141,7 +142,7 @@ class NormalizedConvolution(layers.Layer):
         Returns:
             Feature map [batch, ceil(height / stride), ceil(width / stride), channels].
         """
-        if not training or self.frozen:
+        if not training or self.frozen or self.body_frozen:
             scale, shift = self._affine(self.mean, self.variance)
             # A constant of one value per channel is a bias: kernels add it on their way.
             return ops.add(self._convolve(x, self.kernel * scale), ops.cast(shift, x.dtype))
@@ -172,3 +173,39 @@ class NormalizedConvolution(layers.Layer):
         """
         batch, rows, columns, _ = shape
         return (batch, -(-rows // self.stride), -(-columns // self.stride), self.channels)
+
+
+@keras.saving.register_keras_serializable("ssd")
+class Gate(layers.Layer):
+    """Lets a map through, and what is learned from it back to where it came from, unless frozen.
+
+    Attributes:
+        frozen: Whether training changes nothing before this layer.
+
+    Call arguments:
+        x: Any tensor.
+        training: Whether the model is being trained.
+
+    Returns:
+        The same.
+
+    Example:
+        >>> float(Gate()(ops.ones([])))
+        1.0
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.frozen = False
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """The tensor as it is.
+
+        Args:
+            x: Any tensor.
+            training: Whether the model is being trained.
+
+        Returns:
+            The same.
+        """
+        return ops.stop_gradient(x) if training and self.frozen else x

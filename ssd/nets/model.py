@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from ssd.config import Config
 from ssd.nets import backbones
-from ssd.nets.layers import NormalizedConvolution, added, channels, convolution
+from ssd.nets.layers import Gate, NormalizedConvolution, added, channels, convolution
 from ssd.nets.losses import LossTerms, MultiboxLoss, refuse_weights
 from ssd.nets.photometric import PhotometricAugmentation
 from ssd.old_names import renamed
@@ -96,6 +96,22 @@ class SSD(keras.Model):
         for layer in self.layers:
             if isinstance(layer, NormalizedConvolution):
                 layer.frozen = True
+
+    def freeze_body(self, frozen: bool = True) -> None:
+        """From here on, train the heads alone, or all again: offsets and logits of each level.
+
+        For heads that have something to learn and a body that has learned already. Nothing
+        before the heads changes, its normalization neither. Not saved.
+
+        Args:
+            frozen: Whether the body stays as it is.
+        """
+        for layer in self.layers:
+            if isinstance(layer, Gate):
+                layer.frozen = frozen
+            elif isinstance(layer, NormalizedConvolution):
+                layer.body_frozen = frozen
+        self.train_function = None  # it was made of the layers as they were
 
     def get_config(self) -> dict[str, Any]:
         """Config and provenance as plain values.
@@ -223,6 +239,7 @@ def _head(x, level, anchors, config):
     def start(shape, dtype=None):
         return ops.convert_to_tensor(bias, dtype=dtype)
 
+    x = Gate(name=f"gate{level}")(x)
     offsets = layers.Conv2D(4 * anchors, 3, padding="same", name=f"offsets{level}")(x)
     logits = layers.Conv2D(
         classes * anchors, 3, padding="same", bias_initializer=start, name=f"logits{level}"

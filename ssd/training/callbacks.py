@@ -76,3 +76,33 @@ class SaveEpoch(keras.callbacks.Callback):
             check_finite(self.model)
         except ValueError as error:
             raise ValueError(f"epoch {epoch + 1}: {error}; {kept}") from None
+
+
+class FreezeBody(keras.callbacks.Callback):
+    """Trains the heads alone in the first epochs, and all from then on.
+
+    Args:
+        epochs: How many; a run that goes on counts from its beginning.
+
+    Example:
+        >>> FreezeBody(3).epochs
+        3
+    """
+
+    def __init__(self, epochs: int):
+        super().__init__()
+        self.epochs, self.frozen = epochs, False
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Freeze the body, or free it, where that changes.
+
+        Args:
+            epoch: Counted from 0.
+            logs: As Keras gives them.
+        """
+        frozen = epoch < self.epochs
+        if frozen == self.frozen:
+            return
+        self.frozen = frozen
+        self.model.freeze_body(frozen)
+        self.model.make_train_function(force=True)

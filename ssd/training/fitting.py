@@ -5,6 +5,7 @@ import math
 import os
 import pathlib
 import sys
+import warnings
 from collections.abc import Iterable, Mapping
 
 import keras
@@ -16,7 +17,7 @@ from ssd.nets.growing import columns, take_over
 from ssd.nets.loading import load
 from ssd.nets.losses import MultiboxLoss
 from ssd.nets.model import SSD
-from ssd.training.callbacks import SaveEpoch
+from ssd.training.callbacks import FreezeBody, SaveEpoch
 from ssd.training.curves import plot
 from ssd.training.folder import claim
 from ssd.version import __version__
@@ -35,6 +36,7 @@ def train(
     learning_rate: float = 2e-3,
     seed: int | None = None,
     freeze_normalization: bool = False,
+    freeze_body: int = 0,
     validation: records.Labels | None = None,
     patience: int | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
@@ -68,6 +70,8 @@ def train(
         seed: Makes the run repeatable.
         freeze_normalization: Whether to keep the normalization of `start`
             (`ssd.SSD.freeze_normalization`), which makes a step a third faster or more.
+        freeze_body: Epochs to begin with in which nothing but the heads of `start` learns
+            (`ssd.SSD.freeze_body`).
         validation: Folder of labels, or a list, to measure the loss on after each epoch. The
             model of the epoch where it was least is kept in `best.keras`.
         patience: Epochs without a new best after which to stop; None trains to the end.
@@ -107,9 +111,9 @@ def train(
     first = None if start is None else load(start)
     config = _config(config, loss, first)
     loss = loss or MultiboxLoss(config)
-    _check_options(epochs, batch_size, learning_rate, validation, patience)
+    _check_options(epochs, batch_size, learning_rate, validation, patience, freeze_body)
     _check_loss(loss, config)
-    _check_start(first, config, start, freeze_normalization, parents)
+    _check_start(first, config, start, freeze_normalization, freeze_body, parents)
     content = _check_labels(labels, validation, config, batch_size)
     options = {
         "photos": content.photos,
@@ -119,6 +123,7 @@ def train(
         "seed": seed,
         "loss": loss.options,
         "freeze_normalization": freeze_normalization,
+        "freeze_body": freeze_body,
         "parents": dict(parents) if parents else None,
         "patience": patience,
     }
@@ -132,7 +137,15 @@ def train(
         run.rewind(done)
         if not _is_over(run, done, epochs, validation, patience):
             saving = SaveEpoch(run, validated=validation is not None, patience=patience)
-            _fit(model, labels, validation, cache, done, options, [saving, *callbacks])
+            _fit(
+                model,
+                labels,
+                validation,
+                cache,
+                done,
+                options,
+                [FreezeBody(freeze_body), saving, *callbacks],
+            )
         plot(run.history, run.curves)
         return model if validation is None else _best(run)
 
@@ -145,12 +158,14 @@ def _config(config, loss, first):
     return config or Config()
 
 
-def _check_options(epochs, batch_size, learning_rate, validation, patience):
+def _check_options(epochs, batch_size, learning_rate, validation, patience, freeze_body):
     for option, value in {"epochs": epochs, "batch_size": batch_size}.items():
         if value < 1:
             raise ValueError(f"{option}: wanted 1 or more, got {value}")
     if not (math.isfinite(learning_rate) and learning_rate >= 0):
         raise ValueError(f"learning_rate: wanted a number of 0 or more, got {learning_rate}")
+    if freeze_body < 0:
+        raise ValueError(f"freeze_body: wanted 0 or more epochs, got {freeze_body}")
     if patience is not None and (patience < 1 or validation is None):
         raise ValueError(f"patience: wanted 1 or more and a validation, got {patience}")
 
@@ -162,11 +177,13 @@ def _check_loss(loss, config):
         raise ValueError("loss: wanted an ssd.MultiboxLoss of the model's Config, got another's")
 
 
-def _check_start(first, config, start, freeze_normalization, parents):
+def _check_start(first, config, start, freeze_normalization, freeze_body, parents):
     """See that weights made under one Config mean something under another."""
     if first is None:
         if freeze_normalization:
             raise ValueError("freeze_normalization: wanted a trained model to start from, got none")
+        if freeze_body:
+            raise ValueError("freeze_body: wanted a trained model to start from, got none")
         if parents:
             raise ValueError("parents: wanted a model to start from, got none")
         return
@@ -238,16 +255,19 @@ def _fit(model, labels, validation, cache, done, options, callbacks):
     judge = None
     if validation is not None:
         judge = dataset(validation, model.config, batch_size=batch_size)
-    model.fit(
-        data.repeat(),  # so that the next epoch's photos are on their way before this one ends
-        validation_data=judge,
-        epochs=options["epochs"],
-        initial_epoch=done,
-        steps_per_epoch=_steps(options),
-        shuffle=False,  # the data does that
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=callbacks,
-    )
+    with warnings.catch_warnings():
+        # Of Keras, while the body is frozen: that is what was asked for.
+        warnings.filterwarnings("ignore", "Gradients do not exist for variables")
+        model.fit(
+            data.repeat(),  # so that the next epoch's photos are on their way before this one ends
+            validation_data=judge,
+            epochs=options["epochs"],
+            initial_epoch=done,
+            steps_per_epoch=_steps(options),
+            shuffle=False,  # the data does that
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=callbacks,
+        )
 
 
 def _build(config, first, options):
