@@ -151,7 +151,7 @@ def _vote(
             records.write_shard(target, photos)
         counts["labeled"] += len(photos)
         for photo in photos:
-            counts["boxes"] += int(np.sum(photo.class_ids > 0))
+            counts["boxes"] += int(np.sum(photo.class_ids != records.IGNORE))
             counts["ignored"] += int(np.sum(photo.class_ids == records.IGNORE))
         count(counts["labeled"], max(count.total, counts["labeled"]))
     count(count.total, count.total)

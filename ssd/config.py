@@ -9,6 +9,9 @@ from typing import Any
 
 BACKBONES = ("alexnet",)
 STRIDES = (8, 16, 32)
+# Of a label, in place of a class: a region that is neither an object nor background, and an object
+# of which nobody has said what class it has.
+IGNORE, UNKNOWN = -1, -2
 LARGEST = 4096  # side of an input: with larger ones the anchors alone fill the memory
 
 

@@ -404,7 +404,10 @@ def test_names_of_classes_match_but_for_capitals_or_are_mapped(photos, tmp_path)
         else:
             with pytest.raises(ValueError, match="could use none"):
                 importing.import_labels("coco", path, photos, out, **kwargs)
-    with pytest.raises(ValueError, match="map: wanted face, ignore or background after a=, got"):
+    kwargs = {"class_names": ("face", "smile"), "mapping": {"with_mask": "unknown"}}
+    importing.import_labels("coco", path, photos, tmp_path / "unknown", **kwargs)
+    assert next(records.read(tmp_path / "unknown")).class_ids.tolist() == [-2, -1]
+    with pytest.raises(ValueError, match="wanted face, ignore, background or unknown after a=,"):
         importing.import_labels("coco", path, photos, tmp_path / "o2", mapping={"a": "b"})
     with pytest.raises(ValueError, match="classes: wanted different names"):
         importing.import_labels("coco", path, photos, tmp_path / "o2", class_names=("a", "A"))

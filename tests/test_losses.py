@@ -259,3 +259,31 @@ def test_weights_of_photos_are_refused_in_a_line(tiny):
     photos = np.zeros((1, *tiny.image_size, 3), np.uint8)
     with pytest.raises(ValueError, match="sample_weight: wanted none"):
         model.fit(photos, NO_FACE, sample_weight=np.ones(1), verbose=0)
+
+
+def test_an_object_of_unknown_class_is_charged_for_being_none_of_the_classes(tiny):
+    config = dataclasses.replace(tiny, classes=("face", "smile"))
+    label, rows = one_face(config), np.zeros((1, len(grid(tiny)), 7), np.float32)
+    rows[..., 5] = 2.0  # log(e^2 + 1 + 1), of which background has 1
+    loss = MultiboxLoss(config, negatives_per_positive=0, min_negatives_per_image=0)
+    label[0, 0, 4] = -2
+    terms, matched = values(loss.terms(label, rows)), values(loss.terms(label, rows))["positives"]
+    whole = np.log(np.exp(2.0) + 2)
+    assert terms["confidence"] == pytest.approx(whole - np.log(np.exp(2.0) + 1), rel=1e-5)
+    assert matched > 0
+    # A class that is known is charged for more; boxes and matches are the same.
+    label[0, 0, 4] = 2
+    smile = values(loss.terms(label, rows))
+    assert smile["confidence"] == pytest.approx(whole, rel=1e-5)
+    for name in ("location", "positives", "unmatched"):
+        assert smile[name] == terms[name]
+
+
+def test_an_object_of_unknown_class_is_counted_as_an_object(tiny):
+    label = one_face(tiny)
+    label[0, 0, :4] = [0.0, 0.0, 1e-3, 1e-3]  # no anchor overlaps it but its own
+    label[0, 0, 4] = -2
+    far = [0.0, 0.0, 1e-3, 1e-3, -1]
+    assert values(MultiboxLoss(tiny).terms(label, predictions(tiny)))["positives"] == 1
+    label[0, 0] = far
+    assert values(MultiboxLoss(tiny).terms(label, predictions(tiny)))["positives"] == 0

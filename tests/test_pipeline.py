@@ -95,6 +95,25 @@ def test_faces_beyond_max_boxes_become_regions_and_no_region_takes_a_face_s_plac
     np.testing.assert_array_equal(both[1], np.float32([[*small, 1], *[[0] * 5] * 3]))
 
 
+def test_a_face_of_unknown_class_is_a_face_on_its_way_to_the_batch(tiny):
+    config = dataclasses.replace(tiny, max_boxes=1, min_face=4.0)
+    boxes = tf.constant([[0.0, 0, 0.5, 0.5], [0, 0, 1, 0.5], [0, 0, 0.01, 0.01]])
+    label = pipeline.make_label(boxes, tf.constant([1, -2, -2]), config).numpy()
+    np.testing.assert_array_equal(label, np.float32([[0, 0, 1, 0.5, -2], [0, 0, 0.5, 0.5, -1]]))
+    # It is one that windows are chosen around, and a region where it is cut in half.
+    sizes, face = tf.fill([64, 2], 4000), tf.tile([[[0.5, 0.5, 0.51, 0.51]]], [64, 1, 1])
+    heights = []
+    for class_id in (1, -2, -1):
+        class_ids = tf.fill([64, 1], class_id)
+        _, shown, _ = augment.plan_examples(sizes, face, class_ids, config, seed=(0, 1))
+        heights.append(float(tf.reduce_max(shown[..., 2] - shown[..., 0])))
+    assert heights[0] == heights[1] > 5 * heights[2]
+    view = pipeline.letterbox_view(tf.constant([64, 64]), config)
+    _, moved = augment.move_boxes([[-1.0, 0, 1, 1], [0.2, 0.2, 0.6, 0.6]], [-2, -2], [64, 64],
+                                  view, config.image_size)  # fmt: skip
+    assert moved.numpy().tolist() == [-1, -2]
+
+
 def test_a_photo_without_boxes_has_a_label_of_zeros(tiny):
     label = pipeline.make_label(tf.zeros([0, 4]), tf.zeros([0], tf.int32), tiny).numpy()
     assert label.shape == (12, 5)

@@ -41,6 +41,7 @@ AWKWARD = [
     photo(
         "été/newline\n,\udcff.jpg", [[0, 0, 1, 1], [0, 0, 0.5, 0.25]], [records.IGNORE, 1], [0.7, 1]
     ),
+    photo("of unknown class.jpg", class_ids=[records.UNKNOWN]),
 ]
 
 
@@ -211,6 +212,18 @@ def test_coco_passes_pycocotools(tmp_path):
     assert scored.stats[0] == pytest.approx(1)
     boxes = [row["bbox"] for row in truth.loadAnns(truth.getAnnIds(imgIds=[1]))]
     np.testing.assert_allclose(boxes, [[6, 2, 18, 8]], atol=1e-3)
+
+
+def test_what_has_no_class_is_counted_as_a_box_and_in_coco_it_is_a_region(tmp_path):
+    two = photo("a.jpg", [[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]], [records.UNKNOWN, -1], [1, 1])
+    counts = records.write_shards(tmp_path, [two], class_names=("face", "smile"))
+    assert counts == {"photos": 1, "boxes": 1, "ignored": 1}
+    manifest.write(tmp_path, {"classes": ["face", "smile"]})
+    # In the figures of each class it is neither right nor wrong.
+    assert coco.write(tmp_path, tmp_path / "truth.json") == (1, 4)
+    found = json.loads((tmp_path / "truth.json").read_text())["annotations"]
+    assert [row["iscrowd"] for row in found] == [1, 1, 1, 1]
+    assert [row["category_id"] for row in found] == [1, 2, 1, 2]
 
 
 def test_a_stream_is_cut_into_shards(tmp_path):

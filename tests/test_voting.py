@@ -68,6 +68,11 @@ def test_the_surest_says_which_class_it_is():
     assert said([(0.1, 1, 0.7)], [(0.1, 2, 0.8)], [(0.1, -1, 0.9)]) == {10: 2}
 
 
+def test_who_does_not_know_the_class_is_asked_last():
+    assert said([(0.1, -2, 0.9)], [(0.1, 2, 0.7)]) == {10: 2}
+    assert said([(0.1, -2, 0.9)], [(0.1, -1, 0.7)]) == {10: -2}
+
+
 def test_the_geometry_is_the_mean_or_that_of_the_rater_named():
     raters = [[(0.1, 1, 0.9)], [(0.12, 1, 0.9), (0.5, 1, 0.9)], [(0.52, 1, 0.9)]]
     assert said(*raters[:2]) == {11: 1, 50: -1}

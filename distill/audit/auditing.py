@@ -103,11 +103,11 @@ def _population(out: str | os.PathLike) -> dict[str, list[dict[str, Any]]]:
         if photo.filename in names:
             raise ValueError(f"{out}: {photo.filename!r} is the name of more than one photo")
         names.add(photo.filename)
-        labels = int(np.sum(photo.class_ids > 0))
+        labels = int(np.sum(photo.class_ids != records.IGNORE))
         if not labels:
             found["empty"].append({"kind": "empty", "photo": photo.filename})
         for box, class_id, score in zip(*(a.tolist() for a in photo[4:7]), strict=True):
-            kind = "label" if class_id > 0 else "region"
+            kind = "region" if class_id == records.IGNORE else "label"
             item = {"kind": kind, "photo": photo.filename, "box": box, "score": round(score, 7)}
             found[kind].append({**item, "class": class_id, "labels": labels})
     return found

@@ -182,7 +182,7 @@ def _count(
         _, class_ids, scores = marked.labels_of(entry)
         for field, value in marked.counts_of(entry).items():
             counts[field] += value
-    counts["boxes"] += int(np.sum(class_ids > 0))
+    counts["boxes"] += int(np.sum(class_ids != records.IGNORE))
     counts["ignored"] += int(np.sum(class_ids == records.IGNORE))
     if entry:  # of what a person said no look is asked
         settled = {*entry["dropped"], *marked.by_people(entry)}

@@ -70,18 +70,27 @@ def vote(
     enough = np.sum(faces >= 0, axis=1) > len(photos) // 2
     class_ids = np.where(enough, best, trusted)
     greatest = scores.max(axis=1, initial=-1)
-    stays = enough | np.any(said > 0, axis=1) | (greatest >= rules.min_score_alone)
+    stays = (
+        enough
+        | np.any((said > 0) | (said == records.UNKNOWN), axis=1)
+        | (greatest >= rules.min_score_alone)
+    )
     return photos[0]._replace(
         boxes=boxes[stays],
-        class_ids=np.where(class_ids > 0, class_ids, records.IGNORE).astype(np.int32)[stays],
+        class_ids=np.where(class_ids != 0, class_ids, records.IGNORE).astype(np.int32)[stays],
         scores=greatest[stays],
         source=next((photo.source for photo in photos if photo.source), None),
     )
 
 
 def _best_class(said, scores):
-    """[faces]: the class that the surest of those who call it a face says; 0 if none does."""
+    """[faces]: the class that the surest of those who call it a face says; 0 if none does.
+
+    Who does not know the class is asked last.
+    """
     if not said.shape[1]:
         return np.zeros(len(said), int)
     surest = np.argmax(np.where(said > 0, scores, -2), axis=1)
-    return np.maximum(said[np.arange(len(said)), surest], 0)
+    best = np.maximum(said[np.arange(len(said)), surest], 0)
+    unknown = (best == 0) & np.any(said == records.UNKNOWN, axis=1)
+    return np.where(unknown, records.UNKNOWN, best)

@@ -30,7 +30,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=mapping,
         default={},
         metavar="NAME=CLASS,...",
-        help="what the annotations call a class, or what is to be `ignore` or `background`",
+        help="what the annotations call a class, or what is to be `ignore`, `background`"
+        " or `unknown`",
     )
     parser.add_argument(
         "--max-side", type=whole_number(12), default=640, help="photos are scaled down to it (640)"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ssd.config import Config
+from ssd.config import UNKNOWN, Config
 from ssd.data.jpeg import recompress
 
 # Share of the examples that show a photo about as the detector will: as a whole, or half of it.
@@ -73,7 +73,8 @@ def plan_examples(
     Args:
         sizes: int32 [..., 2], (height, width) of the photos in pixels.
         boxes: float32 [..., boxes, 4], `[ymin, xmin, ymax, xmax]` on the unit square of the photo.
-        class_ids: int [..., boxes]; -1 marks a region to ignore, 0 an unused row.
+        class_ids: int [..., boxes]; -1 marks a region to ignore, 0 an unused row, -2 a face of
+            unknown class.
         config: The `ssd.Config` of the model.
         seed: Two integers; the same seed makes the same examples.
 
@@ -145,7 +146,7 @@ def choose_windows(
 
 def _choose_face(boxes, class_ids, draw):
     """One of each photo's faces, [..., 4], all zeros where there is none; and whether there is."""
-    faces = tf.cast(tf.convert_to_tensor(class_ids) > 0, tf.int32)
+    faces = tf.cast(is_object(class_ids), tf.int32)
     count = tf.reduce_sum(faces, axis=-1)
     chosen = tf.minimum(tf.cast(draw * tf.cast(count, tf.float32), tf.int32), count - 1)
     this = faces * tf.cast(tf.cumsum(faces, axis=-1) - 1 == chosen[..., None], tf.int32)
@@ -451,6 +452,24 @@ def to_bytes(image: tf.Tensor) -> tf.Tensor:
         [9, 10]
     """
     return tf.cast(image + 0.5, tf.uint8)
+
+
+def is_object(class_ids: Any) -> tf.Tensor:
+    """Which labels are of something to be found, whether or not its class is known.
+
+    Args:
+        class_ids: Numbers [...]: classes from 1 on, 0 for an unused row, -1 for a region to ignore,
+            -2 for an object of unknown class.
+
+    Returns:
+        bool [...].
+
+    Example:
+        >>> is_object([2, 0, -1, -2]).numpy().tolist()
+        [True, False, False, True]
+    """
+    class_ids = tf.convert_to_tensor(class_ids)
+    return (class_ids > 0) | (class_ids == UNKNOWN)
 
 
 def area(boxes: tf.Tensor) -> tf.Tensor:

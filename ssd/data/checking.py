@@ -114,7 +114,7 @@ def assert_sound(record: dict[str, tf.Tensor], class_count: int) -> dict[str, tf
     """
     boxes, class_ids = record["boxes"], record["class_ids"]
     inside = tf.reduce_all((boxes >= 0) & (boxes <= 1))  # False for NaN as well
-    known = tf.reduce_all((class_ids >= records.IGNORE) & (class_ids <= class_count))
+    known = tf.reduce_all((class_ids >= records.UNKNOWN) & (class_ids <= class_count))
     tf.debugging.Assert(inside & known, ["a record holds labels that cannot be learned from"])
     return record
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ssd.data.records import IGNORE
+from ssd.config import IGNORE, UNKNOWN
 
 BACKGROUND = 0
 
@@ -14,7 +14,7 @@ class ClassIds:
         class_names: Names of the classes, the first for class 1.
         mapping: For names that the annotations use and `class_names` does not have: the class
             that is meant, or `ignore` for a region to ignore, or `background` for what is not to
-            be found.
+            be found, or `unknown` for what is to be found and may be of any class.
 
     Raises:
         ValueError: If a name is empty or there twice, or a mapping leads to no class.
@@ -31,12 +31,12 @@ class ClassIds:
             raise ValueError(f"classes: wanted different names, got {list(class_names)}")
         self.names = [name.strip() for name in class_names]
         self._ids = {key: class_id for class_id, key in enumerate(keys, start=1)}
-        targets = {"ignore": IGNORE, "background": BACKGROUND, **self._ids}
+        targets = {"ignore": IGNORE, "background": BACKGROUND, "unknown": UNKNOWN, **self._ids}
         for name, target in (mapping or {}).items():
             if target.strip().casefold() not in targets:
                 raise ValueError(
-                    f"map: wanted {', '.join(self.names)}, ignore or background after {name}=, "
-                    f"got {target!r}"
+                    f"map: wanted {', '.join(self.names)}, ignore, background or unknown after "
+                    f"{name}=, got {target!r}"
                 )
             self._ids[name.strip().casefold()] = targets[target.strip().casefold()]
 
@@ -47,6 +47,7 @@ class ClassIds:
             name: As annotations have it.
 
         Returns:
-            1 for the first class and so on, -1 to ignore, 0 for background, None if unknown.
+            1 for the first class and so on, -1 to ignore, 0 for background, -2 for what may be of
+            any class, None for a name that is not known.
         """
         return self._ids.get(name.strip().casefold())

@@ -71,7 +71,7 @@ def from_photos(photos: Iterable[records.LabeledPhoto], names: Sequence[str]) ->
         for box, label, score in zip(photo.boxes, photo.class_ids, photo.scores, strict=True):
             ymin, xmin, ymax, xmax = box.tolist()
             sides = (xmin * width, ymin * height, (xmax - xmin) * width, (ymax - ymin) * height)
-            for category in categories if label == records.IGNORE else [int(label)]:
+            for category in [int(label)] if label > 0 else categories:
                 annotations.append(
                     {
                         "id": len(annotations) + 1,
@@ -79,7 +79,7 @@ def from_photos(photos: Iterable[records.LabeledPhoto], names: Sequence[str]) ->
                         "category_id": category,
                         "bbox": [round(side, 3) for side in sides],
                         "area": round(sides[2] * sides[3], 3),
-                        "iscrowd": int(label == records.IGNORE),
+                        "iscrowd": int(label < 0),
                         "score": round(float(score), 4),
                     }
                 )

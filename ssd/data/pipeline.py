@@ -50,8 +50,9 @@ def dataset(
         A `tf.data.Dataset` of (images, labels):
         images uint8 [batch, height, width, 3]; labels float32 [batch, 2 * max_boxes, 5], box
         `[ymin, xmin, ymax, xmax]` on the unit square of the image, then class. Unused rows are
-        all zeros. Class -1 marks a region to ignore, among them every face smaller than
-        `config.min_face` and, in training, faces that a crop cut in half.
+        all zeros. Class -2 is a face of unknown class. Class -1 marks a region to ignore, among
+        them every face smaller than `config.min_face` and, in training, faces that a crop cut in
+        half.
 
     Raises:
         ConnectionError: If nobody answers at the address of the `service`.
@@ -231,7 +232,7 @@ def make_label(boxes: tf.Tensor, class_ids: tf.Tensor, config: Config) -> tf.Ten
 
     Args:
         boxes: float32 [..., boxes, 4] on the unit square of the image.
-        class_ids: int [..., boxes]; -1 marks a region to ignore.
+        class_ids: int [..., boxes]; -1 marks a region to ignore, -2 a face of unknown class.
         config: The `ssd.Config` of the model.
 
     Returns:
@@ -255,9 +256,11 @@ def make_label(boxes: tf.Tensor, class_ids: tf.Tensor, config: Config) -> tf.Ten
     rows = 2 * config.max_boxes
     spare = [[0, 0]] * (len(boxes.shape) - 2) + [[0, rows]]
     label, area = tf.pad(label, [*spare, [0, 0]]), tf.pad(area, spare)
-    first = area + tf.cast(label[..., 4] > 0, tf.float32)  # no region has an area above 1
+    first = area + tf.cast(
+        augment.is_object(label[..., 4]), tf.float32
+    )  # no region has an area above 1
     _, order = tf.math.top_k(first, rows)  # of equals the first comes first
     label = tf.gather(label, order, axis=-2, batch_dims=len(boxes.shape) - 2)
     beyond = tf.range(rows) >= config.max_boxes
-    classes = tf.where(beyond & (label[..., 4] > 0), -1.0, label[..., 4])
+    classes = tf.where(beyond & augment.is_object(label[..., 4]), -1.0, label[..., 4])
     return tf.concat([label[..., :4], classes[..., None]], axis=-1)

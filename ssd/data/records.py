@@ -18,12 +18,13 @@ import tensorflow as tf
 from google.protobuf import message
 
 from ssd import atomic
+from ssd.config import IGNORE, UNKNOWN
 
 # A folder of labels, or several.
 Labels = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 _READ_AT_ONCE = 64
-IGNORE = -1  # class of a region that is neither a face to learn nor background
+_WORDS = {IGNORE: "ignore", UNKNOWN: "unknown"}
 
 
 class LabeledPhoto(NamedTuple):
@@ -36,7 +37,7 @@ class LabeledPhoto(NamedTuple):
         width: Columns of the stored photo.
         boxes: float32 [boxes, 4], `[ymin, xmin, ymax, xmax]` on the unit square of the photo.
         class_ids: int [boxes], 1 for the first of the dataset's classes and so on; -1 marks a
-            region to ignore.
+            region to ignore, -2 an object of which the class is not known.
         scores: float32 [boxes], how sure the labeler was, in [0, 1]; 1 for a person's labels.
         full_size: (height, width) in pixels that the upright photo had before it was scaled down
             to be stored; None if that is not known.
@@ -88,7 +89,7 @@ def serialize(photo: LabeledPhoto, *, class_names: Sequence[str] = ("face",)) ->
     class_ids = np.asarray(photo.class_ids, np.int64)
     scores = np.asarray(photo.scores, np.float32)
     check_labels(photo, class_names)
-    text = ["ignore" if each == IGNORE else str(class_names[each - 1]) for each in class_ids]
+    text = [_WORDS.get(each) or str(class_names[each - 1]) for each in class_ids.tolist()]
     filename = os.fsencode(photo.filename)
     ymin, xmin, ymax, xmax = boxes.T
     fields = {
@@ -217,7 +218,7 @@ def write_shards(
             write_shard(written[-1], shard, class_names=class_names)
         counts["photos"] += len(shard)
         for photo in shard:
-            counts["boxes"] += int(np.sum(np.asarray(photo.class_ids) > 0))
+            counts["boxes"] += int(np.sum(np.asarray(photo.class_ids) != IGNORE))
             counts["ignored"] += int(np.sum(np.asarray(photo.class_ids) == IGNORE))
         progress(counts["photos"])
     for stale in set(shards(folder)) - set(written):
@@ -460,7 +461,7 @@ def check_labels(photo: LabeledPhoto, class_names: Sequence[str]) -> None:
         >>> photo = LabeledPhoto(b"", "a.jpg", 8, 8, np.zeros([1, 4]), np.array([2]), np.ones(1))
         >>> check_labels(photo, ["face"])
         Traceback (most recent call last):
-        ValueError: a.jpg: wanted classes from 1 to 1, or -1 to ignore, got [2]
+        ValueError: a.jpg: wanted classes from 1 to 1, -1 to ignore or -2 if unknown, got [2]
     """
     boxes = np.asarray(photo.boxes, np.float32).reshape(-1, 4)
     class_ids, count = np.asarray(photo.class_ids), len(class_names)
@@ -471,10 +472,10 @@ def check_labels(photo: LabeledPhoto, class_names: Sequence[str]) -> None:
         )
     if not np.all((boxes >= 0) & (boxes <= 1)):  # False for NaN as well
         raise ValueError(f"{photo.filename}: wanted boxes on the unit square, got {boxes.tolist()}")
-    if not np.all((class_ids == IGNORE) | ((class_ids > 0) & (class_ids <= count))):
+    if not np.all(np.isin(class_ids, (IGNORE, UNKNOWN)) | ((class_ids > 0) & (class_ids <= count))):
         raise ValueError(
-            f"{photo.filename}: wanted classes from 1 to {count}, "
-            f"or {IGNORE} to ignore, got {class_ids.tolist()}"
+            f"{photo.filename}: wanted classes from 1 to {count}, {IGNORE} to ignore "
+            f"or {UNKNOWN} if unknown, got {class_ids.tolist()}"
         )
 
 

@@ -257,7 +257,7 @@ def _training(
             pixels = np.asarray(opened.convert("RGB"))
         height, width = pixels.shape[:2]
         if detector is None:
-            faces = photo.class_ids > 0
+            faces = photo.class_ids != records.IGNORE
             boxes, scores = photo.boxes[faces] * np.tile([height, width], 2), photo.scores[faces]
         else:
             boxes, scores, _ = detector(pixels)

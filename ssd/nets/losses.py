@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 import anchors
-from ssd.config import Config
+from ssd.config import IGNORE, UNKNOWN, Config
 from ssd.nets.offset_losses import OFFSET_LOSSES, offset_loss, predicted_iou
 from ssd.old_names import renamed
 
@@ -69,7 +69,8 @@ class MultiboxLoss(keras.losses.Loss):
 
     Call arguments:
         labels: [batch, rows, 5], box `[ymin, xmin, ymax, xmax]` on the unit square, class.
-            Rows of zeros are unused, class -1 marks a region to ignore.
+            Rows of zeros are unused, class -1 marks a region to ignore, class -2 an object of
+            unknown class: it is charged for not being any of the classes.
         predictions: [batch, anchors, 4 + 1 + classes] as `ssd.SSD` returns them.
 
     Attributes:
@@ -174,7 +175,8 @@ class MultiboxLoss(keras.losses.Loss):
         own_box = ops.take_along_axis(boxes, match.box[..., None], axis=1)
         wanted = anchors.encode(own_box, self.grid)
 
-        # L_conf = -log softmax(logits)[class], of positives and of mined negatives
+        # L_conf = -log softmax(logits)[class], of positives and of mined negatives; of an object of
+        # unknown class, -log of the sum over all classes
         own_class = positive * ops.take_along_axis(classes, match.box, axis=1)
         cross_entropy, confidence = self._cross_entropy(logits, own_class, offsets, wanted)
         charged = weight + ops.cast(self._mined(match, cross_entropy), "float32")
@@ -192,7 +194,7 @@ class MultiboxLoss(keras.losses.Loss):
             location=ops.sum(fit) / matched,
             extra=ops.sum(ops.cast(sure, "float32") * fit) / matched,
             positives=ops.mean(ops.sum(positive, axis=-1)),
-            unmatched=_unmatched(assigned, classes > 0),
+            unmatched=_unmatched(assigned, (classes > 0) | (classes == UNKNOWN)),
         )
 
     def _match(self, boxes, classes):
@@ -201,14 +203,17 @@ class MultiboxLoss(keras.losses.Loss):
             boxes,
             positive_iou=self.config.positive_iou,
             negative_iou=self.config.negative_iou,
-            ignore=classes < 0,
+            ignore=classes == IGNORE,
         )
 
     def _cross_entropy(self, logits, own_class, offsets, wanted):
         """Of each anchor what it is charged and its confidence for its class, [batch, anchors]."""
         log_shares = ops.log_softmax(logits, axis=-1)
-        target = ops.one_hot(ops.cast(own_class, "int32"), 1 + len(self.config.classes))
-        own = -ops.sum(target * log_shares, axis=-1)
+        target = ops.one_hot(
+            ops.cast(ops.maximum(own_class, 0.0), "int32"), 1 + len(self.config.classes)
+        )
+        known = -ops.sum(target * log_shares, axis=-1)
+        own = ops.where(own_class == UNKNOWN, -ops.logsumexp(log_shares[..., 1:], axis=-1), known)
         confidence = ops.stop_gradient(ops.exp(-own))
         if not self.options["quality"]:
             return own, confidence
