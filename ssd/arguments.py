@@ -392,6 +392,58 @@ def number(least: float = 0.0, most: float = math.inf) -> Callable[[str], float]
     return parse
 
 
+def numbers(text: str) -> list[float]:
+    """An argument that is several numbers over 0, separated by commas.
+
+    Args:
+        text: The argument.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is something else.
+
+    Example:
+        >>> numbers("3,0.5")
+        [3.0, 0.5]
+    """
+    try:
+        values = [float(each) for each in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(math.isfinite(value) and value > 0 for value in values):
+        raise argparse.ArgumentTypeError(
+            f"wanted numbers over 0, separated by commas, got {text!r}"
+        )
+    return values
+
+
+def shares(text: str) -> tuple[float, float, float, float]:
+    """An argument that is a box on the unit square.
+
+    Args:
+        text: The argument.
+
+    Returns:
+        `(ymin, xmin, ymax, xmax)`.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is something else.
+
+    Example:
+        >>> shares("0,0.1,1,0.9")
+        (0.0, 0.1, 1.0, 0.9)
+    """
+    try:
+        ymin, xmin, ymax, xmax = (float(each) for each in text.split(","))
+    except ValueError:
+        ymin = xmin = ymax = xmax = math.nan
+    if not (0 <= ymin < ymax <= 1 and 0 <= xmin < xmax <= 1):
+        raise argparse.ArgumentTypeError(f"wanted ymin,xmin,ymax,xmax from 0 to 1, got {text!r}")
+    return ymin, xmin, ymax, xmax
+
+
 def mapping(text: str) -> dict[str, str]:
     """An argument that says which class is meant by other names.
 

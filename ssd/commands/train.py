@@ -4,7 +4,15 @@ import argparse
 import pathlib
 from importlib import util
 
-from ssd.arguments import Command, existing_file, existing_folder, mapping, number, whole_number
+from ssd.arguments import (
+    Command,
+    existing_file,
+    existing_folder,
+    mapping,
+    number,
+    numbers,
+    whole_number,
+)
 from ssd.config import Config
 from ssd.quiet import import_tensorflow
 
@@ -40,6 +48,17 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--learning-rate", type=number(), default=2e-3, help="its peak (0.002)")
     parser.add_argument("--seed", type=whole_number(0), help="makes the run repeatable")
+    parser.add_argument(
+        "--weights",
+        type=numbers,
+        metavar="N,N,...",
+        help="how often photos of each folder come: 3,1",
+    )
+    parser.add_argument(
+        "--balance",
+        choices=("class",),
+        help="have photos of each class come equally often",
+    )
     parser.add_argument("--alpha", type=number(), default=1.0, help="weight of the offset loss (1)")
     parser.add_argument(
         "--balance-objects",
@@ -104,6 +123,8 @@ def _run(options: argparse.Namespace) -> None:
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         seed=options.seed,
+        weights=options.weights,
+        balance=options.balance,
         freeze_normalization=options.freeze_normalization,
         freeze_body=options.freeze_body,
         validation=options.validation,
@@ -121,6 +142,13 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("--patience: wanted --validation with it")
     if options.freeze_normalization and not options.start:
         raise ValueError("--freeze-normalization: wanted --start with it, a trained model")
+    if options.weights and options.balance:
+        raise ValueError("--weights: wanted none beside --balance, which weighs by itself")
+    if options.weights and len(options.weights) != len(options.labels):
+        raise ValueError(
+            f"--weights: wanted a number for each of {len(options.labels)} folders, "
+            f"got {len(options.weights)}"
+        )
     if options.freeze_body and not options.start:
         raise ValueError("--freeze-body: wanted --start with it, a trained model")
     if options.parents and not options.start:

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from ssd.config import Config
-from ssd.data import augment, checking, records, remote
+from ssd.data import augment, balancing, checking, records, remote
 from ssd.data import cache as kept
 
 # Photos waiting to be shuffled are compressed, 10 to 100 KB each.
@@ -23,6 +23,8 @@ def dataset(
     batch_size: int = 32,
     training: bool = False,
     seed: int | None = None,
+    weights: Sequence[float] | None = None,
+    balance: str | None = None,
     cache: str | os.PathLike | None = None,
     service: str | None = None,
 ) -> tf.data.Dataset:
@@ -36,6 +38,11 @@ def dataset(
         training: Whether photos are shuffled and augmented, and an incomplete last batch is
             dropped. If not, each photo is just scaled to fit, in the order on disk.
         seed: Makes shuffling and augmentation repeatable, at some cost in speed.
+        weights: For training, how often photos of each folder are to come: `[3, 1]` are three of
+            the first for one of the second, however many there are. A pass has as many photos as
+            there are; of a small folder they come again.
+        balance: "class" has photos of each class come equally often, for training. A photo goes
+            with the rarest class on it; photos without a class keep their share.
         cache: Folder to keep decoded photos in, so that they are decoded once and not in each
             pass. Photos larger than twice the input are kept at that size for training. It is
             filled here, survives being killed, and follows changes of labels and Config.
@@ -78,6 +85,10 @@ def dataset(
     """
     if service is not None and (seed is not None or not training):
         raise ValueError("service: wanted training=True and no seed, since workers share no order")
+    if (weights is not None or balance is not None) and (service is not None or not training):
+        option = "weights" if balance is None else "balance"
+        raise ValueError(f"{option}: wanted training=True and no service")
+    balancing.check(labels, weights, balance)
     photo_count = checking.check(labels, config.classes).photos
     files = [str(path) for path in records.shards(labels)]
     if cache is not None:
@@ -85,7 +96,11 @@ def dataset(
         paths = kept.fill(labels, cache, size, lambda record: shrink_photo(record, size))
         files = [str(path) for path in paths]
     in_order = not training or seed is not None
-    serialized = _read_records(files, training=training, seed=seed, in_order=in_order)
+    groups = _make_groups(labels, files, config, weights, balance)
+    if groups:
+        serialized = _draw_records(groups, photo_count, seed=seed)
+    else:
+        serialized = _read_records(files, training=training, seed=seed, in_order=in_order)
     examples = _make_examples(
         serialized,
         config,
@@ -102,7 +117,25 @@ def dataset(
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def _read_records(files, *, training, seed, in_order):
+def _make_groups(labels, files, config, weights, balance):
+    if weights is not None:
+        return balancing.by_folder(labels, files, weights)
+    return balancing.by_class(files, config.classes) if balance == "class" else []
+
+
+def _draw_records(groups, count, *, seed):
+    """The serialized records of all groups, by their shares."""
+
+    def read(group, number):
+        own = None if seed is None else seed + number
+        return _read_records(
+            group.files, training=True, seed=own, in_order=seed is not None, holds=group.holds
+        )
+
+    return balancing.sample(groups, read, count=count, seed=seed)
+
+
+def _read_records(files, *, training, seed, in_order, holds=None):
     """The serialized records of all files, shuffled for training."""
     photos = tf.data.Dataset.from_tensor_slices(files)
     if training:
@@ -113,6 +146,9 @@ def _read_records(files, *, training, seed, in_order):
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=in_order,
     )
+    if holds is not None:
+        groups = photos.batch(TOGETHER)
+        photos = groups.map(lambda some: tf.boolean_mask(some, holds(some))).unbatch()
     return photos.shuffle(_SHUFFLE, seed=seed) if training else photos
 
 

@@ -61,6 +61,8 @@ class SSD(keras.Model):
         self.config = config
         self.provenance = {}
         self.term_means = {name: keras.metrics.Mean(name=name) for name in LossTerms._fields}
+        several = config.classes if len(config.classes) > 1 else ()
+        self.class_shares = {name: keras.metrics.Mean(name=f"share_{name}") for name in several}
 
     def compute_loss(
         self,
@@ -84,7 +86,16 @@ class SSD(keras.Model):
         terms = self.loss.terms(y, y_pred)
         for name, mean in self.term_means.items():
             mean.update_state(getattr(terms, name))
+        self._count_classes(y)
         return _per_replica(y, self.loss.total(terms) + sum(self.losses))
+
+    def _count_classes(self, labels):
+        """Keep in sight how much of what is learned from is of each class."""
+        class_ids = ops.cast(labels[..., 4], "float32")
+        objects = ops.sum(ops.cast(class_ids > 0, "float32"))
+        for class_id, mean in enumerate(self.class_shares.values(), start=1):
+            own = ops.sum(ops.cast(class_ids == class_id, "float32"))
+            mean.update_state(own / ops.maximum(objects, 1.0), sample_weight=objects)
 
     def freeze_normalization(self) -> None:
         """From here on, train with the normalization that the model has learned so far.

@@ -6,12 +6,12 @@ import os
 import pathlib
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 
 from ssd.config import Config
-from ssd.data import checking, records
+from ssd.data import balancing, checking, records
 from ssd.data.pipeline import dataset
 from ssd.nets.growing import columns, take_over
 from ssd.nets.loading import load
@@ -35,6 +35,8 @@ def train(
     batch_size: int = 32,
     learning_rate: float = 2e-3,
     seed: int | None = None,
+    weights: Sequence[float] | None = None,
+    balance: str | None = None,
     freeze_normalization: bool = False,
     freeze_body: int = 0,
     validation: records.Labels | None = None,
@@ -68,6 +70,8 @@ def train(
         learning_rate: Its peak, reached after a twentieth of the steps; a cosine from there
             to zero.
         seed: Makes the run repeatable.
+        weights: As in `ssd.dataset`: how often photos of each folder come.
+        balance: As in `ssd.dataset`: "class" has photos of each class come equally often.
         freeze_normalization: Whether to keep the normalization of `start`
             (`ssd.SSD.freeze_normalization`), which makes a step a third faster or more.
         freeze_body: Epochs to begin with in which nothing but the heads of `start` learns
@@ -113,6 +117,7 @@ def train(
     loss = loss or MultiboxLoss(config)
     _check_options(epochs, batch_size, learning_rate, validation, patience, freeze_body)
     _check_loss(loss, config)
+    balancing.check(labels, weights, balance)
     _check_start(first, config, start, freeze_normalization, freeze_body, parents)
     content = _check_labels(labels, validation, config, batch_size)
     options = {
@@ -124,6 +129,8 @@ def train(
         "loss": loss.options,
         "freeze_normalization": freeze_normalization,
         "freeze_body": freeze_body,
+        "weights": None if weights is None else [*weights],
+        "balance": balance,
         "parents": dict(parents) if parents else None,
         "patience": patience,
     }
@@ -250,7 +257,14 @@ def _fit(model, labels, validation, cache, done, options, callbacks):
     # A run that goes on must not see the examples of its first epochs again.
     order = None if seed is None else seed + done
     data = dataset(
-        labels, model.config, batch_size=batch_size, training=True, seed=order, cache=cache
+        labels,
+        model.config,
+        batch_size=batch_size,
+        training=True,
+        seed=order,
+        weights=options["weights"],
+        balance=options["balance"],
+        cache=cache,
     )
     judge = None
     if validation is not None:
