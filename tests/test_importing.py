@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ssd.__main__ import main
 from ssd.data import coco, importing, labels, manifest, records
 from ssd.lock import lock
 
@@ -552,3 +553,83 @@ def test_names_that_no_encoding_takes(photos, tmp_path):
     path.write_text(path.read_text().replace("sub/b.jpg", "\\ud800.jpg"))
     imported = importing.import_labels("coco", path, photos, tmp_path / "out")
     assert lines(imported) == [r"\ud800.jpg: no such photo: left out"]
+
+
+@pytest.fixture
+def crops(tmp_path):
+    """Three crops, in a folder for each class; what is no photo, or in no class, is passed over."""
+    folder = tmp_path / "crops"
+    for name in ("neutral/1.jpg", "smiling/2.jpg", "smiling/deeper/3.jpg", "loose.jpg"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 64), "gray").save(path)
+    (folder / "smiling" / "notes.txt").write_text("about them")
+    return folder
+
+
+SMILES = {"class_names": ("face", "smile"), "mapping": {"neutral": "face", "smiling": "smile"}}
+
+
+def test_crops_in_folders_are_photos_that_a_face_fills(crops, tmp_path):
+    imported = importing.import_labels("crops", crops, crops, tmp_path / "out", **SMILES)
+    assert imported.counts["boxes"] == imported.counts["labeled"] == 3
+    found = {photo.filename: photo for photo in records.read(tmp_path / "out")}
+    assert {name: photo.class_ids.tolist() for name, photo in found.items()} == {
+        "neutral/1.jpg": [1],
+        "smiling/2.jpg": [2],
+        "smiling/deeper/3.jpg": [2],
+    }
+    np.testing.assert_array_equal(found["neutral/1.jpg"].boxes, [[0, 0, 1, 1]])
+
+
+def test_crops_are_rated_by_name_and_the_face_may_be_a_part_of_them(crops, tmp_path):
+    rated = tmp_path / "rated.csv"
+    rated.write_text(
+        "photo,label,rater\n1.jpg,smile,ann\n1.jpg,smile,bob\nsmiling/2.jpg,ignore,ann\n"
+        "3.jpg,unsure,ann\nloose.jpg,,ann\n"
+    )
+    importing.import_labels(
+        "crops", rated, crops, tmp_path / "out", class_names=("face", "smile"),
+        mapping={"unsure": "unknown"}, box=(0.25, 0.125, 1.0, 0.875),
+    )  # fmt: skip
+    found = {photo.filename: photo for photo in records.read(tmp_path / "out")}
+    assert {name: photo.class_ids.tolist() for name, photo in found.items()} == {
+        "neutral/1.jpg": [2],
+        "smiling/2.jpg": [-1],
+        "smiling/deeper/3.jpg": [-2],
+        "loose.jpg": [],
+    }
+    np.testing.assert_array_equal(found["neutral/1.jpg"].boxes, [[0.25, 0.125, 1, 0.875]])
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("photo,class\n1.jpg,smile\n1.jpg,face\n", "wanted one class of '1.jpg'"),
+        ("photo,class,rater\n1.jpg,smile,ann\n1.jpg,face,bob\n", "distill vote puts several"),
+        ("photo,box,class\n1.jpg,0 0 1 1,smile\n", "wanted ratings of whole crops"),
+        ("name,class\n1.jpg,smile\n", "found no photo"),
+    ],
+)
+def test_ratings_that_say_no_class_of_a_crop_are_refused(crops, tmp_path, text, wanted):
+    (tmp_path / "rated.csv").write_text(text)
+    with pytest.raises(ValueError, match=wanted):
+        importing.import_labels("crops", tmp_path / "rated.csv", crops, tmp_path / "out", **SMILES)
+    assert not list((tmp_path / "out").glob("shard-*"))
+
+
+def test_crops_want_a_folder_for_each_class_and_a_box_on_the_crop(crops, tmp_path):
+    with pytest.raises(ValueError, match="wanted a folder of crops for each class"):
+        importing.import_labels("crops", crops / "neutral", crops, tmp_path / "out", **SMILES)
+    with pytest.raises(ValueError, match="box: wanted ymin, xmin, ymax, xmax from 0 to 1"):
+        importing.import_labels(
+            "crops", crops, crops, tmp_path / "out", box=(0.5, 0, 0.5, 1), **SMILES
+        )
+
+
+def test_the_command_takes_a_folder_of_crops_by_itself(crops, tmp_path, capsys):
+    words = ["--classes", "face,smile", "--map", "neutral=face,smiling=smile"]
+    assert main(["import", "crops", str(crops), str(tmp_path / "out"), *words]) == 0
+    assert "3 photos of 3 taken over" in capsys.readouterr().out
+    assert main(["import", "yolo", str(crops), str(tmp_path / "other"), *words]) == 2
+    assert "wanted the folder of photos between" in capsys.readouterr().err

@@ -14,9 +14,9 @@ from distill.__main__ import main
 from distill.people.kappa import agreement, cohen, fleiss
 from distill.people.label_errors import estimate_errors
 from distill.people.majority import majority
-from distill.people.ratings import Rating, read_ratings, write_ratings
 from distill.people.report import people_report
 from distill.people.voting import disputed, judge, outcome
+from ssd.photos.ratings import Rating, read_ratings, write_ratings
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parent.parent)}
 

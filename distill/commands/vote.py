@@ -43,9 +43,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from distill.people.ratings import read_ratings, write_ratings
     from distill.people.report import people_report
     from distill.people.voting import disputed, judge, outcome
+    from ssd.photos.ratings import read_ratings, write_ratings
 
     written = [path for path in (options.out, options.disputed) if path is not None]
     for path in written:
@@ -74,8 +74,8 @@ def _refuse_to_lose(path: pathlib.Path, read: list[pathlib.Path]) -> None:
 
 
 def _is_outcome(path: pathlib.Path) -> bool:
-    from distill.people.ratings import read_ratings
     from distill.people.voting import VOTE
+    from ssd.photos.ratings import read_ratings
 
     return all(rating.rater == VOTE for rating in read_ratings([path]))
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from distill.people.majority import majority
-from distill.people.ratings import IGNORE, Box, Rating
 from distill.votes.agreement import group_faces, mean_of
 from distill.votes.rules import Rules
+from ssd.photos.ratings import IGNORE, Box, Rating
 
 VOTE = "vote"  # the rater of what most say
 NOTHING = ""  # what one says who does not see a box that others see

@@ -3,7 +3,7 @@
 import argparse
 import pathlib
 
-from ssd.arguments import Command, complain, existing_folder, mapping, whole_number
+from ssd.arguments import Command, complain, existing_folder, mapping, shares, whole_number
 from ssd.quiet import import_tensorflow
 
 MOST_LINES = 20  # on a terminal; `errors.csv` has all
@@ -11,15 +11,18 @@ MOST_LINES = 20  # on a terminal; `errors.csv` has all
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "format", choices=("coco", "voc", "yolo", "wider"), help="how they are kept"
+        "format", choices=("coco", "voc", "yolo", "wider", "crops"), help="how they are kept"
     )
     parser.add_argument(
-        "annotations", type=pathlib.Path, help="JSON or text file, or folder (voc, yolo)"
+        "annotations",
+        type=pathlib.Path,
+        help="JSON, text or CSV file, or folder (voc, yolo, crops)",
     )
     parser.add_argument(
         "photos",
         type=existing_folder("a folder of photos"),
-        help="folder that the file names are in",
+        nargs="?",
+        help="folder that the file names are in; not needed for a folder of crops",
     )
     parser.add_argument(
         "out", type=pathlib.Path, help="folder for the labels, new or of the same run"
@@ -36,9 +39,21 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-side", type=whole_number(12), default=640, help="photos are scaled down to it (640)"
     )
+    parser.add_argument(
+        "--box",
+        type=shares,
+        metavar="YMIN,XMIN,YMAX,XMAX",
+        help="where on a crop its face is, as shares of the crop (0,0,1,1)",
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.photos is None:
+        if options.format != "crops" or not options.annotations.is_dir():
+            options.refuse(f"wanted the folder of photos between {options.annotations} and OUT")
+        options.photos = options.annotations
+    if options.box and options.format != "crops":
+        options.refuse(f"--box: wanted the format crops, {options.format} has boxes itself")
     import_tensorflow()
     from ssd.data.importing import import_labels
 
@@ -50,6 +65,7 @@ def _run(options: argparse.Namespace) -> None:
         class_names=[name.strip() for name in options.classes.split(",")],
         mapping=options.map,
         max_side=options.max_side,
+        **({"box": options.box} if options.box else {}),
     )
     for complaint in imported.complaints[:MOST_LINES]:
         complain(options.prog, complaint.line)

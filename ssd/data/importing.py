@@ -15,6 +15,7 @@ import numpy as np
 from ssd.data import manifest, records
 from ssd.data.account import Account, Imported
 from ssd.data.classes import ClassIds
+from ssd.data.crops import WHOLE, read_crops
 from ssd.data.jpeg import is_decodable
 from ssd.data.remarked import Marks
 from ssd.data.voc import read_voc
@@ -24,7 +25,7 @@ from ssd.photos import reading
 from ssd.photos.annotations import AnnotatedPhoto, Annotations, Complaint, find_photos
 from ssd.photos.coco import read_coco
 
-FORMATS = ("coco", "voc", "yolo", "wider")
+FORMATS = ("coco", "voc", "yolo", "wider", "crops")
 
 
 def import_labels(
@@ -37,19 +38,22 @@ def import_labels(
     mapping: Mapping[str, str] | None = None,
     max_side: int = 640,
     shard_photos: int = 256,
+    box: tuple[float, float, float, float] = WHOLE,
 ) -> Imported:
     """Turns annotated photos into a folder of labels to train on.
 
     Args:
-        source_format: "coco", "voc", "yolo" or "wider".
+        source_format: "coco", "voc", "yolo", "wider" or "crops".
         annotations: The annotations: a JSON file (coco), a folder of XML files (voc), a folder
-            of text files (yolo), a text file (wider).
+            of text files (yolo), a text file (wider), or of crops: a
+            folder that has a folder for each class, or a CSV file.
         photos: Folder that the annotations' file names are in (`ssd.photos.finding`).
         out: Folder for the labels: new, or left by the same import, stopped.
         class_names: Names of the classes, the first for class 1.
         mapping: Other names that the annotations use, as `ssd.data.classes.ClassIds` takes them.
         max_side: Longest side of a stored photo in pixels; larger ones are scaled down.
         shard_photos: Photos to a shard.
+        box: Where on a crop its face is, `[ymin, xmin, ymax, xmax]` on the unit square.
 
     Returns:
         `Imported`.
@@ -82,6 +86,8 @@ def import_labels(
         "max_side": max_side,
         "shard_photos": shard_photos,
     }
+    if source_format == "crops":
+        about["box"] = [*box]
     if source_format not in FORMATS:
         raise ValueError(f"format: wanted one of {', '.join(FORMATS)}, got {source_format!r}")
     if not os.path.exists(annotations):
@@ -89,7 +95,7 @@ def import_labels(
             f"{annotations}: wanted {source_format} annotations, there is nothing"
         )
     manifest.claim(out, about)
-    read = _read(source_format, annotations, photos, classes.names)
+    read = _read(source_format, annotations, photos, classes.names, box)
     account = Account(read, photos, classes, out)
     usable = _find_usable(read, photos, account)
     with manifest.writing(out, about):
@@ -128,8 +134,10 @@ def _find_usable(
     return usable
 
 
-def _read(source_format: str, annotations, photos, class_names: Sequence[str]) -> Annotations:
-    if source_format == "coco":
+def _read(source_format: str, annotations, photos, class_names: Sequence[str], box) -> Annotations:
+    if source_format == "crops":
+        read = read_crops(annotations, box=box)
+    elif source_format == "coco":
         read = read_coco(annotations)
     elif source_format == "wider":
         read = read_wider(annotations)

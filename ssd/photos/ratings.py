@@ -11,6 +11,7 @@ An empty box: the class is that of the whole photo. A box is `ymin xmin ymax xma
 which all raters speak. No box and no class: this rater sees nothing on the photo, which has to be
 said, as others may. The class `ignore` says that one cannot tell. Columns come in any order; where
 there is no column `rater`, a file is one rater, by its name; others than these are passed over.
+`label` is another name for the column `class`.
 """
 
 import csv
@@ -90,6 +91,9 @@ def _read_file(path):
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
+            names = [*(rows.fieldnames or ())]
+            if "class" not in names:
+                rows.fieldnames = ["class" if name == "label" else name for name in names]
             missing = {"photo", "class"} - {*(rows.fieldnames or ())}
             if missing:
                 raise ValueError(
