@@ -28,6 +28,7 @@ from ssd.metrics.results import (
     PhotoResult,
     run_detector,
 )
+from ssd.metrics.telling_apart import TellingApart, tell_apart
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,6 +39,8 @@ class Evaluation(Figures):
         score_threshold: The score at which precision and recall are read.
         false_positives_per_image: What the threshold was chosen by, or None if it was given.
         classes: `Figures` of each class by its name, where there are several.
+        telling_apart: `TellingApart`, how well classes are told apart on faces that are found, or
+            None where there is one class.
         sources: `Figures` of each source that the truth names, where there are several.
         sizes: `SizeFigures` by size of face.
         curve: The `Curve` of all classes together, at IoU 0.5; recall over its false
@@ -53,6 +56,7 @@ class Evaluation(Figures):
     score_threshold: float
     false_positives_per_image: float | None
     classes: Mapping[str, Figures]
+    telling_apart: TellingApart | None
     sources: Mapping[str, Figures]
     sizes: Sequence[SizeFigures]
     curve: Curve
@@ -205,6 +209,15 @@ def evaluate_run(
         score_threshold=threshold,
         false_positives_per_image=false_positives_per_image if score_threshold is None else None,
         classes=_by_class(run, judged[0.5], figures),
+        telling_apart=tell_apart(
+            run.results,
+            run.class_names,
+            threshold,
+            at_precision=at_precision,
+            min_height=min_height,
+        )
+        if len(run.class_names) > 1
+        else None,
         sources=_by_source(run, figures),
         sizes=evaluate_sizes(judge_all),
         curve=points,

@@ -164,8 +164,18 @@ def _figures(evaluation: Evaluation) -> dict[str, Any]:
     return {
         **{name: getattr(evaluation, name) for name in sorted(own)},
         "classes": {name: vars(each) for name, each in evaluation.classes.items()},
+        "telling_apart": _telling_apart(evaluation),
         "sources": {name: vars(each) for name, each in evaluation.sources.items()},
         "sizes": [size._asdict() for size in evaluation.sizes],
+    }
+
+
+def _telling_apart(evaluation: Evaluation) -> dict[str, Any] | None:
+    told = evaluation.telling_apart
+    return told and {
+        "classes": {name: each._asdict() for name, each in told.classes.items()},
+        "confusion": told.confusion.tolist(),
+        "at_precision": told.at_precision,
     }
 
 

@@ -63,6 +63,8 @@ def summarize(result: "Evaluation") -> Iterator[str]:
         for name, size in zip(name_sizes(result.sizes), result.sizes, strict=True)
     )
     yield from _table("class", result.classes)
+    if result.telling_apart is not None:
+        yield from result.telling_apart.lines()
     yield from _table("source", result.sources)
     yield f"edges: {result.edges}"
     yield from (f"edges, {name}: {each.edges}" for name, each in result.sources.items())
