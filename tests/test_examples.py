@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -227,3 +228,21 @@ def test_the_study_looks_at_boxes_before_suppression(tmp_path):
     assert found["agree"] == 0
     found = extra_offset.measure_fit(Stand(boxes, [0.8, 0.9]), tmp_path, tmp_path / "truth.json")
     assert found["iou"] == found["agree"] == found["faces"] == 1
+
+
+def test_crops_are_told_apart_by_the_backbone_alone(tmp_path):
+    random = np.random.default_rng(0)
+    for name in ("neutral", "smiling"):
+        (tmp_path / "crops" / name).mkdir(parents=True)
+        for number in range(60):
+            crop = random.integers(90, 160, (64, 64, 3), dtype=np.uint8)
+            if name == "smiling":  # a mouth
+                top, left = random.integers(36, 48), random.integers(12, 24)
+                crop[top : top + 6, left : left + 28] = 240
+            iio.imwrite(tmp_path / "crops" / name / f"{number}.png", crop)
+    out = run("examples/classify.py", tmp_path / "crops", tmp_path / "out", 8)
+    said = re.search(r"24 crops kept out: accuracy (\S+), area under ROC (\S+),", out)
+    assert said is not None, out
+    assert float(said[2]) > 0.9
+    assert "at a precision of 70 % or more: recall " in out
+    assert iio.imread(tmp_path / "out" / "roc.png").shape[:2] == (480, 480)
