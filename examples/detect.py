@@ -17,7 +17,7 @@ detector = ssd.Detector(model, threads=2)
 for path in map(pathlib.Path, photos):
     photo = ssd.read_photo(path)
     start = time.perf_counter()
-    found = detector(photo, score_threshold=0.5)
+    found = detector(photo)
     milliseconds = (time.perf_counter() - start) * 1e3
 
     print(f"{path}: {len(found)} found in {milliseconds:.1f} ms")
