@@ -16,7 +16,6 @@ import pytest
 
 import ssd
 from ssd.data import manifest, records
-from ssd.training import fitting
 from ssd.training.folder import RunFolder
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -201,18 +200,6 @@ def test_a_rate_that_is_none_is_refused(disc_labels, tiny, tmp_path, rate):
     with pytest.raises(ValueError, match="learning_rate: wanted a number of 0 or more, got"):
         ssd.train(disc_labels, tmp_path / "run", tiny, learning_rate=rate)
     assert not (tmp_path / "run").exists()
-
-
-def test_a_head_for_other_classes_begins_afresh_even_of_the_same_size(tiny):
-    """The third weight of a head for masks means nothing for faces."""
-    first, other = (
-        ssd.SSD(dataclasses.replace(tiny, classes=(name,))) for name in ("mask", "face")
-    )
-    before = {weight.path: np.array(weight) for weight in other.weights}
-    fitting._take_over(other, first)
-    for own, theirs in zip(other.weights, first.weights, strict=True):
-        kept = before[own.path] if "logits" in own.path else np.asarray(theirs)
-        np.testing.assert_array_equal(np.asarray(own), kept)
 
 
 def test_too_few_photos_are_refused(disc_labels, tiny, tmp_path):
