@@ -45,6 +45,16 @@ class Page:
         self.until(ready)
         return time.monotonic() - start
 
+    def downloaded(self, name):
+        """What a file that the page saves holds, once all of its JSON is there."""
+        file, deadline = self.downloads / name, time.monotonic() + 120
+        while True:
+            try:  # the browser makes an empty file first
+                return json.loads(file.read_text())
+            except (FileNotFoundError, ValueError):
+                assert time.monotonic() < deadline, f"{name} was not saved"
+            time.sleep(0.02)
+
     def ask(self, expression):
         """The value of a JavaScript expression."""
         answer = self._send(

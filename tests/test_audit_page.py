@@ -1,7 +1,6 @@
 """The audit's page: its data everywhere, the page itself where there is a Chromium."""
 
 import json
-import time
 
 import browser
 import numpy as np
@@ -77,9 +76,7 @@ def saved(page):
     file = page.downloads / "answers.json"
     file.unlink(missing_ok=True)
     page.press("s")
-    deadline = time.monotonic() + 20
-    while not file.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    page.downloaded(file.name)
     return file
 
 

@@ -1,7 +1,6 @@
 """Boxes drawn, moved, resized and given a class on the review page, and what labels make of it."""
 
 import json
-import time
 
 import browser
 import numpy as np
@@ -56,13 +55,9 @@ def in_pixels(place):
 
 def saved(page, press="s"):
     """The marks in the file that the page saves."""
-    file = page.downloads / "marks.json"
-    file.unlink(missing_ok=True)
+    (page.downloads / "marks.json").unlink(missing_ok=True)
     page.press(press)
-    deadline = time.monotonic() + 60
-    while not file.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return json.loads(file.read_text())["marks"]
+    return page.downloaded("marks.json")["marks"]
 
 
 def take_back(page, labels):
