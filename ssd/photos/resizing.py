@@ -29,11 +29,10 @@ def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
     much of it is photo. So a place at a share of the photo's height or width is at that share of
     the result's.
 
-    Both steps are linear, so one product with a matrix of weights does them down the columns (of
-    sums of rows, for sums of bytes are cheap), and another along the rows. Both matrices are zero
-    outside a band. Done in small blocks along the band, at the speed of the BLAS library inside
-    NumPy, this takes a third of the time of Pillow's resize, which was longer than the forward
-    pass of the int8 model that follows it.
+    Halving adds whole numbers, which is cheap; sampling is a product with a matrix of weights down
+    the columns and another along the rows. Both matrices are zero outside a band. Done in small
+    blocks along the band, at the speed of the BLAS library inside NumPy, a frame of 640×480
+    becomes an input of 320×240, by halving alone, in half of the time of Pillow's `reduce`.
 
     Args:
         photo: uint8 [height, width, 3].
@@ -50,10 +49,13 @@ def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     old_height, old_width, _ = photo.shape
     unit = 2 ** count_halvings((old_height, old_width), (height, width))
-    rows = photo.reshape(old_height, old_width * 3)
-    tall = _scratch("tall", height, old_width * 3)
+    sums = _sums(photo, unit)
+    if (old_height, old_width) == (height * unit, width * unit):
+        return ((sums + unit**2 // 2) // unit**2).astype(np.uint8)
+    rows = sums.reshape(len(sums), -1).astype(np.float32)
+    tall = _scratch("tall", height, rows.shape[1])
     for old, new, weights in _band(old_height, height, unit):
-        np.matmul(weights, _sums(rows[old], unit), out=tall[new])
+        np.matmul(weights, rows[old], out=tall[new])
     result = _scratch("result", height, width * 3)
     for old, new, weights in _band_of_colors(old_width, width, unit):
         np.matmul(tall[:, old], weights, out=result[:, new])
@@ -78,17 +80,27 @@ def count_halvings(old: tuple[int, int], new: tuple[int, int]) -> int:
     return max(min(old[0] // new[0], old[1] // new[1]).bit_length() - 1, 0)
 
 
-def _sums(rows, unit):
-    """Sums of `unit` rows each, a power of 2, the last row repeated where some lack; float32."""
-    spare = len(rows) % unit
-    if spare:
-        last = np.concatenate([rows[-spare:], np.repeat(rows[-1:], unit - spare, axis=0)])
-        return np.concatenate([_sums(rows[:-spare], unit), _sums(last, unit)])
-    dtype = np.uint16 if unit <= 256 else np.uint32
-    while unit > 1:
-        rows = np.add(rows[0::2], rows[1::2], dtype=dtype)
-        unit //= 2
-    return rows.astype(np.float32)
+def _sums(photo, unit):
+    """Sums of `unit` by `unit` pixels, a power of 2; the last row and column fill what lacks."""
+    spare = [-side % unit for side in photo.shape[:2]]
+    if any(spare):
+        photo = np.pad(photo, ((0, spare[0]), (0, spare[1]), (0, 0)), mode="edge")
+    dtype = np.uint16 if unit <= 16 else np.uint32
+    for _ in range(unit.bit_length() - 1):
+        photo = np.add(photo[0::2], photo[1::2], dtype=dtype)
+    for _ in range(unit.bit_length() - 1):
+        photo = _pairs(photo)
+    return photo
+
+
+def _pairs(photo):
+    """Sums of each two neighbors in a row; color by color, which NumPy does at full speed."""
+    height, width, colors = photo.shape
+    sixes = photo.reshape(-1, 2 * colors)
+    sums = np.empty((len(sixes), colors), photo.dtype)
+    for color in range(colors):
+        np.add(sixes[:, color], sixes[:, color + colors], out=sums[:, color])
+    return sums.reshape(height, width // 2, colors)
 
 
 def _scratch(name, *shape):
@@ -106,7 +118,7 @@ def _band(old, new, unit):
     """The weights from sums of `unit` of `old` pixels in a line to `new`, in blocks.
 
     Returns:
-        A list of (slice of old, slice of new, float32 [new in block, old in block / unit]).
+        A list of (slice of sums, slice of new, float32 [new in block, sums in block]).
     """
     extent = old / unit  # in pixels of the halved photo, of which the last may be cut
     pixels = math.ceil(extent)
@@ -120,23 +132,18 @@ def _band(old, new, unit):
         weights = np.clip(1 - distance, 0, None)
         weights /= weights.sum(axis=1, keepdims=True)  # at the edges there is but one neighbor
         weights = (weights / unit).astype(np.float32)
-        blocks.append((slice(start * unit, min(stop * unit, old)), slice(first, last), weights))
+        blocks.append((slice(start, stop), slice(first, last), weights))
     return blocks
 
 
 @functools.lru_cache(maxsize=16)
 def _band_of_colors(old, new, unit):
-    """The same for single pixels of three values each, to multiply from the right."""
-    blocks = []
-    for here, there, weights in _band(old, new, unit):
-        each = np.repeat(weights.T, unit, axis=0)
-        count = here.stop - here.start
-        each[count - 1] += each[count:].sum(axis=0)  # of those that repeat the last
-        blocks.append(
-            (
-                slice(3 * here.start, 3 * here.stop),
-                slice(3 * there.start, 3 * there.stop),
-                np.kron(each[:count], np.eye(3, dtype=np.float32)),
-            )
+    """The same for pixels of three values each, to multiply from the right."""
+    return [
+        (
+            slice(3 * here.start, 3 * here.stop),
+            slice(3 * there.start, 3 * there.stop),
+            np.kron(weights.T, np.eye(3, dtype=np.float32)),
         )
-    return blocks
+        for here, there, weights in _band(old, new, unit)
+    ]
