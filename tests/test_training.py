@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd.data import manifest, records
+from ssd.data import checking, manifest, records
 from ssd.training.folder import RunFolder
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -236,6 +236,7 @@ def test_a_run_begins_with_the_weights_of_another(disc_labels, trained, tmp_path
     assert model.config == wider
     assert model.provenance["start"]["epochs"] == 6
     assert model.provenance["photos"] == 96
+    assert model.provenance["content"] == checking.check([smiling, smiling], wider.classes).digest
     assert int(model.optimizer.iterations) == 6
     fresh = [
         own.path

@@ -18,9 +18,12 @@ from ssd.nets.loading import load
 from ssd.nets.losses import MultiboxLoss
 from ssd.nets.model import SSD
 from ssd.training.callbacks import FreezeBody, SaveEpoch
+from ssd.training.checkout import commit
 from ssd.training.curves import plot
 from ssd.training.folder import claim
 from ssd.version import __version__
+
+_ROOT = pathlib.Path(__file__).parents[2]  # of this library, where its checkout would be
 
 
 def train(
@@ -139,7 +142,7 @@ def train(
     with claim(out, about) as run, checking.naming_damage(folders, config.classes):
         if seed is not None:
             keras.utils.set_random_seed(seed)
-        model = _build_or_resume(run, config, first, loss, options)
+        model = _build_or_resume(run, config, first, loss, content, options)
         done = model.provenance.get("epochs_done", 0)
         run.rewind(done)
         if not _is_over(run, done, epochs, validation, patience):
@@ -233,12 +236,12 @@ def _describe(labels, validation, start, config, content, options):
     }
 
 
-def _build_or_resume(run, config, first, loss, options):
+def _build_or_resume(run, config, first, loss, content, options):
     """The model to train: that of the last epoch saved, or else a new one, compiled."""
     if run.saved.exists():
         model = load(run.saved)
     else:
-        model = _build(config, first, options)
+        model = _build(config, first, content, options)
         steps = options["epochs"] * _steps(options)
         model.compile(_optimizer(options["learning_rate"], steps), loss)
     if options["freeze_normalization"]:
@@ -284,15 +287,17 @@ def _fit(model, labels, validation, cache, done, options, callbacks):
         )
 
 
-def _build(config, first, options):
+def _build(config, first, content, options):
     """A fresh model, or one with the weights of another, and what it is made of."""
     model = SSD(config)
     if first is not None:
         take_over(model, first, options["parents"])
     model.provenance = {
         **options,
+        "content": content.digest,
         "start": None if first is None else first.provenance,
         "version": __version__,
+        "commit": commit(_ROOT),
         "backend": keras.backend.backend(),
     }
     return model
