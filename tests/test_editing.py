@@ -178,6 +178,54 @@ def test_what_is_edited_is_what_the_shards_hold(page, labels, edit):
     assert said(labels, UNSURE) == before[UNSURE]
 
 
+def test_a_face_may_be_of_unknown_class_by_key_or_from_the_list(page, labels):
+    """One made unknown, one drawn so, one unknown in the labels that is given a class."""
+    go(page, TWO)
+    page.press("n", "?", "n")
+    page.press("Enter")
+    options = "[...document.querySelector('#closer select').options].map((each) => each.text)"
+    assert page.ask(options) == ["face", "hand", "unknown", "ignore"]
+    page.ask(
+        "(() => { const list = document.querySelectorAll('#closer select')[1]; list.value = -2;"
+        "list.dispatchEvent(new Event('change', {bubbles: true})); })()"
+    )
+    page.press("Escape")
+    go(page, NONE)
+    page.press("d", "?", "Enter", "Escape")
+    page.open(labels / "review.html", ready=READY)  # the browser remembers
+    assert [row[1:3] for row in drawn(page, "#photo-2")] == [
+        ["face edited", "✎ unknown class .960"],
+        ["face edited", "✎ unknown class .980"],
+    ]
+    words = [mark.get("class") or mark["draw"] for mark in saved(page)]
+    assert words == ["unknown"] * 3
+    take_back(page, labels)
+    assert [class_id for name in (NONE, TWO) for _, class_id, _ in said(labels, name)] == [
+        *[records.UNKNOWN] * 3
+    ]
+
+    # It counts as a face; a class by key is then a class.
+    pages.write_page(labels)
+    page.open(labels / "review.html", ready=READY)
+    assert "4 faces" in page.ask("document.querySelector('#summary').textContent")
+    go(page, TWO)
+    page.press("n", "2", "n", "0")
+    words = [mark["class"] for mark in saved(page)]
+    assert words == ["hand", "ignore"]
+    take_back(page, labels)
+    assert [class_id for _, class_id, _ in said(labels, TWO)] == [2, records.IGNORE]
+
+
+def test_where_there_is_one_class_none_is_unknown(page, tmp_path):
+    folder = write_labels(tmp_path / "labels", [[photo(ONE, [[10, 20, 50, 60]], [1], [0.9])]])
+    pages.write_page(folder)
+    page.open(folder / "review.html", ready=READY)
+    page.press("n", "?")
+    assert page.ask(PENDING) == "no new marks"
+    hidden = "[...document.querySelectorAll('.of-classes')].every((each) => each.hidden)"
+    assert page.ask(hidden)
+
+
 def test_boxes_stay_on_the_photo_and_of_a_least_size(page, labels):
     go(page, ONE)
     page.press("e", *["ArrowUp"] * 12, *["ArrowLeft"] * 15, "Enter")

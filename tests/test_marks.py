@@ -172,7 +172,7 @@ BOX = [0, 0, 0.5, 0.5]
         ({"photo": "0002.jpg", "box": [*BOX[:3], np.nan], "draw": "face"}, "wanted a photo with"),
         (
             {"photo": "0002.jpg", "box": BOX, "draw": "hand"},
-            "face or ignore on '0002.jpg', got 'hand'",
+            "face, ignore or unknown on '0002.jpg', got 'hand'",
         ),
         ({"photo": "0002.jpg", "box": BOX, "move": BOX}, "of '0002.jpg', which has no such box"),
         (

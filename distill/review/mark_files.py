@@ -5,7 +5,8 @@ It is JSON, `{"marks": [...]}`. Each mark names a photo, or a box of a photo, an
     {"photo": "1.jpg", "ignore": true}                  nothing is learnt from this photo
     {"photo": "2.jpg", "box": BOX, "drop": true}        no face: background
     {"photo": "2.jpg", "box": BOX, "move": BOX}         the face is here instead
-    {"photo": "2.jpg", "box": BOX, "class": "face"}     of this class; "ignore": a region to ignore
+    {"photo": "2.jpg", "box": BOX, "class": "face"}     of this class; "ignore": a region to ignore;
+                                                        "unknown": a face of unknown class
     {"photo": "2.jpg", "box": BOX, "draw": "face"}      here is one that was missing, of this class
 
 `false` in place of what is said takes it back, also where an earlier file said it. BOX is

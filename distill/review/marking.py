@@ -11,6 +11,8 @@ from ssd.data import records
 from ssd.data.marked import Entry
 
 LEAST_SIDE = 4  # of a box that is drawn or moved, in pixels of the stored photo
+# Words that stand in place of a class.
+WITHOUT_CLASS = {"ignore": records.IGNORE, "unknown": records.UNKNOWN}
 
 
 def mark(
@@ -141,8 +143,10 @@ def _place(box: Sequence[float], photo: records.LabeledPhoto) -> list[float]:
 def _class_id(name: str, photo: records.LabeledPhoto, class_names: Sequence[str]) -> int:
     if name in class_names:
         return class_names.index(name) + 1
-    if name == "ignore":
-        return records.IGNORE
+    if name in WITHOUT_CLASS:
+        return WITHOUT_CLASS[name]
+    words = [*class_names, *WITHOUT_CLASS]
     raise ValueError(
-        f"wanted a class of {', '.join(class_names)} or ignore on {photo.filename!r}, got {name!r}"
+        f"wanted a class of {', '.join(words[:-1])} or {words[-1]} on {photo.filename!r}, "
+        f"got {name!r}"
     )

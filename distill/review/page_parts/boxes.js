@@ -53,7 +53,7 @@ function drawBox(i, size, isCurrent, handles) {
 }
 
 function drawDraft({ box, place, classId }, size) {
-  const kind = KINDS[classId > 0 ? 0 : 1];
+  const kind = KINDS[isObject(classId) ? 0 : 1];
   const group = shape("g", { class: `${kind} edited current draft`, "data-box": box });
   outline(group, inPixels(place, size));
   takeHold(group, inPixels(place, size));
@@ -73,7 +73,7 @@ function cross(group, { x, y, width, height }) {
 
 function caption(i) {
   const said = isEdited(i) ? ["✎"] : [];
-  if (labels.classNames.length > 1 && classOf(i) > 0) said.push(nameOfClass(classOf(i)));
+  if (labels.classNames.length > 1 && isObject(classOf(i))) said.push(nameOfClass(classOf(i)));
   if (!isDrawn(i)) said.push(shortScore(labels.scores[i]));
   return said.join(" ");
 }

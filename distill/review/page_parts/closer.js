@@ -86,11 +86,11 @@ const closer = (() => {
 
   // A region becomes a face by one click; a face has a list of what else it may be.
   function classChoice(i) {
-    if (classOf(i) < 0) return button("promote", nameOfClass(1), i);
+    if (classOf(i) === IGNORE) return button("promote", nameOfClass(1), i);
     const choice = document.createElement("select");
     choice.setAttribute("aria-label", `class: ${describe(i)}`);
-    for (const classId of [...range(1, labels.classNames.length + 1), -1])
-      choice.add(new Option(classId < 0 ? "ignore" : nameOfClass(classId), classId));
+    for (const classId of [...range(1, labels.classNames.length + 1), ...editing.withoutClass()])
+      choice.add(new Option(WORDS[classId] ?? nameOfClass(classId), classId));
     choice.value = classOf(i);
     return choice;
   }

@@ -60,7 +60,7 @@ const editing = (() => {
     const done = { Enter: finish, e: finish, Escape: cancel, x: cancel }[key];
     if (ARROWS[key]) nudge(ARROWS[key], event.shiftKey, event.ctrlKey);
     else if (done) done();
-    else if (isClass(key) && draft.box < 0) [draft.classId] = [Number(key) || -1];
+    else if (classOfKey(key) && draft.box < 0) draft.classId = classOfKey(key);
     else if (key !== "Shift" && key !== "Control") {
       finish(); // and then what the key is for
       return false;
@@ -70,7 +70,14 @@ const editing = (() => {
     return true;
   }
 
-  const isClass = (key) => /^\d$/.test(key) && Number(key) <= labels.classNames.length;
+  // What a box may be besides a class. Where there is one class, none is unknown.
+  const withoutClass = () => (labels.classNames.length > 1 ? [UNKNOWN, IGNORE] : [IGNORE]);
+
+  function classOfKey(key) {
+    if (key === "?") return withoutClass().find((classId) => classId === UNKNOWN);
+    if (!/^\d$/.test(key) || Number(key) > labels.classNames.length) return undefined;
+    return Number(key) || IGNORE;
+  }
 
   function nudge([down, across], resizes, finer) {
     const [width, height] = sizeOf(draft.photo);
@@ -127,5 +134,5 @@ const editing = (() => {
     else draft.place = geometry.moved(placeOf(box), by, size);
   }
 
-  return { draft: () => draft, edit, draw, finish, cancel, press, listen, isClass };
+  return { draft: () => draft, edit, draw, finish, cancel, press, listen, classOfKey, withoutClass };
 })();

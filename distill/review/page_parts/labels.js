@@ -7,6 +7,11 @@
 const KINDS = ["face", "unsure", "one-sided"];
 const KIND_NAMES = ["face", "region to ignore", "seen by one look only"];
 
+// In place of a class: a region to ignore, and a face of which nobody has said what class it has.
+const [IGNORE, UNKNOWN] = [-1, -2];
+const WORDS = { [IGNORE]: "ignore", [UNKNOWN]: "unknown" }; // in a file of marks
+const isObject = (classId) => classId > 0 || classId === UNKNOWN;
+
 let labels; // as readLabels gives them, once index.js has come
 
 function readLabels(index) {
@@ -18,7 +23,7 @@ function readLabels(index) {
   const total = classes.length;
   const found = {
     id: index.id,
-    classNames: index.about.classes, // the first is class 1; class -1 is a region to ignore
+    classNames: index.about.classes, // the first is class 1
     leastSide: index.least_side, // of a box that is drawn or moved, in pixels of the stored photo
     edits: index.edits, // what people have moved and reclassed that the labels have taken in
     drawn: new Set(index.edits.drawn), // and what they have drawn
@@ -48,9 +53,9 @@ function readLabels(index) {
       const width = found.boxes[4 * i + 3] - found.boxes[4 * i + 1];
       found.photoOf[i] = photo;
       found.pixels[i] = Math.sqrt(height * width * area);
-      found.kinds[i] = classes[i] > 0 ? 0 : oneSided[i] ? 2 : 1;
+      found.kinds[i] = isObject(classes[i]) ? 0 : oneSided[i] ? 2 : 1;
       found.totals[found.kinds[i]]++;
-      if (classes[i] > 0) found.faces[photo]++;
+      if (isObject(classes[i])) found.faces[photo]++;
     }
     found.first[photo + 1] = i;
   }

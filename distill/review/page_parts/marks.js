@@ -68,7 +68,7 @@ const marks = (() => {
     return {
       photo: labels.names[photoOf(key)],
       box: [...namedPlace(key)],
-      [field]: isClass ? (labels.classNames[said - 1] ?? "ignore") : said,
+      [field]: isClass ? (labels.classNames[said - 1] ?? WORDS[said]) : said,
     };
   }
 
@@ -90,7 +90,8 @@ const marks = (() => {
   function fromMark(field, said) {
     if (said === false) return undefined;
     if (field !== "draw" && field !== "class") return said;
-    return said === "ignore" ? -1 : labels.classNames.indexOf(said) + 1 || undefined;
+    const known = labels.classNames.indexOf(said) + 1;
+    return known || [IGNORE, UNKNOWN].find((classId) => WORDS[classId] === said);
   }
 
   // Not if the labels have it by now.

@@ -32,8 +32,8 @@ function press(event) {
     s: marks.save,
   };
   if (event.ctrlKey) actions.z = undo;
-  if (editing.isClass(key))
-    actions[key] = () => (cursor.box >= 0 || cursor.step(1)) && setClass(cursor.box, Number(key) || -1);
+  const classId = editing.classOfKey(key);
+  if (classId) actions[key] = () => (cursor.box >= 0 || cursor.step(1)) && setClass(cursor.box, classId);
   if (!event.target.closest("button"))
     actions.Enter = () => (open ? closer.dialog.close() : closer.open());
   if (!actions[key]) return;
@@ -62,6 +62,7 @@ const review = (() => {
     const kinds = $$("#kinds label");
     kinds.forEach((label, kind) => ($("output", label).textContent = number(labels.totals[kind])));
     kinds[2].hidden = !secondOpinion;
+    $$(".of-classes").forEach((line) => (line.hidden = labels.classNames.length < 2));
     $("[value=disagreement]").hidden = !secondOpinion;
     histograms.push(
       histogram($("#score-histogram"), labels.scores, SCORE_EDGES, "score", "", select),

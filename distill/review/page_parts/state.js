@@ -23,7 +23,7 @@ const classOf = (i) => marks.get("class", i) ?? saidClass(i);
 // An index into KINDS.
 function kindOf(i) {
   if (i < labels.total && !isReclassed(i)) return labels.kinds[i];
-  return classOf(i) > 0 ? 0 : 1;
+  return isObject(classOf(i)) ? 0 : 1;
 }
 
 // The root of a box's area in the stored photo, in pixels.
@@ -39,7 +39,8 @@ const sizeOf = (photo) => labels.sizes.subarray(2 * photo, 2 * photo + 2); // wi
 // ---- In words ----
 
 const shortScore = (score) => (Math.floor(score * 1000 + 1e-4) / 1000).toFixed(3).replace(/^0/, "");
-const nameOfClass = (classId) => labels.classNames[classId - 1] ?? "region to ignore";
+const nameOfClass = (classId) =>
+  labels.classNames[classId - 1] ?? { [IGNORE]: "region to ignore", [UNKNOWN]: "unknown class" }[classId];
 
 function describe(i) {
   const kind = kindOf(i);
