@@ -43,6 +43,18 @@ WRONG = [
     ("ssd", "train here run --start nowhere", 1, "nowhere: wanted a .keras model file"),
     ("ssd", "train here run --patience 3", 1, "--patience: wanted --validation with it"),
     ("ssd", "train here run --freeze-normalization", 1, "wanted --start with it"),
+    (
+        "ssd",
+        "train here run --start file --freeze-body 5 --epochs 3",
+        1,
+        "--freeze-body: wanted at most the 3 epochs of the run, got 5",
+    ),
+    (
+        "ssd",
+        "train here run --validation here --patience 31",
+        1,
+        "--patience: wanted at most the 30 epochs of the run, got 31",
+    ),
     ("ssd", "evaluate nowhere here file", 1, "nowhere: wanted a"),
     ("ssd", "evaluate file nowhere file", 1, "nowhere: wanted a folder of photos"),
     ("ssd", "evaluate file here here", 1, "here: wanted a COCO JSON file, this is a folder"),

@@ -346,6 +346,35 @@ def test_patience_wants_a_validation(disc_labels, tiny, tmp_path):
         ssd.train(disc_labels, tmp_path / "run", tiny, patience=3)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"freeze_body": 4}, "freeze_body: wanted at most the 3 epochs of the run, got 4"),
+        ({"freeze_body": 1.5}, "freeze_body: wanted 0 or more epochs, got 1.5"),
+        ({"patience": 4, "validation": "labels"}, "patience: wanted at most the 3 epochs of the"),
+        ({"epochs": 2.5}, "epochs: wanted a whole number of 1 or more, got 2.5"),
+        ({"batch_size": True}, "batch_size: wanted a whole number of 1 or more, got True"),
+        ({"seed": -1}, "seed: wanted a whole number from 0 to 4294967295, got -1"),
+        ({"balance": "class"}, "balance: wanted a Config of several classes, got face alone"),
+        ({"cache": "labels"}, "cache: wanted a folder of its own, got .*, which holds labels"),
+        ({"cache": "run"}, "cache: wanted a folder of its own, got .*, which holds labels"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused_before_any_work(
+    disc_labels, tiny, tmp_path, options, said
+):
+    run, start = tmp_path / "run", tmp_path / "start.keras"
+    ssd.SSD(tiny).save(start)
+    places = {"labels": disc_labels, "run": run}
+    options = {name: places.get(value, value) for name, value in options.items()}
+    options = {"epochs": 3, "batch_size": 16, "start": start, **options}
+    before = sorted(path.name for path in disc_labels.iterdir())
+    with pytest.raises(ValueError, match=said):
+        ssd.train(disc_labels, run, tiny, **options)
+    assert not run.exists()
+    assert sorted(path.name for path in disc_labels.iterdir()) == before
+
+
 def test_how_it_was_trained_stands_in_the_model_file(trained):
     about = ssd.load(trained[1] / "model.keras").provenance
     assert json.loads(json.dumps(about)) == about

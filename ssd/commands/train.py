@@ -142,6 +142,13 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("--patience: wanted --validation with it")
     if options.freeze_normalization and not options.start:
         raise ValueError("--freeze-normalization: wanted --start with it, a trained model")
+    for option in ("freeze_body", "patience"):
+        epochs = getattr(options, option) or 0
+        if epochs > options.epochs:
+            name = option.replace("_", "-")
+            raise ValueError(
+                f"--{name}: wanted at most the {options.epochs} epochs of the run, got {epochs}"
+            )
     if options.weights and options.balance:
         raise ValueError("--weights: wanted none beside --balance, which weighs by itself")
     if options.weights and len(options.weights) != len(options.labels):

@@ -1,7 +1,6 @@
 """`ssd.train`: labels in, a trained model out; stopped anywhere, the same call goes on."""
 
 import json
-import math
 import os
 import pathlib
 import sys
@@ -13,7 +12,7 @@ import keras
 from ssd.config import Config
 from ssd.data import balancing, checking, records
 from ssd.data.pipeline import dataset
-from ssd.nets.growing import columns, take_over
+from ssd.nets.growing import take_over
 from ssd.nets.loading import load
 from ssd.nets.losses import MultiboxLoss
 from ssd.nets.model import SSD
@@ -21,6 +20,13 @@ from ssd.training.callbacks import FreezeBody, SaveEpoch
 from ssd.training.checkout import commit
 from ssd.training.curves import plot
 from ssd.training.folder import claim
+from ssd.training.options import (
+    check_balance,
+    check_cache,
+    check_loss,
+    check_options,
+    check_start,
+)
 from ssd.version import __version__
 
 _ROOT = pathlib.Path(__file__).parents[2]  # of this library, where its checkout would be
@@ -118,10 +124,27 @@ def train(
     first = None if start is None else load(start)
     config = _config(config, loss, first)
     loss = loss or MultiboxLoss(config)
-    _check_options(epochs, batch_size, learning_rate, validation, patience, freeze_body)
-    _check_loss(loss, config)
+    check_options(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        freeze_body=freeze_body,
+        validated=validation is not None,
+        patience=patience,
+    )
+    check_loss(loss, config)
     balancing.check(labels, weights, balance)
-    _check_start(first, config, start, freeze_normalization, freeze_body, parents)
+    check_balance(balance, config)
+    check_start(
+        first,
+        config,
+        start,
+        freeze_normalization=freeze_normalization,
+        freeze_body=freeze_body,
+        parents=parents,
+    )
+    check_cache(cache, [*records.folders(labels), out])
     content = _check_labels(labels, validation, config, batch_size)
     options = {
         "photos": content.photos,
@@ -166,44 +189,6 @@ def _config(config, loss, first):
         if config is None and each is not None:
             config = each.config
     return config or Config()
-
-
-def _check_options(epochs, batch_size, learning_rate, validation, patience, freeze_body):
-    for option, value in {"epochs": epochs, "batch_size": batch_size}.items():
-        if value < 1:
-            raise ValueError(f"{option}: wanted 1 or more, got {value}")
-    if not (math.isfinite(learning_rate) and learning_rate >= 0):
-        raise ValueError(f"learning_rate: wanted a number of 0 or more, got {learning_rate}")
-    if freeze_body < 0:
-        raise ValueError(f"freeze_body: wanted 0 or more epochs, got {freeze_body}")
-    if patience is not None and (patience < 1 or validation is None):
-        raise ValueError(f"patience: wanted 1 or more and a validation, got {patience}")
-
-
-def _check_loss(loss, config):
-    if not isinstance(loss, MultiboxLoss):
-        raise ValueError(f"loss: wanted an ssd.MultiboxLoss, got {type(loss).__name__}")
-    if loss.config != config:
-        raise ValueError("loss: wanted an ssd.MultiboxLoss of the model's Config, got another's")
-
-
-def _check_start(first, config, start, freeze_normalization, freeze_body, parents):
-    """See that weights made under one Config mean something under another."""
-    if first is None:
-        if freeze_normalization:
-            raise ValueError("freeze_normalization: wanted a trained model to start from, got none")
-        if freeze_body:
-            raise ValueError("freeze_body: wanted a trained model to start from, got none")
-        if parents:
-            raise ValueError("parents: wanted a model to start from, got none")
-        return
-    for field in ("backbone", "width_multiplier", "anchor_sizes", "anchor_aspect"):
-        if getattr(first.config, field) != getattr(config, field):
-            raise ValueError(
-                f"{start}: wanted a model with the Config's {field}, {getattr(config, field)!r}, "
-                f"got one with {getattr(first.config, field)!r}"
-            )
-    columns(config.classes, first.config.classes, parents)
 
 
 def _check_labels(labels, validation, config, batch_size):

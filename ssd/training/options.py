@@ -1,0 +1,176 @@
+"""Options of a run that are out of range or contradict each other: refused before any work."""
+
+import math
+import numbers
+import os
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ssd.config import Config
+from ssd.nets.growing import columns
+from ssd.nets.losses import MultiboxLoss
+from ssd.nets.model import SSD
+
+_SEEDS = 2**32  # NumPy takes none beyond
+
+
+def check_options(
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int | None,
+    freeze_body: int,
+    validated: bool,
+    patience: int | None,
+) -> None:
+    """See that the numbers of a run make sense by themselves and beside each other.
+
+    Args:
+        epochs: As for `ssd.train`.
+        batch_size: As for `ssd.train`.
+        learning_rate: As for `ssd.train`.
+        seed: As for `ssd.train`.
+        freeze_body: As for `ssd.train`.
+        validated: Whether there are labels to validate with.
+        patience: As for `ssd.train`.
+
+    Raises:
+        ValueError: If one does not.
+
+    Example:
+        >>> check_options(epochs=3, batch_size=8, learning_rate=1e-3, seed=None, freeze_body=5,
+        ...               validated=False, patience=None)
+        Traceback (most recent call last):
+        ValueError: freeze_body: wanted at most the 3 epochs of the run, got 5
+    """
+    for option, value in {"epochs": epochs, "batch_size": batch_size}.items():
+        if not _is_whole(value) or value < 1:
+            raise ValueError(f"{option}: wanted a whole number of 1 or more, got {value!r}")
+    if not (math.isfinite(learning_rate) and learning_rate >= 0):
+        raise ValueError(f"learning_rate: wanted a number of 0 or more, got {learning_rate}")
+    if seed is not None and not (_is_whole(seed) and 0 <= seed < _SEEDS):
+        raise ValueError(f"seed: wanted a whole number from 0 to {_SEEDS - 1}, got {seed!r}")
+    if not _is_whole(freeze_body) or freeze_body < 0:
+        raise ValueError(f"freeze_body: wanted 0 or more epochs, got {freeze_body!r}")
+    if patience is not None and not (_is_whole(patience) and patience >= 1 and validated):
+        raise ValueError(f"patience: wanted 1 or more and a validation, got {patience!r}")
+    for option, value in {"freeze_body": freeze_body, "patience": patience or 0}.items():
+        if value > epochs:
+            raise ValueError(
+                f"{option}: wanted at most the {epochs} epochs of the run, got {value}"
+            )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def check_loss(loss: MultiboxLoss, config: Config) -> None:
+    """See that a loss is that of a Config's model.
+
+    Args:
+        loss: As for `ssd.train`.
+        config: The `ssd.Config` of the model.
+
+    Raises:
+        ValueError: If it is not.
+
+    Example:
+        >>> config = Config(image_size=(64, 64))
+        >>> check_loss(MultiboxLoss(config), config)
+    """
+    if not isinstance(loss, MultiboxLoss):
+        raise ValueError(f"loss: wanted an ssd.MultiboxLoss, got {type(loss).__name__}")
+    if loss.config != config:
+        raise ValueError("loss: wanted an ssd.MultiboxLoss of the model's Config, got another's")
+
+
+def check_balance(balance: str | None, config: Config) -> None:
+    """See that there are classes to balance.
+
+    Args:
+        balance: As for `ssd.train`.
+        config: The `ssd.Config` of the model.
+
+    Raises:
+        ValueError: If there is one class alone.
+
+    Example:
+        >>> check_balance("class", Config())
+        Traceback (most recent call last):
+        ValueError: balance: wanted a Config of several classes, got face alone
+    """
+    if balance == "class" and len(config.classes) == 1:
+        raise ValueError(
+            f"balance: wanted a Config of several classes, got {config.classes[0]} alone"
+        )
+
+
+def check_start(
+    first: SSD | None,
+    config: Config,
+    start: str | os.PathLike | None,
+    *,
+    freeze_normalization: bool = False,
+    freeze_body: int = 0,
+    parents: Mapping[str, str] | None = None,
+) -> None:
+    """See that weights made under one Config mean something under another.
+
+    Args:
+        first: The model that a run starts from, or None.
+        config: The `ssd.Config` of the model to train.
+        start: What the first model is called.
+        freeze_normalization: As for `ssd.train`.
+        freeze_body: As for `ssd.train`.
+        parents: As for `ssd.train`.
+
+    Raises:
+        ValueError: If they do not, or an option wants a first model where there is none.
+
+    Example:
+        >>> check_start(None, Config(), None, freeze_body=1)
+        Traceback (most recent call last):
+        ValueError: freeze_body: wanted a trained model to start from, got none
+    """
+    if first is None:
+        if freeze_normalization:
+            raise ValueError("freeze_normalization: wanted a trained model to start from, got none")
+        if freeze_body:
+            raise ValueError("freeze_body: wanted a trained model to start from, got none")
+        if parents:
+            raise ValueError("parents: wanted a model to start from, got none")
+        return
+    for field in ("backbone", "width_multiplier", "anchor_sizes", "anchor_aspect"):
+        if getattr(first.config, field) != getattr(config, field):
+            raise ValueError(
+                f"{start}: wanted a model with the Config's {field}, {getattr(config, field)!r}, "
+                f"got one with {getattr(first.config, field)!r}"
+            )
+    columns(config.classes, first.config.classes, parents)
+
+
+def check_cache(cache: str | os.PathLike | None, others: Iterable[str | os.PathLike]) -> None:
+    """See that a cache has a folder of its own.
+
+    Args:
+        cache: Its folder, or None.
+        others: Folders that the run uses otherwise.
+
+    Raises:
+        ValueError: If it is one of them.
+
+    Example:
+        >>> check_cache("run", ["labels", "run"])
+        Traceback (most recent call last):
+        ValueError: cache: wanted a folder of its own, got run, which holds labels or the run
+    """
+    if cache is None:
+        return
+    own = pathlib.Path(cache).resolve()
+    if any(own == pathlib.Path(other).resolve() for other in others):
+        raise ValueError(
+            f"cache: wanted a folder of its own, got {cache}, which holds labels or the run"
+        )
