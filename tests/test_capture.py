@@ -138,6 +138,88 @@ def test_killed_a_hundred_times_it_leaves_whole_files_within_its_limit(tmp_path)
     assert cut_short > 0, "no kill came while writing: the test has shown nothing"
 
 
+def scored(*scores):
+    count = len(scores)
+    return ssd.Detections(np.ones((count, 4)), np.float32(scores), np.ones(count, int))
+
+
+def numbers(folder):
+    return sorted(int(path.stem) for path in folder.glob("*.png"))
+
+
+def test_of_sure_frames_a_share_is_kept_and_of_uncertain_ones_all(tmp_path):
+    sure = ssd.CaptureLog(tmp_path / "sure", share=0.25, seed=0)
+    unsure = ssd.CaptureLog(tmp_path / "unsure", share=0, seed=0)
+    for _ in range(200):
+        sure.add(frame()[:8, :8], scored(0.99), shape=(480, 640))
+        unsure.add(frame()[:8, :8], scored(0.99, 0.6), shape=(480, 640))
+        unsure.add(frame()[:8, :8], scored(), shape=(480, 640))
+    assert len(sure) == pytest.approx(50, abs=15)
+    assert len(unsure) == 200
+    assert {len(capture.found) for capture in unsure} == {2}
+
+
+def test_a_face_just_below_the_threshold_is_said_by_the_caller(tmp_path):
+    log = ssd.CaptureLog(tmp_path, share=0)
+    log.add(frame(), scored(), shape=(480, 640), uncertainty=0.9)
+    log.add(frame(), scored(0.5), shape=(480, 640), uncertainty=0.1)
+    assert [len(capture.found) for capture in log] == [0]
+
+
+def test_uncertain_frames_stay_longest_and_sure_ones_keep_a_quarter(tmp_path):
+    log = ssd.CaptureLog(tmp_path, limit=200_000)  # about 20 frames of noise
+    for seed in range(8):
+        log.add(frame(seed), scored(0.5), shape=(480, 640))
+    for seed in range(40):
+        log.add(frame(seed), scored(0.99), shape=(480, 640))
+    assert numbers(tmp_path)[:8] == [*range(1, 9)]
+    log = ssd.CaptureLog(tmp_path, limit=200_000)  # what is known of them is in the files
+    for seed in range(40):
+        log.add(frame(seed), scored(0.5), shape=(480, 640))
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 200_000
+    left = [capture.found.scores[0] < 0.9 for capture in log]
+    assert 3 <= left.count(False) <= 5  # a quarter of the room
+    assert numbers(tmp_path)[-1] == 88
+    assert 9 not in numbers(tmp_path)
+
+
+def test_after_some_days_captures_are_forgotten_and_no_name_comes_twice(tmp_path, monkeypatch):
+    clock = [1_800_000_000.0]
+    monkeypatch.setattr("ssd.detect.capture.time.time", lambda: clock[0])
+    log = ssd.CaptureLog(tmp_path, days=30)
+    for day in range(4):
+        log.add(frame(day), found(), shape=(480, 640))
+        clock[0] += 86400
+    clock[0] += 27 * 86400  # the first is 31 days old, the last 28
+    log.add(frame(4), found(), shape=(480, 640))
+    assert numbers(tmp_path) == [3, 4, 5]
+    clock[0] += 29.5 * 86400
+    assert log.forget() == 2  # asked by a device that sees nobody
+    clock[0] += 86400
+    log = ssd.CaptureLog(tmp_path, days=30)
+    assert (len(log), numbers(tmp_path)) == (0, [])
+    log.add(frame(5), found(), shape=(480, 640))
+    assert numbers(tmp_path) == [6]  # and not 1, which people may have said something of
+
+
+def test_all_can_be_forgotten_at_once_and_other_files_stay(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    log = ssd.CaptureLog(tmp_path)
+    for seed in range(3):
+        log.add(frame(seed), found(), shape=(480, 640))
+    assert log.forget() == 0  # no number of days was said
+    assert log.forget(days=0) == 3
+    assert numbers(tmp_path) == []
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("options", [{"share": 1.5}, {"share": float("nan")}, {"days": 0}])
+def test_bad_share_or_days(tmp_path, options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))}: wanted a"):
+        ssd.CaptureLog(tmp_path / "new", **options)
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize("limit", [0, -1, float("nan")])
 def test_bad_limit(tmp_path, limit):
     with pytest.raises(ValueError, match="limit: wanted a positive number of bytes"):

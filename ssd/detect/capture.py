@@ -1,7 +1,8 @@
-"""What a device saw and answered, kept in a folder that never grows beyond its limit."""
+"""What a device saw and answered, kept in a folder within its limit, and forgotten in time."""
 
 import io
 import json
+import math
 import os
 import pathlib
 import re
@@ -14,10 +15,13 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from ssd import atomic
+from ssd.detect import keeping
 from ssd.detect.detector import Detections
 
 _TEXT = "capture"  # the PNG text chunk that holds everything but the image
-_PARTIAL = re.compile(r"\.\d{9,}\.\d+\.part\.png")  # what it is called while it is written
+_LAST = ".last"  # file with the last number, once no file has it any more
+_DAY = 86400.0
+_PARTIAL = re.compile(r"\.(\d{9,}\.\d+\.part\.png|\.last\.\d+\.part)")  # not whole yet
 
 
 class Capture(NamedTuple):
@@ -45,58 +49,87 @@ class Capture(NamedTuple):
 
 
 class CaptureLog:
-    """A bounded folder of captures: the newest are kept, the oldest make room.
+    """A bounded folder of captures: what is worth most is kept, and nothing for longer than asked.
 
     Each capture is one PNG file that any viewer shows; the answer travels inside it as text. A
     file appears whole or not at all, whenever the power is cut. Room is made before anything is
     written, so the folder does not exceed its limit even for a moment.
 
-    Files are numbered, not dated: a board without a battery does not know the time.
-    Threads may share a log; processes may not write to the same folder. Other files in the folder
-    are left alone, pictures with a number for a name among them: a capture is known by what is in
-    it.
+    Frames on which the model was in two minds teach the next model most: from a box that scores
+    0.25 to 0.75 on, a frame is uncertain. Of the others a share is kept, drawn at random, and
+    where room is needed the oldest of these go first. They keep a quarter of the room; beyond
+    that, and where there are none, the oldest uncertain ones go.
+
+    Files are numbered, not dated: a board without a battery does not know the time. No number comes
+    twice, so that what people say of a capture by its name stays with it. Threads may share a log;
+    processes may not write to the same folder. Other files in the folder are left alone, pictures
+    with a number for a name among them: a capture is known by what is in it.
 
     Args:
         folder: Where to keep them; it is made if need be.
         limit: Greatest size of all files together in bytes.
+        share: Of the frames of which the model is sure, the share that is kept, in [0, 1].
+        days: Days after which a capture is deleted, by the device's clock, whenever the log is
+            opened, added to, or asked to `forget`. None keeps them as long as there is room.
+        seed: Makes it repeatable which frames are drawn.
 
     Raises:
-        ValueError: If `limit` is not positive.
+        ValueError: If `limit` or `days` is not positive, or `share` is outside [0, 1].
 
     Example:
         >>> import tempfile
         >>> found = Detections(np.zeros((1, 4)), np.array([0.5]), np.array([1]))
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     log = CaptureLog(folder, limit=1_000_000)
+        ...     log = CaptureLog(folder, limit=1_000_000, share=0.1, days=30)
         ...     log.add(np.zeros((64, 64, 3), np.uint8), found, shape=(480, 640), seconds=0.02)
         ...     [capture.found.scores.tolist() for capture in log]
         [[0.5]]
     """
 
-    def __init__(self, folder: str | os.PathLike, *, limit: float = 100_000_000) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        *,
+        limit: float = 100_000_000,
+        share: float = 1.0,
+        days: float | None = None,
+        seed: int | None = None,
+    ) -> None:
         if not limit > 0:
             raise ValueError(f"limit: wanted a positive number of bytes, got {limit!r}")
-        self.folder, self.limit = pathlib.Path(folder), limit
+        if not 0 <= share <= 1:
+            raise ValueError(f"share: wanted a number from 0 to 1, got {share!r}")
+        if days is not None and not 0 < days < math.inf:
+            raise ValueError(f"days: wanted a positive number of days, got {days!r}")
+        self.folder, self.limit, self.share, self.days = pathlib.Path(folder), limit, share, days
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in atomic.stale(self.folder):
             if _PARTIAL.fullmatch(path.name):  # of a power cut
                 path.unlink()
-        self._lock = threading.Lock()
-        self._sizes = {path: path.stat().st_size for path in _paths(self.folder)}  # oldest first
-        # Beyond every number there is, whoever's: nothing is written over.
-        self._last = max((int(path.stem) for path in _numbered(self.folder)), default=0)
+        self._lock, self._random = threading.Lock(), np.random.default_rng(seed)
+        self._kept = {path: _survey(path) for path in _paths(self.folder)}  # oldest first
+        # Beyond every number there is or was, whoever's: nothing is written over.
+        numbers = [int(path.stem) for path in _numbered(self.folder)]
+        self._last = max([*numbers, _read_last(self.folder)])
+        self.forget()
 
     def __len__(self) -> int:
-        return len(self._sizes)
+        return len(self._kept)
 
     def __iter__(self) -> Iterator[Capture]:
         """All captures, oldest first."""
         return map(read_capture, _paths(self.folder))
 
     def add(
-        self, tensor: Any, found: Detections, *, shape: Any, seconds: float | None = None
+        self,
+        tensor: Any,
+        found: Detections,
+        *,
+        shape: Any,
+        seconds: float | None = None,
+        uncertainty: float | None = None,
     ) -> None:
-        """Keep a frame.
+        """Keep a frame, if it is uncertain or drawn; forget what is too old.
 
         Args:
             tensor: What `Detector.prepare` returned, [1, height, width, 3] or without the
@@ -104,6 +137,8 @@ class CaptureLog:
             found: The `ssd.Detections`.
             shape: Shape of the camera's frame; its height and width come first.
             seconds: What detecting took.
+            uncertainty: How far the model was in two minds, from 0 to 1. If left out, that is told
+                from the scores in `found`, in which a face just below the threshold is not.
 
         Raises:
             ValueError: If the tensor is no image, or one frame is larger than the limit.
@@ -115,7 +150,14 @@ class CaptureLog:
             raise ValueError(
                 f"capture: wanted a tensor [height, width, 3], got {list(np.shape(tensor))}"
             )
-        content = _encode(image.astype(np.uint8), found, shape, seconds)
+        if uncertainty is None:
+            uncertainty = keeping.uncertainty(found)
+        with self._lock:
+            self._forget(self.days)
+            if uncertainty < keeping.UNCERTAIN and self._random.random() >= self.share:
+                return
+        about = _describe(found, shape, seconds, uncertainty)
+        content = _encode(image.astype(np.uint8), about)
         if len(content) > self.limit:
             raise ValueError(f"capture: {len(content)} bytes, but the limit is {self.limit}")
         with self._lock:
@@ -123,7 +165,40 @@ class CaptureLog:
             path = self._next_path()
             with atomic.whole(path) as temporary:
                 temporary.write_bytes(content)
-            self._sizes[path] = len(content)
+            self._kept[path] = keeping.Kept(len(content), about["time"], uncertainty)
+
+    def forget(self, *, days: float | None = None) -> int:
+        """Delete what is too old. A device that adds nothing for long calls this now and then.
+
+        Args:
+            days: How old a capture may be, by the device's clock; 0 deletes all of them. By default
+                the `days` of the log.
+
+        Returns:
+            How many captures were deleted.
+
+        Raises:
+            ValueError: If `days` is negative.
+            OSError: If one cannot be deleted.
+        """
+        if days is not None and not days >= 0:
+            raise ValueError(f"days: wanted 0 or more days, got {days!r}")
+        with self._lock:
+            return self._forget(self.days if days is None else days)
+
+    def _forget(self, days: float | None) -> int:
+        if days is None:
+            return 0
+        now = time.time()
+        # If all is to go, also what a clock that was ahead has dated later than now.
+        old = [
+            path for path, each in self._kept.items() if not days or now - each.time >= days * _DAY
+        ]
+        if old and old[-1] == next(reversed(self._kept)):
+            atomic.write_text(self.folder / _LAST, f"{self._last}\n")
+        for path in old:
+            self._delete(path)
+        return len(old)
 
     def _next_path(self) -> pathlib.Path:
         """A name that no file has, not even one that came while the log was open."""
@@ -134,10 +209,13 @@ class CaptureLog:
                 return path
 
     def _make_room(self, size: int) -> None:
-        while self._sizes and sum(self._sizes.values()) + size > self.limit:
-            oldest = next(iter(self._sizes))
-            oldest.unlink(missing_ok=True)
-            del self._sizes[oldest]
+        size += _size_of(self.folder / _LAST)
+        while self._kept and sum(each.size for each in self._kept.values()) + size > self.limit:
+            self._delete(keeping.next_to_go(self._kept, self.limit))
+
+    def _delete(self, path: pathlib.Path) -> None:
+        path.unlink(missing_ok=True)
+        del self._kept[path]
 
 
 def captures(folder: str | os.PathLike) -> Iterator[Capture]:
@@ -226,15 +304,50 @@ def _is_capture(path: pathlib.Path) -> bool:
         return False
 
 
-def _encode(image, found, shape, seconds):
-    about = {
+def _survey(path: pathlib.Path) -> keeping.Kept:
+    """What has to be known of a capture to choose which one goes; its pixels are not read."""
+    size = path.stat().st_size
+    try:
+        with Image.open(path) as image:
+            about = json.loads(image.info[_TEXT])
+        if "uncertainty" in about:
+            return keeping.Kept(size, float(about["time"]), float(about["uncertainty"]))
+        scores = np.array(about["scores"], float)  # of before there was more to say
+        return keeping.Kept(size, float(about["time"]), _uncertainty_of(scores))
+    except (OSError, KeyError, TypeError, ValueError, RecursionError):
+        return keeping.Kept(size, 0.0, 0.0)  # damaged: the first to go
+
+
+def _uncertainty_of(scores: np.ndarray) -> float:
+    return keeping.uncertainty(Detections(np.zeros((len(scores), 4)), scores, scores))
+
+
+def _size_of(path: pathlib.Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _read_last(folder: pathlib.Path) -> int:
+    """The last number, where no file has it any more."""
+    try:
+        return int((folder / _LAST).read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def _describe(found, shape, seconds, uncertainty):
+    """Everything but the image, as JSON can hold it."""
+    return {
         "boxes": np.asarray(found.boxes).tolist(),
         "scores": np.asarray(found.scores).tolist(),
         "classes": np.asarray(found.class_ids).tolist(),
         "shape": [int(side) for side in shape[:2]],
         "seconds": seconds,
         "time": time.time(),
+        "uncertainty": uncertainty,
     }
+
+
+def _encode(image, about):
     text = PngImagePlugin.PngInfo()
     text.add_text(_TEXT, json.dumps(about))
     content = io.BytesIO()
