@@ -96,8 +96,7 @@ def label(
         with contextlib.closing(engine(source, names, options)) as work:
             for index, parts, whole in work:
                 if whole:
-                    reports[index] = _report(parts, missing[index])
-                    _write(out, index, parts, reports[index])
+                    reports[index] = _write(out, index, parts, missing[index], about)
                 count.take(index, parts)
                 progress(count.done, count.total)
         return _finish(out, about, shards, reports, found)
@@ -218,11 +217,21 @@ def _report_path(out: pathlib.Path, index: int) -> pathlib.Path:
     return out / "progress" / f"shard-{index:05d}.json"
 
 
-def _write(out: pathlib.Path, index: int, parts: Sequence[Part], report: dict) -> None:
-    """A shard and, before it, its report: a shard that exists is done."""
+def _write(
+    out: pathlib.Path,
+    index: int,
+    parts: Sequence[Part],
+    missing: Iterable[list[str]],
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """A shard and, before it, its report: a shard that exists is done. Marks of people stay."""
+    path = records.shard_path(out, index)
+    photos = [photo for part in parts for photo in part.labeled]
+    photos, counts = marks.mark_again(out, path.name, photos, about)
+    report = {**_report(parts, missing), **counts}
     atomic.write_text(_report_path(out, index), json.dumps(report) + "\n")
-    photos = (photo for part in parts for photo in part.labeled)
-    records.write_shard(records.shard_path(out, index), photos)
+    records.write_shard(path, photos)
+    return report
 
 
 def _errors(reports: Mapping[int, dict]) -> dict[int, list]:

@@ -117,10 +117,13 @@ def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
                 f"edges of {pair[1]} minus those of {pair[0]}, "
                 "medians in % of the face's height or width"
             )
-            lines.append(" ".join([" " * wide, "faces", *(f"{edge:>7}" for edge in EDGES)]))
+            heads = [" " * wide, "faces", *(f"{edge:>7}" for edge in EDGES)]
+            lines.append(" ".join([*heads, *([" shifted"] if "shifted" in row else [])]))
             told = pair
         cells = (f"{100 * row[edge]:>+7.1f}" for edge in EDGES)
-        lines.append(" ".join([f"{row['source'] or 'all':{wide}}", f"{row['faces']:>5}", *cells]))
+        shifted = [f"{row['shifted']:>8,}"] if "shifted" in row else []
+        line = [f"{row['source'] or 'all':{wide}}", f"{row['faces']:>5}", *cells, *shifted]
+        lines.append(" ".join(line))
     return lines
 
 

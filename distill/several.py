@@ -6,10 +6,11 @@ exists is done. So a run can be stopped at any moment, and marks of people stay.
 """
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from distill.labeling import Folders, as_list, describe, find_or_refuse, label
 from distill.options import Options
 from distill.photo_files import common_folder
 from distill.review import marks
-from distill.votes.combining import read_labels
+from distill.votes.columns import join, pair_up, read_columns
 from distill.votes.panel import Panel
 from distill.votes.rules import Rules
 from ssd import atomic
@@ -101,13 +102,12 @@ def label_by_vote(
         done = (earlier or {}).get("counts", {})
         if (earlier or {}).get("complete") and _is_voted(folders[0], out):
             return done
-        voted = _vote(out, folders, panel, count)
+        voted, about["comparison"] = _vote(out, folders, panel, about, count)
         counts = {**of_each[0], "one_sided": 0}
         counts.update({field: done.get(field, 0) for field in marks.COUNTED})
         counts.update(voted, left_out=counts["labeled"] - voted["labeled"])
         with atomic.whole(out / "errors.csv") as temporary:
             shutil.copyfile(folders[0] / "errors.csv", temporary)
-        about["comparison"] = panel.compare()
         manifest.write(out, {**about, "complete": True, "counts": counts})
     return counts
 
@@ -132,27 +132,28 @@ def _is_voted(first: pathlib.Path, out: pathlib.Path) -> bool:
 
 
 def _vote(
-    out: pathlib.Path, folders: Sequence[pathlib.Path], panel: Panel, count: _Count
-) -> dict[str, int]:
-    """Writes the shards that are missing; what all of them hold."""
-    others = [read_labels(folder) for folder in folders[1:]]
-
-    def voted(path: pathlib.Path) -> Iterator[records.LabeledPhoto]:
-        for photo in records.read_shard(path):
-            if all(photo.filename in labels for labels in others):
-                yield panel.decide([photo, *(labels[photo.filename] for labels in others)])
-
+    out: pathlib.Path,
+    folders: Sequence[pathlib.Path],
+    panel: Panel,
+    about: Mapping[str, Any],
+    count: _Count,
+) -> tuple[dict[str, int], dict[str, Any]]:
+    """Writes the shards that are missing; what all of them hold, and how raters differ."""
+    labels = [read_columns(folder) for folder in folders]
+    voted, comparison = panel.decide(join(labels)[0])
+    names, photos = iter(labels[0].names), {each.filename: each for each in voted.to_photos()}
     counts = {"labeled": 0, "boxes": 0, "ignored": 0}
     for path in records.shards(folders[0]):
-        target, photos = out / path.name, list(voted(path))
-        if target.exists():
-            photos = list(records.read_shard(target))  # people's marks may be in it
-        else:
-            records.write_shard(target, photos)
-        counts["labeled"] += len(photos)
-        for photo in photos:
+        target = out / path.name
+        some = [*pair_up(records.read_serialized([path]), names, photos)]
+        if not target.exists():
+            marked, _ = marks.mark_again(out, path.name, [photo for _, photo in some], about)
+            voted_on = zip((record for record, _ in some), marked, strict=True)
+            records.write_records(target, itertools.starmap(records.relabel, voted_on))
+        for photo in records.read_shard(target):  # people's marks may be in it
+            counts["labeled"] += 1
             counts["boxes"] += int(np.sum(photo.class_ids != records.IGNORE))
             counts["ignored"] += int(np.sum(photo.class_ids == records.IGNORE))
         count(counts["labeled"], max(count.total, counts["labeled"]))
     count(count.total, count.total)
-    return counts
+    return counts, comparison

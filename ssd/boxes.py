@@ -60,6 +60,27 @@ def iou(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
 
 
+def iou_of_pairs(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+    """Intersection over union of each box of a list with the box at its place in another.
+
+    Args:
+        a: [n, 4] `[ymin, xmin, ymax, xmax]` in any unit.
+        b: [n, 4] in the same unit.
+
+    Returns:
+        float [n], in [0, 1]; 0 where a box has no area.
+
+    Example:
+        >>> iou_of_pairs([[0, 0, 2, 2], [0, 0, 2, 2]], [[0, 0, 2, 2], [1, 0, 3, 2]]).round(2)
+        array([1.  , 0.33])
+    """
+    a, b = _rows(a), _rows(b)
+    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=-1)
+    union = area(a) + area(b) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
+
+
 def covered(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """The share of each box of one list that each box of another covers.
 

@@ -17,6 +17,8 @@ from test_labeling import files_of, make_photos, options
 from distill import labeling
 from distill.__main__ import main
 from distill.review import marking, marks
+from distill.several import label_by_vote
+from distill.votes.combining import combine
 from ssd.data import coco, manifest, marked, records
 from ssd.data.importing import import_labels
 from ssd.lock import lock
@@ -537,3 +539,59 @@ def test_an_import_whose_every_box_became_a_region_is_no_error(imported, tmp_pat
     marks.apply_marks(out, write_marks(tmp_path / "marks.json", *regions))
     counts = again().counts
     assert (counts["boxes"], counts["ignored"]) == (0, 4)
+
+
+EDITS = [
+    {"photo": "0002.jpg", "box": [0.5, 0.5, 0.75, 0.75], "draw": "face"},
+    {"photo": "0003.jpg", "ignore": True},
+]
+
+
+def edit(out, tmp_path):
+    """Marks of each kind on photos of the second and the first shard; what the shards hold then."""
+    name = "0001.jpg"
+    first, second = (photo.boxes.tolist() for photo in [
+        next(each for each in records.read(out) if each.filename == photo)
+        for photo in (name, "0009.jpg")
+    ])  # fmt: skip
+    marks.apply_marks(out, write_marks(
+        tmp_path / "edits.json",
+        *EDITS,
+        {"photo": name, "box": first[0], "move": [0.1, 0.1, 0.6, 0.6]},
+        {"photo": "0009.jpg", "box": second[0], "class": "ignore"},
+        {"photo": "0009.jpg", "box": second[1], "drop": True},
+    ))  # fmt: skip
+    return {path.name: path.read_bytes() for path in records.shards(out)}
+
+
+def assert_made_again(out, before, again):
+    """Shards that were deleted by hand come back with the marks in them; nothing else changes."""
+    about, entries = manifest.read(out), marked.read(out)
+    for deleted in (sorted(before)[:1], sorted(before)):
+        for name in deleted:
+            (out / name).unlink()
+        assert again() == about["counts"]
+        assert {path.name: path.read_bytes() for path in records.shards(out)} == before
+        assert (manifest.read(out), marked.read(out)) == (about, entries)
+
+
+def test_a_shard_that_was_deleted_comes_back_with_its_marks(labels, tmp_path):
+    before = edit(labels, tmp_path)
+    assert_made_again(
+        labels, before, lambda: labeling.label(tmp_path / "photos", labels, options())
+    )
+
+
+def test_so_it_does_where_raters_were_put_to_the_vote(labels, tmp_path):
+    teachers = [options(), options(teacher="stand_in_teacher:left_handed")]
+    voted, combined = tmp_path / "voted", tmp_path / "combined"
+
+    def vote():
+        return label_by_vote(tmp_path / "photos", voted, teachers)
+
+    def join():
+        return combine([labels, voted / "raters" / teachers[1].name], combined, shard_photos=8)
+
+    for again, out in ((vote, voted), (join, combined)):
+        again()
+        assert_made_again(out, edit(out, tmp_path), again)

@@ -8,6 +8,7 @@ import pytest
 from test_voting import photo
 
 from distill.reporting import comparison_lines
+from distill.votes.columns import to_columns
 from distill.votes.comparing import EDGES, MOST_SOURCES
 from distill.votes.panel import Panel
 from ssd.boxes import iou
@@ -15,10 +16,8 @@ from ssd.boxes import iou
 
 def compare(photos, names=("one", "other"), geometry=None):
     """What a panel says of [(photo of each rater)], and its edges by (rater, against, source)."""
-    panel = Panel(names, geometry=geometry)
-    for each in photos:
-        panel.decide(each)
-    compared = panel.compare()
+    labels = [to_columns(each) for each in zip(*photos, strict=True)]
+    compared = Panel(names, geometry=geometry).decide(labels)[1]
     edges = {(row["rater"], row["against"], row["source"]): row for row in compared["edges"]}
     return compared, edges
 

@@ -53,6 +53,20 @@ def test_what_is_written_is_read(tmp_path):
         assert read.boxes.shape == (len(wrote.boxes), 4)
 
 
+def test_a_record_with_other_labels_is_as_if_written_with_them():
+    photo = records.LabeledPhoto(
+        b"pixels", "a/\udcff.jpg", 60, 80, np.eye(2, 4, dtype="f4"), np.int32([1, -1]),
+        np.float32([0.9, 0.5]), (120, 160), "wider",
+    )  # fmt: skip
+    none = photo._replace(boxes=np.zeros([0, 4]), class_ids=np.zeros(0, int), scores=np.zeros(0))
+    for one in (photo, none, photo._replace(source=None)):
+        for other in (photo, none):
+            bare = other._replace(encoded=b"", height=0, width=0, full_size=None)
+            assert records.relabel(records.serialize(one), bare) == records.serialize(other)
+    with pytest.raises(ValueError, match=r"wanted a record of 'b\.jpg', got one of 'a/"):
+        records.relabel(records.serialize(photo), photo._replace(filename="b.jpg"))
+
+
 def test_parse_gives_the_same_in_tf_data_and_outside(tmp_path):
     write(tmp_path, AWKWARD)
     data = tf.data.TFRecordDataset([str(path) for path in records.shards(tmp_path)])

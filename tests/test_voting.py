@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from distill.votes.agreement import group_faces, mean_of, merge
+from distill.votes.columns import to_columns
 from distill.votes.rules import Rules
 from distill.votes.voting import vote
 from ssd.boxes import iou
@@ -22,7 +23,7 @@ def photo(rows, name="a.jpg"):
 
 def said(*raters, kept=(), geometry=None, **rules):
     """{left edge in hundredths: class} of what the vote leaves."""
-    found = vote([photo(rows) for rows in raters], kept=kept, geometry=geometry,
+    found = vote([to_columns([photo(rows)]) for rows in raters], kept=kept, geometry=geometry,
                  rules=Rules(**rules))  # fmt: skip
     return {
         round(100 * float(box[1])): int(class_id)
@@ -78,7 +79,7 @@ def test_the_geometry_is_the_mean_or_that_of_the_rater_named():
     assert said(*raters[:2]) == {11: 1, 50: -1}
     assert said(*raters[:2], geometry=0) == {10: 1, 50: -1}
     assert said(*raters, geometry=1) == {12: 1, 50: 1}
-    found = vote([photo(rows) for rows in raters])
+    found = vote([to_columns([photo(rows)]) for rows in raters])
     np.testing.assert_allclose(found.scores, [0.9, 0.9])
 
 
@@ -110,8 +111,7 @@ def grouped_by_loops(lists, threshold):
     return {frozenset(group.items()) for group in groups}
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_groups_are_those_of_plain_loops(seed):
+def drawn_lists(seed):
     random = np.random.default_rng(seed)
     faces = random.random([6, 2])
     lists = []
@@ -120,6 +120,32 @@ def test_groups_are_those_of_plain_loops(seed):
         corner = np.concatenate([seen, random.random([random.integers(3), 2])])
         size = random.uniform(0.15, 0.3, [len(corner), 1])
         lists.append(np.float32(np.concatenate([corner, corner + size], 1)))
+    return lists
+
+
+@pytest.mark.parametrize("at_once", [1, 100, 10**6])
+def test_many_photos_at_once_are_each_for_itself(monkeypatch, at_once):
+    monkeypatch.setattr("distill.votes.agreement._PAIRS_AT_ONCE", at_once)
+    photos = [(drawn_lists(seed) * 4)[:4] for seed in range(20)]
+    photos.insert(3, [np.zeros([0, 4], np.float32)] * 4)
+    columns = [np.concatenate(each) for each in zip(*photos, strict=True)]
+    of_each = [
+        np.repeat(np.arange(len(photos)), [len(each[rater]) for each in photos])
+        for rater in range(4)
+    ]
+    together = group_faces(columns, iou_threshold=0.3, photos=of_each)
+    before = np.zeros(4, int)
+    alone = []
+    for each in photos:
+        faces = group_faces(each, iou_threshold=0.3)
+        alone.append(np.where(faces < 0, -1, faces + before))
+        before += [len(boxes) for boxes in each]
+    np.testing.assert_array_equal(together, np.concatenate(alone))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_groups_are_those_of_plain_loops(seed):
+    lists = drawn_lists(seed)
     rows = group_faces(lists, iou_threshold=0.3)
     found = {frozenset((rater, index) for rater, index in enumerate(row) if index >= 0)
              for row in rows.tolist()}  # fmt: skip

@@ -24,6 +24,7 @@ from distill.review.marking import mark
 from ssd import atomic
 from ssd.data import manifest, marked, records
 from ssd.data.marked import COUNTED, Entry
+from ssd.data.remarked import made_again
 from ssd.lock import lock
 
 _FIELDS = ("boxes", "ignored", "one_sided", *COUNTED)  # in a shard's report and in dataset.json
@@ -81,6 +82,62 @@ def apply_marks(
     if others:
         counts |= {"agreed": voted.agreed, "disputed": voted.disputed}
     return counts
+
+
+def mark_again(
+    out: str | os.PathLike,
+    shard: str,
+    photos: Sequence[records.LabeledPhoto],
+    about: Mapping[str, Any],
+) -> tuple[list[records.LabeledPhoto], dict[str, int]]:
+    """Photos whose labels were made again, as their marks leave them (`ssd.data.remarked`).
+
+    Args:
+        out: Folder of labels; the caller holds the lock of its `progress`, and writes the shard.
+        shard: Name of the shard that the photos are to be in.
+        photos: As they are labeled now.
+        about: What `dataset.json` says.
+
+    Returns:
+        The photos, and what the shard counts; no counts where nobody has marked any of them.
+
+    Example:
+        >>> mark_again("nowhere", "shard-00000.tfrecord", [], {})
+        ([], {})
+    """
+    entries = marked.read(out)
+    again = {
+        photo.filename: made_again(entries[photo.filename], shard, photo)
+        for photo in photos
+        if photo.filename in entries
+    }
+    if not again:
+        return [*photos], {}
+    marked.write(out, {**entries, **again})
+    counts: dict[str, int] = dict.fromkeys(_FIELDS, 0)
+    for photo in photos:
+        _count(counts, photo, again.get(photo.filename), about)
+    return [_as_marked(photo, again.get(photo.filename)) for photo in photos], counts
+
+
+def count_labels(out: str | os.PathLike, about: Mapping[str, Any]) -> dict[str, int]:
+    """What the shards of a folder hold, and what of it people changed.
+
+    Args:
+        out: Folder of labels.
+        about: What `dataset.json` says.
+
+    Returns:
+        As `apply_marks` counts.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     records.write_shard(records.shard_path(out, 0), [])
+        ...     count_labels(out, {})["boxes"]
+        0
+    """
+    return _sum(_survey(out, about, {}, marked.read(out), out)[0])
 
 
 def finish_marks(out: str | os.PathLike) -> None:
@@ -142,7 +199,7 @@ def _sum(reports: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
 
 
 def _survey(
-    out: pathlib.Path,
+    out: str | os.PathLike,
     about: Mapping[str, Any],
     wanted: Mapping[str, Sequence[dict]],
     entries: Mapping[str, Entry],
@@ -192,18 +249,20 @@ def _count(
     counts["one_sided"] += int(np.sum(find_one_sided(class_ids, scores, about)))
 
 
+def _as_marked(photo: records.LabeledPhoto, entry: Entry | None) -> records.LabeledPhoto:
+    if entry is None:
+        return photo
+    boxes, class_ids, scores = marked.labels_of(entry)
+    return photo._replace(boxes=boxes, class_ids=class_ids, scores=scores)
+
+
 def _rewrite(path: pathlib.Path, entries: Mapping[str, Entry], class_names: Sequence[str]) -> None:
     """Replaces a shard by one with the marks in it, unless it has them already."""
-
-    def with_marks(photo: records.LabeledPhoto) -> records.LabeledPhoto:
-        entry = entries.get(photo.filename)
-        if entry is None or entry["shard"] != path.name:
-            return photo
-        boxes, class_ids, scores = marked.labels_of(entry)
-        return photo._replace(boxes=boxes, class_ids=class_ids, scores=scores)
-
     before = list(records.read_shard(path))
-    after = [with_marks(photo) for photo in before]
+    after = []
+    for photo in before:
+        entry = entries.get(photo.filename)
+        after.append(_as_marked(photo, entry if entry and entry["shard"] == path.name else None))
     if any(
         not np.array_equal(old, new)
         for one, other in zip(before, after, strict=True)

@@ -6,16 +6,20 @@ shards, or have been labeled in another order.
 """
 
 import dataclasses
-import hashlib
+import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from distill.review import marks
+from distill.votes.columns import Columns, join, pair_up, read_columns
 from distill.votes.panel import Panel
 from distill.votes.rules import Rules
 from ssd import atomic
-from ssd.data import manifest, records
+from ssd.data import manifest, marked, records
 from ssd.lock import lock
 
 
@@ -23,7 +27,7 @@ class _Rater(NamedTuple):
     """A folder of labels without the pixels."""
 
     folder: pathlib.Path
-    photos: dict[str, records.LabeledPhoto]
+    labels: Columns
     digest: str
 
 
@@ -84,7 +88,8 @@ def combine(
     kept_paths = {_among(paths, folder, "kept") for folder in kept}
     geometry_path = None if geometry is None else _among(paths, geometry, "geometry")
     class_names = _shared_classes(folders)
-    raters = sorted(map(_read_rater, paths), key=lambda rater: (rater.digest, str(rater.folder)))
+    raters = [_Rater(path, each := read_columns(path, class_names), each.digest) for path in paths]
+    raters.sort(key=lambda rater: (rater.digest, str(rater.folder)))
     about = {
         "classes": class_names,
         "raters": {str(rater.folder): rater.digest for rater in raters},
@@ -95,11 +100,10 @@ def combine(
     }
     _refuse_changed(out, about["raters"])
     earlier = manifest.claim(out, about)
-    if earlier and earlier.get("complete"):
+    if earlier and earlier.get("complete") and _is_whole(out, earlier["counts"], shard_photos):
         return earlier["counts"]
-    shared = set.intersection(*(set(rater.photos) for rater in raters))
-    known = set.union(*(set(rater.photos) for rater in raters))
-    if not shared:
+    shared, left_out = join([rater.labels for rater in raters])
+    if not shared[0].names:
         raise ValueError(f"wanted labels of the same photos, got none in common: {_named(folders)}")
 
     ordered = [rater.folder for rater in raters]
@@ -111,66 +115,64 @@ def combine(
         rules=rules,
     )
 
-    def voted() -> Iterator[records.LabeledPhoto]:
-        for photo in records.read(raters[0].folder):
-            if photo.filename in shared:
-                yield panel.decide([photo, *(rater.photos[photo.filename] for rater in raters[1:])])
-
+    voted, comparison = panel.decide(shared)
     with lock(out / "progress"):
         for path in atomic.stale(out):
             path.unlink()  # of a run that was killed; the lock says that none is writing
+        marks.finish_marks(out)
         if earlier is None:
             manifest.write(out, {**about, "complete": False})
-        counts = records.write_shards(
-            out,
-            voted(),
-            shard_photos=shard_photos,
-            class_names=class_names,
-            keep=True,
-            progress=lambda done: progress(done, len(shared)),
-        )
-        counts["left_out"] = len(known) - len(shared)
-        about["comparison"] = panel.compare()
+        _write(out, raters[0], voted, about, progress)
+        counts = {
+            "photos": len(voted.names),
+            "boxes": int(np.sum(voted.class_ids != records.IGNORE)),
+            "ignored": int(np.sum(voted.class_ids == records.IGNORE)),
+            "left_out": left_out,
+        }
+        if marked.read(out):
+            known = {*counts, *marked.COUNTED}
+            counts |= {k: n for k, n in marks.count_labels(out, about).items() if k in known}
+        about["comparison"] = comparison
         manifest.write(out, {**about, "complete": True, "counts": counts})
     return counts
 
 
-def read_labels(folder: str | os.PathLike) -> dict[str, records.LabeledPhoto]:
-    """A folder's labels without the pixels, by the names of the photos.
+def _is_whole(out: pathlib.Path, counts: Mapping[str, int], shard_photos: int) -> bool:
+    """Whether no shard was deleted since."""
+    shards = range(-(-counts["photos"] // shard_photos))
+    return all(records.shard_path(out, index).exists() for index in shards)
 
-    Args:
-        folder: A folder of labels.
 
-    Returns:
-        {name: `LabeledPhoto`}.
+def _write(
+    out: pathlib.Path,
+    rater: _Rater,
+    voted: Columns,
+    about: Mapping[str, Any],
+    progress: Callable[[int, int], None],
+) -> None:
+    """Writes the shards that are missing, with the photos of one rater; others do not stay.
 
-    Raises:
-        ValueError: If two photos have one name, or a shard is damaged.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     records.write_shard(records.shard_path(folder, 0), [])
-        ...     read_labels(folder)
-        {}
+    Where people have marked photos of a shard that was deleted, their marks stay.
     """
-    photos: dict[str, records.LabeledPhoto] = {}
-    for photo in records.read(folder):
-        if photo.filename in photos:
-            raise ValueError(f"{folder}: {photo.filename!r} is the name of more than one photo")
-        photos[photo.filename] = photo._replace(encoded=b"")
-    return photos
-
-
-def _read_rater(folder):
-    """A folder's labels, and a digest of them."""
-    photos, digest = read_labels(folder), hashlib.sha256()
-    for name in sorted(photos):
-        photo = photos[name]
-        digest.update(repr((name, len(photo.boxes))).encode())
-        for values in (photo.boxes, photo.class_ids, photo.scores):
-            digest.update(values.tobytes())
-    return _Rater(folder, photos, digest.hexdigest()[:16])
+    total, written, shard_photos = len(voted.names), set(), about["shard_photos"]
+    everything = records.read_serialized(records.shards(rater.folder))
+    photos = {photo.filename: photo for photo in voted.to_photos()}
+    relabeled = pair_up(everything, iter(rater.labels.names), photos)
+    for index, start in enumerate(range(0, total, shard_photos)):
+        written.add(path := records.shard_path(out, index))
+        some = [*itertools.islice(relabeled, shard_photos)]
+        if not path.exists():
+            some_marked, _ = marks.mark_again(out, path.name, [photo for _, photo in some], about)
+            records.write_records(
+                path,
+                (
+                    records.relabel(record, photo, class_names=about["classes"])
+                    for (record, _), photo in zip(some, some_marked, strict=True)
+                ),
+            )
+        progress(start + len(some), total)
+    for stale in set(records.shards(out)) - written:
+        stale.unlink()
 
 
 def _shared_classes(folders):

@@ -1,13 +1,13 @@
-"""Raters who decide photo after photo, and what they were seen to differ by."""
+"""Raters who decide together, and what they are seen to differ by."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from distill.votes.agreement import group_faces
-from distill.votes.comparing import Comparison
+from distill.votes.columns import Columns
+from distill.votes.comparing import compare, view_faces
 from distill.votes.rules import Rules
-from distill.votes.voting import vote
-from ssd.data import records
+from distill.votes.styles import count_shifted, measure_styles, shift_to_style
+from distill.votes.voting import find_faces, vote
 
 
 class Panel:
@@ -44,28 +44,30 @@ class Panel:
                 raise ValueError(f"{option}: wanted one of {', '.join(names)}, got {wanted}")
         self._kept = sorted({names.index(name) for name in kept})
         self._geometry = None if geometry is None else names.index(geometry)
-        self._rules = rules or Rules()
-        self._comparison = Comparison(names)
+        self._names, self._rules = [*names], rules or Rules()
 
-    def decide(self, photos: Sequence[records.LabeledPhoto]) -> records.LabeledPhoto:
-        """What the raters say of one photo together.
+    def decide(self, labels: Sequence[Columns]) -> tuple[Columns, dict[str, Any]]:
+        """What the raters say of photos together, and how they differ.
+
+        Where one of them says where a face ends, boxes of faces that it does not see are brought to
+        its style first (`distill.votes.styles`).
 
         Args:
-            photos: The photo as each of them labeled it, in their order.
+            labels: Of each of them, in their order; all of the same photos in the same order.
 
         Returns:
-            A `LabeledPhoto` (`distill.votes.voting.vote`).
+            `Columns` of these photos (`distill.votes.voting.vote`), and what
+            `distill.votes.comparing.compare` gives with the `iou_threshold` of one face.
         """
-        boxes = [photo.boxes for photo in photos]
-        faces = group_faces(boxes, iou_threshold=self._rules.iou_threshold)
-        self._comparison.add(photos, faces)
-        return vote(photos, faces, kept=self._kept, geometry=self._geometry, rules=self._rules)
-
-    def compare(self) -> dict[str, Any]:
-        """How they differ on the photos decided so far.
-
-        Returns:
-            `distill.votes.comparing.Comparison.to_json`, and the `iou_threshold` of one face.
-        """
-        compared = self._comparison.to_json(self._geometry)
-        return {"iou_threshold": self._rules.iou_threshold, **compared}
+        faces = find_faces(labels, self._rules)
+        views, geometry, shifted = view_faces(labels, faces), self._geometry, None
+        if geometry is not None:
+            styles = measure_styles(views, geometry)
+            shifted = count_shifted(views, geometry, styles)
+            labels = [
+                each if rater == geometry else shift_to_style(each, views.sources, styles[rater])
+                for rater, each in enumerate(labels)
+            ]
+        voted = vote(labels, faces, kept=self._kept, geometry=geometry, rules=self._rules)
+        compared = compare(self._names, views, geometry, shifted)
+        return voted, {"iou_threshold": self._rules.iou_threshold, **compared}
