@@ -44,6 +44,17 @@ def test_the_page_is_one_file_that_holds_all_it_shows(tmp_path):
             assert found["boxes"][item["box"]] == drawn_item["box"]
 
 
+def test_only_what_was_drawn_is_read_again(tmp_path, monkeypatch):
+    labels = few(tmp_path / "labels")
+    sample = draw(labels, number=1)
+    monkeypatch.delattr(records, "read_serialized")
+    shown = data_of(write_audit_page(labels, sample))
+    assert {each["name"] for each in shown["photos"]} == {i["photo"] for i in sample["items"]}
+    sample["items"][0]["record"] = 10**6
+    with pytest.raises(ValueError, match="has changed since the sample was drawn from it"):
+        write_audit_page(labels, sample)
+
+
 def test_hostile_names_stay_names(tmp_path):
     labels = write_labels(
         tmp_path / "labels", [[photo(name, [[5, 5, 50, 50]], [1], [0.99]) for name in HOSTILE]]

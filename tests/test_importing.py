@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from distill.__main__ import main as distill
 from ssd.__main__ import main
 from ssd.data import coco, importing, labels, manifest, records
 from ssd.lock import lock
@@ -221,7 +222,9 @@ def test_annotations_of_another_kind_are_refused_before_anything_is_written(kind
 
 def test_refusals(photos, tmp_path):
     path = to_coco(tmp_path, FACES)
-    with pytest.raises(ValueError, match="wanted one of coco, voc, yolo, wider, crops, got 'csv'"):
+    with pytest.raises(
+        ValueError, match="wanted one of coco, voc, yolo, wider, crops, ratings, got 'csv'"
+    ):
         importing.import_labels("csv", path, photos, tmp_path / "out")
     with pytest.raises(FileNotFoundError, match="no such folder"):
         importing.import_labels("coco", path, tmp_path / "nowhere", tmp_path / "out")
@@ -633,3 +636,42 @@ def test_the_command_takes_a_folder_of_crops_by_itself(crops, tmp_path, capsys):
     assert "3 photos of 3 taken over" in capsys.readouterr().out
     assert main(["import", "yolo", str(crops), str(tmp_path / "other"), *words]) == 2
     assert "wanted the folder of photos between" in capsys.readouterr().err
+
+
+def test_boxes_that_people_voted_for_become_labels(photos, tmp_path):
+    """On the unit square or in pixels: from what two people say to a folder that combine takes."""
+    for unit in ((1, 1), (HEIGHT, WIDTH)):
+        said = [*np.array([[0.125, 0.25, 0.5, 0.75], [0.5, 0, 0.75, 0.25]]) * (unit * 2)]
+        rows = [" ".join(f"{side:g}" for side in box) for box in said]
+        for rater, boxes in (("ann", rows), ("bob", rows[:1])):
+            lines = [f"a.jpg,{box},face" for box in boxes] + ["sub/b.jpg,,"]
+            (tmp_path / f"{rater}.csv").write_text("\n".join(["photo,box,class", *lines]))
+        both, out = tmp_path / f"both-{unit[0]}.csv", tmp_path / f"out-{unit[0]}"
+        files = [tmp_path / "ann.csv", tmp_path / "bob.csv", both]
+        assert distill(["vote", *map(str, files)]) == 0
+        assert main(["import", "ratings", *map(str, (both, photos, out))]) == 0
+        found = {photo.filename: photo for photo in records.read(out)}
+        assert found["a.jpg"].class_ids.tolist() == [1, -1]
+        np.testing.assert_allclose(
+            found["a.jpg"].boxes, [[0.125, 0.25, 0.5, 0.75], [0.5, 0, 0.75, 0.25]], atol=1e-6
+        )
+        assert len(found["sub/b.jpg"].boxes) == 0
+    combined = tmp_path / "combined"
+    folders = [tmp_path / "out-1", tmp_path / f"out-{HEIGHT}"]
+    assert distill(["combine", *map(str, folders), str(combined)]) == 0
+    assert sum(len(photo.boxes) for photo in records.read(combined)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("photo,box,class,rater\na.jpg,0 0 1 1,face,ann\na.jpg,,,bob\n", "by one rater, got 2"),
+        ("photo,box,class\na.jpg,,smile\n", "ssd import crops takes these"),
+        ("photo,class\n", "found no photo in it"),
+    ],
+)
+def test_ratings_that_are_no_boxes_of_one_rater_are_refused(photos, tmp_path, text, wanted):
+    (tmp_path / "rated.csv").write_text(text)
+    with pytest.raises(ValueError, match=wanted):
+        importing.import_labels("ratings", tmp_path / "rated.csv", photos, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("shard-*"))

@@ -67,6 +67,33 @@ def test_a_record_with_other_labels_is_as_if_written_with_them():
         records.relabel(records.serialize(photo), photo._replace(filename="b.jpg"))
 
 
+def test_some_records_of_a_shard(tmp_path):
+    photos = [
+        records.LabeledPhoto(b"x" * n, f"{n}.jpg", 8, 8, np.zeros([0, 4]), np.zeros(0), np.zeros(0))
+        for n in range(9)
+    ]
+    path = records.shard_path(tmp_path, 0)
+    records.write_shard(path, photos)
+    found = records.read_places(path, [7, 2, 99])
+    assert {place: photo.encoded for place, photo in found.items()} == {2: b"xx", 7: b"x" * 7}
+    assert records.read_places(path, []) == {}
+    records.write_records(path, [b"no record"])
+    with pytest.raises(ValueError, match=r"shard-00000\.tfrecord: damaged record 0"):
+        records.read_places(path, [0])
+
+
+def test_a_damaged_shard_of_a_folder_is_named(tmp_path):
+    for index in range(3):
+        records.write_shard(records.shard_path(tmp_path, index), [])
+    path = records.shard_path(tmp_path, 1)
+    records.write_records(path, [b"no record"])
+    with pytest.raises(ValueError, match=r"shard-00001\.tfrecord: damaged record 0"):
+        [*records.read(tmp_path)]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"shard-00001\.tfrecord: damaged shard"):
+        [*records.read(tmp_path)]
+
+
 def test_parse_gives_the_same_in_tf_data_and_outside(tmp_path):
     write(tmp_path, AWKWARD)
     data = tf.data.TFRecordDataset([str(path) for path in records.shards(tmp_path)])

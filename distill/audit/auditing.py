@@ -46,7 +46,8 @@ def draw(out: str | os.PathLike, *, number: int = NUMBER, seed: int = 0) -> Samp
         of a label; `min_face`, the side in pixels from which faces are looked for; `classes`;
         `population`, how many `labels`, `regions` and `empty` photos it was drawn from; `table`,
         [score, labels, regions to ignore] that score at least this; `items`, in a random order,
-        each with `kind` ("label", "region" or "empty"), `photo`, and but for the empty ones `box`,
+        each with `kind` ("label", "region" or "empty"), `photo`, `shard` and `record`, where
+        it stands, and but for the empty ones `box`,
         `score`, `class` and `labels`, how many the photo has.
 
     Raises:
@@ -99,29 +100,30 @@ def _population(out: str | os.PathLike) -> dict[str, list[dict[str, Any]]]:
     """All that can be drawn, by its kind."""
     found: dict[str, list[dict[str, Any]]] = {"label": [], "region": [], "empty": []}
     names = set()
-    for photo in _photos(out):
+    for shard, place, photo in _photos(out):
         if photo.filename in names:
             raise ValueError(f"{out}: {photo.filename!r} is the name of more than one photo")
         names.add(photo.filename)
+        where = {"photo": photo.filename, "shard": shard, "record": place}
         labels = int(np.sum(photo.class_ids != records.IGNORE))
         if not labels:
-            found["empty"].append({"kind": "empty", "photo": photo.filename})
+            found["empty"].append({"kind": "empty", **where})
         for box, class_id, score in zip(*(a.tolist() for a in photo[4:7]), strict=True):
             kind = "region" if class_id == records.IGNORE else "label"
-            item = {"kind": kind, "photo": photo.filename, "box": box, "score": round(score, 7)}
+            item = {"kind": kind, **where, "box": box, "score": round(score, 7)}
             found[kind].append({**item, "class": class_id, "labels": labels})
     return found
 
 
-def _photos(out: str | os.PathLike) -> Iterator[records.LabeledPhoto]:
-    """The photos of a folder of labels that nobody has marked to be ignored."""
+def _photos(out: str | os.PathLike) -> Iterator[tuple[str, int, records.LabeledPhoto]]:
+    """The photos of a folder of labels that nobody has marked to be ignored, and their places."""
     from tqdm import tqdm
 
     entries = marked.read(out)
     for shard in tqdm(records.shards(out), "audit", unit=" shards", leave=False, disable=None):
-        for photo in records.read_shard(shard):
+        for place, photo in enumerate(records.read_shard(shard)):
             if not entries.get(photo.filename, {}).get("ignored"):
-                yield photo
+                yield shard.name, place, photo
 
 
 def _table(

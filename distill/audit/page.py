@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from distill.audit.files import Sample
@@ -68,9 +69,8 @@ def _shown(out: str | os.PathLike, sample: Sample) -> dict[str, Any]:
     for item in sample["items"]:
         places.setdefault(item["photo"], len(places))
     photos: list[Any] = [None] * len(places)
-    for photo in records.read(out):
-        if photo.filename in places:
-            photos[places[photo.filename]] = _photo(photo)
+    for photo in _drawn(out, sample):
+        photos[places[photo.filename]] = _photo(photo)
     items = []
     for item in sample["items"]:
         photo = places[item["photo"]]
@@ -79,6 +79,19 @@ def _shown(out: str | os.PathLike, sample: Sample) -> dict[str, Any]:
     source = pathlib.Path(manifest.read(out).get("source") or "").name
     fields = {field: sample[field] for field in ("id", "classes", "min_face")}
     return {**fields, "source": source, "photos": photos, "items": items}
+
+
+def _drawn(out: str | os.PathLike, sample: Sample) -> Iterator[records.LabeledPhoto]:
+    """The photos of a sample, from where they stand: all the others need not be read again."""
+    wanted: dict[str, dict[int, str]] = {}
+    for item in sample["items"]:
+        wanted.setdefault(item["shard"], {})[item["record"]] = item["photo"]
+    for shard, names in sorted(wanted.items()):
+        found = records.read_places(pathlib.Path(out) / shard, names)
+        for place, name in names.items():
+            if place not in found or found[place].filename != name:
+                raise ValueError(f"{out}: {shard} has changed since the sample was drawn from it")
+            yield found[place]
 
 
 def _photo(photo: records.LabeledPhoto) -> dict[str, Any]:

@@ -76,12 +76,19 @@ class Columns(NamedTuple):
         Yields:
             `LabeledPhoto`s.
         """
-        ends = np.cumsum(self.counts).tolist()
-        for name, source, start, end in zip(
-            self.names, self.sources, [0, *ends], ends, strict=False
-        ):
-            said = (values[start:end] for values in (self.boxes, self.class_ids, self.scores))
-            yield records.LabeledPhoto(b"", name, 0, 0, *said, source=source)
+        end = 0
+        for name, source, count in zip(self.names, self.sources, self.counts.tolist(), strict=True):
+            start, end = end, end + count
+            yield records.LabeledPhoto(
+                encoded=b"",
+                filename=name,
+                height=0,
+                width=0,
+                boxes=self.boxes[start:end],
+                class_ids=self.class_ids[start:end],
+                scores=self.scores[start:end],
+                source=source,
+            )
 
 
 def photos_of(faces: np.ndarray, labels: Sequence[Columns]) -> np.ndarray:
@@ -228,4 +235,6 @@ def read_columns(folder: str | os.PathLike, class_names: Sequence[str] = ("face"
 
 def _as_one(columns: Columns) -> records.LabeledPhoto:
     """All boxes as if they were of one photo."""
-    return records.LabeledPhoto(b"", "labels", 0, 0, *columns[3:])
+    return records.LabeledPhoto(
+        b"", "labels", 0, 0, columns.boxes, columns.class_ids, columns.scores
+    )

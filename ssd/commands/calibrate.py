@@ -3,6 +3,7 @@
 import argparse
 
 from ssd.arguments import Command, existing_file, new_file, number
+from ssd.commands.judged import add_judged
 from ssd.quiet import import_tensorflow
 
 
@@ -23,15 +24,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.1,
         help="false positives per photo that the default threshold allows (0.1)",
     )
-    parser.add_argument(
-        "--min-height",
-        type=number(0, 1),
-        default=0.0,
-        help="ignore faces whose height is less than this share of the photo's long side (0)",
-    )
-    parser.add_argument(
-        "--rule", choices=("coco", "scorer"), default="coco", help="what is ignored (coco)"
-    )
+    add_judged(parser)
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from ssd.arguments import (
     number,
     whole_number,
 )
+from ssd.commands.judged import add_judged
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +24,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "photos", type=existing_folder("a folder of photos"), help="folder of photos"
     )
     parser.add_argument("truth", type=existing_file("a COCO JSON file"), help="COCO JSON file")
-    parser.add_argument(
-        "--min-height",
-        type=number(0, 1),
-        default=0.0,
-        help="ignore faces whose height is less than this share of the photo's long side (0)",
-    )
+    add_judged(parser)
     parser.add_argument(
         "--false-positives",
         type=number(0),
@@ -42,13 +38,6 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--at-precision", type=number(0, 1), help="also say the recall at this precision"
-    )
-    parser.add_argument(
-        "--rule",
-        choices=("coco", "scorer"),
-        default="coco",
-        help="what is ignored: COCO's rule, or that of a scorer for which ignored faces take in "
-        "what lies half inside (coco)",
     )
     parser.add_argument(
         "--map",

@@ -11,7 +11,9 @@ MOST_LINES = 20  # on a terminal; `errors.csv` has all
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "format", choices=("coco", "voc", "yolo", "wider", "crops"), help="how they are kept"
+        "format",
+        choices=("coco", "voc", "yolo", "wider", "crops", "ratings"),
+        help="how they are kept (ratings: a CSV file of boxes, as distill vote writes it)",
     )
     parser.add_argument(
         "annotations",

@@ -74,7 +74,8 @@ def _by_rating(path: str | os.PathLike) -> dict[str, str]:
     for rating in ratings.read_ratings([path]):
         if rating.box is not None:
             raise ValueError(
-                f"{path}: wanted ratings of whole crops, got a box on {rating.photo!r}"
+                f"{path}: wanted ratings of whole crops, got a box on {rating.photo!r}; "
+                "ssd import ratings takes boxes"
             )
         before = found.setdefault(rating.photo, rating.class_name)
         if before != rating.class_name:

@@ -1,4 +1,4 @@
-"""Labels drawn by people, from the four common formats, as shards.
+"""Labels drawn by people, from the common formats, as shards.
 
 A face must never be learnt as background because its label could not be used. What can be meant in
 one way only is repaired; what has a place but no known class becomes a region to ignore; a photo on
@@ -17,6 +17,7 @@ from ssd.data.account import Account, Imported
 from ssd.data.classes import ClassIds
 from ssd.data.crops import WHOLE, read_crops
 from ssd.data.jpeg import is_decodable
+from ssd.data.rated import read_rated
 from ssd.data.remarked import Marks
 from ssd.data.voc import read_voc
 from ssd.data.wider import read_wider
@@ -25,7 +26,7 @@ from ssd.photos import reading
 from ssd.photos.annotations import AnnotatedPhoto, Annotations, Complaint, find_photos
 from ssd.photos.coco import read_coco
 
-FORMATS = ("coco", "voc", "yolo", "wider", "crops")
+FORMATS = ("coco", "voc", "yolo", "wider", "crops", "ratings")
 
 
 def import_labels(
@@ -43,10 +44,10 @@ def import_labels(
     """Turns annotated photos into a folder of labels to train on.
 
     Args:
-        source_format: "coco", "voc", "yolo", "wider" or "crops".
+        source_format: "coco", "voc", "yolo", "wider", "crops" or "ratings".
         annotations: The annotations: a JSON file (coco), a folder of XML files (voc), a folder
-            of text files (yolo), a text file (wider), or of crops: a
-            folder that has a folder for each class, or a CSV file.
+            of text files (yolo), a text file (wider), a CSV file of boxes (ratings), or of
+            crops: a folder that has a folder for each class, or a CSV file.
         photos: Folder that the annotations' file names are in (`ssd.photos.finding`).
         out: Folder for the labels: new, or left by the same import, stopped.
         class_names: Names of the classes, the first for class 1.
@@ -137,6 +138,8 @@ def _find_usable(
 def _read(source_format: str, annotations, photos, class_names: Sequence[str], box) -> Annotations:
     if source_format == "crops":
         read = read_crops(annotations, box=box)
+    elif source_format == "ratings":
+        read = read_rated(annotations)
     elif source_format == "coco":
         read = read_coco(annotations)
     elif source_format == "wider":

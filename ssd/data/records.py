@@ -11,7 +11,7 @@ import collections
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,8 @@ from ssd.config import IGNORE, UNKNOWN
 Labels = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 _READ_AT_ONCE = 64
+# A record is its length (8 bytes) with a checksum (4), the data and another checksum (4).
+_HEADER, _CHECKSUM = 12, 4
 _CORNERS = ("ymin", "xmin", "ymax", "xmax")
 _WORDS = {IGNORE: "ignore", UNKNOWN: "unknown"}
 
@@ -417,15 +419,14 @@ def checksums(path: str | os.PathLike) -> list[bytes]:
         ...     checksums(shard_path(folder, 0))
         []
     """
-    # A record is its length (8 bytes), a checksum (4), the data and another checksum (4).
     found, end, size = [], 0, os.path.getsize(path)
     with open(path, "rb") as shard:
-        while header := shard.read(12):
-            end += 16 + int.from_bytes(header[:8], "little")
-            if len(header) < 12 or end > size:
+        while header := shard.read(_HEADER):
+            end += _HEADER + int.from_bytes(header[:8], "little") + _CHECKSUM
+            if len(header) < _HEADER or end > size:
                 raise ValueError(f"{path}: damaged shard (cut off in record {len(found)})")
-            shard.seek(end - 4)
-            found.append(shard.read(4))
+            shard.seek(end - _CHECKSUM)
+            found.append(shard.read(_CHECKSUM))
     return found
 
 
@@ -515,6 +516,46 @@ def read_serialized(paths: Sequence[str | os.PathLike]) -> Iterator[bytes]:
         # "{{where in the graph}} what is wrong [where in the graph]"
         what = error.message.rpartition("}} ")[2].partition(" [")[0]
         raise ValueError(f"{paths[0]}: damaged shard ({what})") from None
+
+
+def read_places(path: str | os.PathLike, places: Collection[int]) -> dict[int, LabeledPhoto]:
+    """Some of the photos of a shard; the others are passed over without being read.
+
+    Args:
+        path: A shard.
+        places: Which of its records, from 0.
+
+    Returns:
+        {place: `LabeledPhoto`}, without places that the shard does not have. Checksums are not
+        compared.
+
+    Raises:
+        ValueError: If one of these records is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> photo = LabeledPhoto(b"", "a.jpg", 8, 8, np.zeros([0, 4]), np.zeros(0), np.zeros(0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_shard(path := shard_path(folder, 0), [photo, photo._replace(filename="b.jpg")])
+        ...     read_places(path, [1])[1].filename
+        'b.jpg'
+    """
+    found = {}
+    with open(path, "rb") as shard:
+        for place in range(max(places, default=-1) + 1):
+            header = shard.read(_HEADER)
+            if len(header) < _HEADER:
+                break
+            length = int.from_bytes(header[:8], "little")
+            if place not in places:
+                shard.seek(length + _CHECKSUM, os.SEEK_CUR)
+                continue
+            try:
+                found[place] = _to_photo(shard.read(length))
+            except (message.DecodeError, ValueError) as error:
+                raise ValueError(f"{path}: damaged record {place} ({error})") from None
+            shard.seek(_CHECKSUM, os.SEEK_CUR)
+    return found
 
 
 def _name_what_is_damaged(paths):
