@@ -222,9 +222,7 @@ def test_annotations_of_another_kind_are_refused_before_anything_is_written(kind
 
 def test_refusals(photos, tmp_path):
     path = to_coco(tmp_path, FACES)
-    with pytest.raises(
-        ValueError, match="wanted one of coco, voc, yolo, wider, crops, ratings, got 'csv'"
-    ):
+    with pytest.raises(ValueError, match=r"one of coco, voc, .*, ratings, got 'csv'"):
         importing.import_labels("csv", path, photos, tmp_path / "out")
     with pytest.raises(FileNotFoundError, match="no such folder"):
         importing.import_labels("coco", path, tmp_path / "nowhere", tmp_path / "out")

@@ -536,8 +536,8 @@ def read_places(path: str | os.PathLike, places: Collection[int]) -> dict[int, L
         >>> import tempfile
         >>> photo = LabeledPhoto(b"", "a.jpg", 8, 8, np.zeros([0, 4]), np.zeros(0), np.zeros(0))
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_shard(path := shard_path(folder, 0), [photo, photo._replace(filename="b.jpg")])
-        ...     read_places(path, [1])[1].filename
+        ...     write_shard(shard_path(folder, 0), [photo, photo._replace(filename="b.jpg")])
+        ...     read_places(shard_path(folder, 0), [1])[1].filename
         'b.jpg'
     """
     found = {}
