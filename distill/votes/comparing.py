@@ -172,6 +172,13 @@ def edges_apart(views: Views, a: int, b: int) -> np.ndarray:
 
     Returns:
         float32 [faces both see, 4] (`edge_shares`).
+
+    Example:
+        >>> boxes = np.float32([[[0, 0, 10, 20], [1, 0, 10, 10]]])
+        >>> one = np.array([0])
+        >>> views = Views(boxes, np.ones([1, 2], int), one, one, ["wider"])
+        >>> edges_apart(views, 0, 1)[0].tolist()
+        [0.10000000149011612, 0.0, 0.0, -0.5]
     """
     shared = views.is_face[:, a] & views.is_seen[:, b]
     return edge_shares(views.boxes[shared, a], views.boxes[shared, b])
@@ -187,6 +194,13 @@ def edges_by_source(views: Views, a: int, b: int) -> list[np.ndarray]:
 
     Returns:
         For each source float32 [faces, 4].
+
+    Example:
+        >>> boxes = np.float32([[[0, 0, 10, 20], [1, 0, 10, 10]]])
+        >>> one = np.array([0])
+        >>> views = Views(boxes, np.ones([1, 2], int), one, one, ["wider"])
+        >>> edges_by_source(views, 0, 1)[0][0].tolist()
+        [0.10000000149011612, 0.0, 0.0, -0.5]
     """
     sources = views.of_faces[views.is_face[:, a] & views.is_seen[:, b]]
     order = np.argsort(sources, kind="stable")
