@@ -162,12 +162,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What was typed; by default those of the process.
 
     Returns:
-        The exit status: 0 when both runs gave the same files, else 1.
+        The exit status: 0 when both runs gave the same files, 1 when not or without photos.
 
     Example:
-        >>> main(["--photos", "20", "--kills", "0"])  # doctest: +ELLIPSIS
-        3 folders of 20 photos: ... the same files
-        0
+        >>> main(["--photos", "0"])
+        1
     """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.combining",
@@ -179,6 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", metavar="FOLDER", help="for temporary files")
     parser.add_argument("--json", metavar="FILE", help="write the figures for machines")
     options = parser.parse_args(arguments)
+    if options.photos < 1:
+        print(f"--photos: wanted 1 or more, got {options.photos}", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         figures = measure(folder, options.photos, kills=options.kills, side=options.side)
     print(
