@@ -120,7 +120,7 @@ def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
             heads = [" " * wide, "faces", *(f"{edge:>7}" for edge in EDGES)]
             lines.append(" ".join([*heads, *([" shifted"] if "shifted" in row else [])]))
             told = pair
-        cells = (f"{100 * row[edge]:>+7.1f}" for edge in EDGES)
+        cells = (f"{round(100 * row[edge], 1) + 0.0:>+7.1f}" for edge in EDGES)  # never -0.0
         shifted = [f"{row['shifted']:>8,}"] if "shifted" in row else []
         line = [f"{row['source'] or 'all':{wide}}", f"{row['faces']:>5}", *cells, *shifted]
         lines.append(" ".join(line))
