@@ -7,11 +7,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from distill.commands import audit, combine, label, vote
+from distill.commands import audit, combine, join, label, vote
 from ssd import __version__
 from ssd.arguments import Parser, program, run_program
 
-COMMANDS = {each.COMMAND.name: each.COMMAND for each in (combine, audit, vote)}
+COMMANDS = {each.COMMAND.name: each.COMMAND for each in (combine, audit, vote, join)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
