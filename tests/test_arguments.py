@@ -105,6 +105,9 @@ WRONG = [
     ("distill", "combine here file out", 1, "file: wanted a folder of labels, this is a file"),
     ("distill", "combine here . out --iou-threshold 2", 2, "wanted a number from 0 to 1, got '2'"),
     ("distill", "combine here . out --trusted-score 0", 1, "trusted_score: wanted a number in (0,"),
+    ("distill", "join here file out", 2, "the following arguments are required: --classes"),
+    ("distill", "join nowhere file out --classes a", 1, "nowhere: wanted a folder of labels"),
+    ("distill", "join here nowhere out --classes a", 1, "nowhere: wanted a file of ratings"),
     ("distill", "./combine out", 1, "combine: wanted a folder of photos, there is no such folder"),
 ]
 RIGHT = [

@@ -87,6 +87,12 @@ def test_the_demo_can_train(metadata):
     assert installed(metadata, "Linux PC", "demo") > DETECTING | TRAINING
 
 
+def test_the_bot_has_pins_and_a_camera_and_trains_nothing(metadata):
+    wanted = DETECTING | {"gpiozero", "imageio"}
+    assert installed(metadata, "Linux PC", "bot") == wanted
+    assert installed(metadata, "64-bit Pi", "bot") == wanted | {"lgpio"}
+
+
 @pytest.mark.parametrize(
     ("package", "hostile"), [("keras", "3.13.9"), ("ray", "2.53.0"), ("pillow", "12.2.0")]
 )

@@ -1,5 +1,7 @@
 import importlib.util
+import os
 import pathlib
+import subprocess
 import sys
 import threading
 import time
@@ -12,9 +14,6 @@ import pytest
 import ssd
 from ssd.photos.reading import write_photo
 
-gpiozero = pytest.importorskip("gpiozero", reason="gpiozero brings the mock pins")
-from gpiozero.pins.mock import MockFactory  # noqa: E402
-
 EXAMPLE = pathlib.Path(__file__).parent.parent / "examples" / "smiling_bot.py"
 BUTTON, FACE, SMILE = 17, 22, 27
 
@@ -22,6 +21,9 @@ BUTTON, FACE, SMILE = 17, 22, 27
 @pytest.fixture
 def pins(monkeypatch):
     """Mock pins; the button is pulled up and so not pressed."""
+    gpiozero = pytest.importorskip("gpiozero", reason="gpiozero brings the mock pins")
+    from gpiozero.pins.mock import MockFactory
+
     factory = MockFactory()
     monkeypatch.setattr(gpiozero.Device, "pin_factory", factory)
     yield {number: factory.pin(number) for number in (BUTTON, FACE, SMILE)}
@@ -79,6 +81,159 @@ def test_lamps_follow_what_is_seen(bot, pins, photos, tmp_path, monkeypatch, cap
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["0", "1", "1", "0"]
     assert [line.endswith("a smile") for line in lines] == [False, False, True, False]
+
+
+def test_without_pins_lamps_are_words(bot, photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bot, "LED", None)
+    monkeypatch.setattr(bot, "Button", None)
+    model = lamps.write_model(tmp_path / "a.tflite", classes=("face", "smile"))
+    assert run(bot, model, "--photos", photos, "--no-pins") == 0
+    out, err = capsys.readouterr()
+    said = [line for line in out.splitlines() if "lamp" in line]
+    assert said == ["face lamp on", "smile lamp on", "face lamp off", "smile lamp off"]
+    assert "looks at 4 photos of" in err
+
+
+def test_it_runs_without_gpiozero_installed(photos, tmp_path):
+    """In a process that has none, as a user starts it; without --no-pins one line says so."""
+    model = lamps.write_model(tmp_path / "a.tflite", classes=("face", "smile"))
+    code = (
+        "import runpy, sys; sys.modules['gpiozero'] = None; path = sys.argv[1];"
+        "sys.argv = sys.argv[1:]; runpy.run_path(path, run_name='__main__')"
+    )
+    words = [sys.executable, "-c", code, EXAMPLE, model, "--photos", photos]
+    done = subprocess.run([*words, "--no-pins"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "smile lamp on" in done.stdout
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "wanted gpiozero" in done.stderr.splitlines()[-1]
+    assert "--no-pins" in done.stderr.splitlines()[-1]
+
+
+def test_no_photo_is_said_and_passed_over(bot, photos, tmp_path, capsys):
+    (photos / "0a.txt").write_text("no photo")
+    model = lamps.write_model(tmp_path / "a.tflite", classes=("face", "smile"))
+    assert run(bot, model, "--photos", photos, "--no-pins") == 0
+    out, err = capsys.readouterr()
+    assert out.count("found in") == 4
+    assert sum("0a.txt" in line for line in err.splitlines()) == 1
+
+
+def test_a_smile_that_trembles_does_not_make_the_lamp_tremble(bot):
+    steady = bot.Steady(5)
+    # At first it has to be seen for some frames; then one frame without changes nothing.
+    assert [steady(score) for score in (0.9, 0.9, 0.9, 0.9)] == [False, False, False, True]
+    assert [steady(score) for score in (0.9, 0.0, 0.9, 0.9)] == [True] * 4
+    assert [steady(score) for score in (0.1, 0.9, 0.1, 0.9)] == [True] * 4
+    assert [steady(score) for score in (0.1, 0.1, 0.1)] == [True, True, False]
+    assert [steady(score) for score in (0.55,) * 9] == [False] * 9  # between the two it stays
+    assert [steady(score) for score in (0.9, None, 0.9)] == [True, False, False]  # nobody
+
+
+def test_a_face_shares_its_score_among_its_classes(bot):
+    """A face in two minds is a face, though neither class reaches the threshold."""
+    box = [10, 10, 50, 50]
+    found = ssd.Detections(
+        np.float32([box, box, [100, 100, 140, 140]]),
+        np.float32([0.5, 0.4, 0.3]),
+        np.array([2, 1, 1]),
+    )
+    unsure, other = bot.find_faces(found, [2])
+    assert unsure.score == pytest.approx(0.9)
+    assert unsure.smile == pytest.approx(0.5 / 0.9)
+    assert (other.score, other.smile) == (pytest.approx(0.3), 0)
+
+
+def test_it_says_what_it_waits_for(bot, pins, photos, tmp_path, monkeypatch, capsys):
+    model = lamps.write_model(tmp_path / "a.tflite", classes=("face",))
+    button = bot.Button
+
+    monkeypatch.setattr(bot, "Button", lambda number: Waiting(button(number), pins[BUTTON]))
+    assert run(bot, model, "--photos", photos) == 0
+    err = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2] for line in err] == [
+        f"looks at 4 photos of {photos}",
+        f"{model} has no class smile: the second lamp stays dark",
+        "waits for the button at pin 17",
+        "looks",
+    ]
+
+
+class Waiting:
+    """A button that is pressed once it has been waited for, for some hours."""
+
+    def __init__(self, button, pin):
+        self.button, self.pin, self.hours = button, pin, 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.button.close()
+
+    @property
+    def is_active(self):
+        return self.button.is_active
+
+    def wait_for_active(self, timeout):
+        self.hours += 1
+        if self.hours == 3:
+            self.pin.drive_low()
+        return self.button.is_active
+
+
+def test_while_it_waits_it_forgets(bot, pins, photos, tmp_path, monkeypatch):
+    model = lamps.write_model(tmp_path / "a.tflite", classes=("face", "smile"))
+    asked = []
+    monkeypatch.setattr(ssd.CaptureLog, "forget", lambda self: asked.append(self.days))
+    button = bot.Button
+    monkeypatch.setattr(bot, "Button", lambda number: Waiting(button(number), pins[BUTTON]))
+    seen = ("--captures", tmp_path / "seen", "--keep-days", 30)
+    assert run(bot, model, "--photos", photos, *seen) == 0
+    assert asked == [30.0] * 3  # when opened, and in two hours of waiting
+
+
+def test_it_keeps_what_it_is_unsure_of_and_a_share_of_the_rest(bot, tmp_path, photos):
+    model = lamps.write_model(tmp_path / "a.tflite", classes=("face", "smile"))
+    dim = np.zeros((64, 96, 3), np.uint8)
+    dim[8:16, 16:24] = 120  # as 47 %: a lamp that scores 0.36, under the threshold
+    write_photo(photos / "9.png", dim)
+    seen = tmp_path / "seen"
+    assert (
+        run(bot, model, "--photos", photos, "--no-pins", "--captures", seen, "--keep-share", 0) == 0
+    )
+    (kept,) = ssd.CaptureLog(seen)
+    assert (kept.image == dim).all()
+    assert len(kept.found) == 0
+
+
+@pytest.mark.parametrize(("pin", "option"), [(BUTTON, "--button-pin"), (SMILE, "--smile-pin")])
+def test_a_busy_pin_is_one_line(bot, pins, photos, tmp_path, monkeypatch, capsys, pin, option):
+    import gpiozero
+
+    model = lamps.write_model(tmp_path / "a.tflite", classes=("face", "smile"))
+    with gpiozero.LED(pin):
+        assert run(bot, model, "--photos", photos) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 2  # after what it looks at
+    assert f"pin {pin} cannot be used" in err[-1]
+    assert option in err[-1]
+
+
+def test_no_board_is_one_line(photos, tmp_path):
+    pytest.importorskip("gpiozero", reason="which looks for a board")
+    model = lamps.write_model(tmp_path / "a.tflite", classes=("face", "smile"))
+    done = subprocess.run(
+        [sys.executable, EXAMPLE, model, "--photos", photos],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "GPIOZERO_PIN_FACTORY": "nothing"},
+    )
+    assert done.returncode == 1
+    assert "pin 17 cannot be used" in done.stderr
+    assert done.stderr.count("\n") == 2
 
 
 def test_a_model_of_faces_alone_leaves_the_smile_lamp_dark(
@@ -182,4 +337,34 @@ def test_a_missing_webcam_is_one_line(bot, pins, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     monkeypatch.setattr("imageio.get_reader", get_reader)
     assert run(bot, lamps.write_model(tmp_path / "a.tflite")) == 1
-    assert "No camera at <video0>" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "No camera at <video0>" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [IndexError("list index out of range"), RuntimeError("in use")])
+def test_where_the_pis_camera_is_missing_or_in_use_both_are_said(
+    bot, pins, tmp_path, monkeypatch, capsys, error
+):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setitem(sys.modules, "picamera2", types.SimpleNamespace(Picamera2=fail))
+    monkeypatch.setattr("imageio.get_reader", fail)
+    assert run(bot, lamps.write_model(tmp_path / "a.tflite")) == 1
+    err = capsys.readouterr().err
+    assert err.count(str(error)) == 2
+    assert err.count("\n") == 1
+
+
+def test_a_camera_that_goes_away_is_one_line(bot, tmp_path, monkeypatch, capsys):
+    def frames():
+        yield np.zeros((64, 96, 3), np.uint8)
+        raise RuntimeError("unplugged")
+
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    monkeypatch.setattr("imageio.get_reader", lambda *_, **__: frames())
+    assert run(bot, lamps.write_model(tmp_path / "a.tflite"), "--no-pins") == 1
+    out, err = capsys.readouterr()
+    assert out.count("found in") == 1
+    assert "the camera gives no more frames (unplugged)" in err.splitlines()[-1]
