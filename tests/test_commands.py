@@ -163,7 +163,7 @@ def test_detect_never_draws_over_a_file(road, tmp_path, monkeypatch):
     photos = ("a/1.png", "b/1.png", "a/1.jpg")
     model = ("detect", "--model", road / "int8.tflite")
     assert command(*model, *photos, "--out", "drawn")[0] == 0
-    assert sorted(os.listdir("drawn")) == ["1-2.png", "1-3.png", "1.png"]
+    assert sorted(os.listdir("drawn")) == ["1-2.png", "1-3.jpg", "1.png"]
 
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*g")}
     assert "drawn/1.png: wanted a new file" in refused(*model, "b/1.png", "--out", "drawn")

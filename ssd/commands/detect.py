@@ -1,56 +1,238 @@
-"""`ssd detect`: a photo in, boxes out."""
+"""`ssd detect`: a photo, a folder, a video, a camera in; boxes out."""
 
 import argparse
+import contextlib
+import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from ssd.arguments import Command, complain, existing_file, number, whole_number
+from ssd.arguments import Command, complain, existing_file, new_file, number, whole_number
 from ssd.lines import printable
+from ssd.sinks.journal import check_new
+from ssd.sources.naming import Source, find_sources
+from ssd.status_line import StatusLine
+from ssd.stopping import stopping
+
+if TYPE_CHECKING:
+    from ssd.detect.detector import Detector
+    from ssd.detecting import Answer, Run, Tally
+    from ssd.sinks.sink import Sink
+
+_MANY = 100  # photos from which on a speed says something
+BLUR_SCORE = 0.1  # what may be a face is covered: a wall that is covered costs less than a face
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photos", type=pathlib.Path, nargs="+", help="photos")
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="photos, folders, patterns, videos, a camera's number, picamera2, rtsp:// or http://",
+    )
     parser.add_argument(
         "--model",
         type=existing_file("a model file"),
         help=".tflite or .keras file (the one that ships)",
     )
     parser.add_argument(
-        "--score-threshold", type=number(0, 1), help="least score (what the model's file says)"
+        "--score-threshold",
+        type=number(0, 1),
+        help=f"least score (what the model's file says; {BLUR_SCORE} with --blur)",
+    )
+    parser.add_argument(
+        "--max-detections", type=whole_number(), help="boxes kept of a photo or frame (all)"
     )
     parser.add_argument(
         "--threads", type=whole_number(), default=1, help="threads of the runtime (1)"
     )
     parser.add_argument(
+        "--workers",
+        type=whole_number(),
+        help="photos worked on at once (as many as processors, by threads)",
+    )
+    parser.add_argument(
+        "--every", type=whole_number(), default=1, help="of a video or camera, each n-th frame (1)"
+    )
+    parser.add_argument(
+        "--smooth",
+        action="store_true",
+        help="boxes of a video or camera steadied, with ids that last over frames",
+    )
+    parser.add_argument(
+        "--blur", action="store_true", help="cover what is found, in place of drawing boxes"
+    )
+    parser.add_argument(
+        "--show", action="store_true", help="a window, or without a screen a page on this machine"
+    )
+    results = parser.add_argument_group("results, of which none replaces a file")
+    results.add_argument(
         "--out",
         type=pathlib.Path,
-        help="folder for pictures of the photos with boxes drawn in; nothing there is replaced",
+        help="folder for pictures and videos with boxes drawn in, or one video (.mp4, .mov, .mkv)",
     )
+    results.add_argument("--json", type=new_file, help="JSON file of everything found")
+    results.add_argument("--csv", type=new_file, help="CSV file, a row a box")
+    results.add_argument("--coco", type=new_file, help="COCO results, as pycocotools scores them")
+    results.add_argument(
+        "--truth",
+        type=existing_file("a COCO JSON file"),
+        help="COCO JSON that --coco takes the ids of photos and classes from (counted from 1)",
+    )
+    results.add_argument("--yolo", type=pathlib.Path, help="folder for YOLO's text files")
+    results.add_argument("--crops", type=pathlib.Path, help="folder for what is found, cut out")
 
 
 def _run(options: argparse.Namespace) -> int:
-    pictures = _pictures(options.photos, options.out) if options.out else {}
-    from ssd.detect.drawing import draw
+    sources = find_sources(options.sources)
+    photos = [source for source in sources if source.kind == "photo"]
+    moving = [source for source in sources if source.kind != "photo"]
+    _refuse(options, moving)
+
+    from ssd.detecting import Run
     from ssd.opening import Detector
-    from ssd.photos.reading import read_photo, write_photo
 
     detector = Detector(options.model, threads=options.threads)
-    counts = []
-    for index, path in enumerate(options.photos):
-        try:
-            photo = read_photo(path)
-        except (ValueError, OSError) as error:
-            complain(options.prog, error)
-            continue
-        found = detector(photo, score_threshold=options.score_threshold)
-        counts.append(len(found))
-        print(f"{printable(str(path))}: {_describe(found, detector.config.classes)}")
-        if options.out:
-            pictures[index].parent.mkdir(parents=True, exist_ok=True)
-            write_photo(pictures[index], draw(photo, found))
-    if len(options.photos) > 1:
-        print(_summary(counts, len(options.photos)))
-    return 0 if len(counts) == len(options.photos) else 1
+    threshold = options.score_threshold
+    if threshold is None and options.blur:
+        threshold = BLUR_SCORE
+    sinks: list[Sink] = []
+    with stopping() as stop, contextlib.ExitStack() as at_the_end:
+        for sink in _open_sinks(options, detector, threshold, photos, moving):
+            at_the_end.callback(sink.close)
+            sinks.append(sink)
+        run = Run(
+            detect=lambda photo: detector(
+                photo, score_threshold=threshold, max_detections=options.max_detections
+            ),
+            sinks=sinks,
+            stop=stop,
+            class_names=detector.config.classes if len(detector.config.classes) > 1 else None,
+            blurred=options.blur,
+            smoothed=options.smooth,
+            every=options.every,
+            workers=options.workers or max(1, _processors() // options.threads),
+        )
+        good = _detect_photos(options, run, photos, detector.config.classes)
+        for source in moving:
+            if not stop.asked:
+                good &= _detect_frames(options, run, source)
+    for line in (line for sink in sinks for line in sink.remarks):
+        complain(options.prog, line)
+    if stop.asked and not (moving and moving[-1].kind in ("camera", "stream")):
+        complain(options.prog, "stopped; what was detected is written")
+        return 130
+    return 0 if good else 1
+
+
+def _refuse(options: argparse.Namespace, moving: Sequence[Source]) -> None:
+    """Arguments that do not go together, and packages that are not there, before the work."""
+    if options.blur and not (options.out or options.show):
+        options.refuse("--blur: wanted --out or --show beside it, for the pictures")
+    if options.truth and not options.coco:
+        options.refuse("--truth: wanted --coco beside it")
+    if not moving:
+        for name, value in (("--smooth", options.smooth), ("--every", options.every > 1)):
+            if value:
+                options.refuse(f"{name}: wanted a video or a camera, got only photos")
+    files = [path for path in (options.json, options.csv, options.coco) if path]
+    if len(set(files)) < len(files):
+        options.refuse("--json, --csv, --coco: wanted a file for each, got one for two")
+    for path in files:
+        check_new(path)
+    if any(source.kind in ("video", "stream") for source in moving):
+        import av  # noqa: F401  that it is not there is said before the work
+
+
+def _open_sinks(
+    options: argparse.Namespace,
+    detector: "Detector",
+    threshold: float | None,
+    photos: Sequence[Source],
+    moving: Sequence[Source],
+) -> "Iterator[Sink]":
+    """The sinks that were asked for, one after the other."""
+    names = detector.config.classes
+    if options.out:
+        from ssd.sinks.picture_files import PictureFiles
+        from ssd.sinks.video_files import VideoFiles, is_video
+
+        if is_video(options.out) and photos:
+            raise ValueError(f"{options.out}: wanted a folder for pictures of photos, not a video")
+        if photos:
+            yield PictureFiles(options.out, photos)
+        if moving:
+            yield VideoFiles(options.out, moving)
+    if options.yolo:
+        from ssd.sinks.yolo_folder import YoloFolder
+
+        yield YoloFolder(options.yolo)
+    if options.crops:
+        from ssd.sinks.crops import Crops
+
+        yield Crops(options.crops, names)
+    if options.csv:
+        from ssd.sinks.csv_file import CsvFile
+
+        yield CsvFile(options.csv, names)
+    if options.json:
+        from ssd.sinks.json_file import JsonFile
+
+        least = detector.config.score_threshold if threshold is None else threshold
+        about = {"model": detector.path and detector.path.name, "score_threshold": least}
+        yield JsonFile(options.json, names, about)
+    if options.coco:
+        from ssd.sinks.coco_file import CocoFile, Ids
+
+        yield CocoFile(options.coco, Ids(names, options.truth))
+    if options.show:
+        from ssd.sinks.showing import open_show
+
+        yield open_show(lambda line: complain(options.prog, line))
+
+
+def _detect_photos(
+    options: argparse.Namespace, run: "Run", photos: Sequence[Source], class_names: tuple[str, ...]
+) -> bool:
+    """A line for each photo, and one for all; whether all could be read."""
+    if not photos:
+        return True
+    with StatusLine() as status:
+
+        def told(answer: "Answer", tally: "Tally") -> None:
+            status.clear()
+            if answer.result is None:
+                complain(options.prog, answer.error)
+            else:
+                found = answer.result.found
+                print(f"{printable(answer.source.name)}: {_describe(found, class_names)}")
+            counted = tally.done + tally.unread
+            status.show(f"{counted} of {tally.total} photos, {tally.rate:.1f} a second")
+
+        tally = run.photos(photos, told)
+    if len(photos) > 1:
+        speed = f"; {_speed(tally, 'photos')}" if tally.done >= _MANY else ""
+        print(_summary(f"{len(photos)} photos", tally) + speed)
+    return not tally.unread
+
+
+def _detect_frames(options: argparse.Namespace, run: "Run", source: Source) -> bool:
+    """One line for all frames of a source; whether they could be read."""
+    name = printable(source.name)
+    with StatusLine() as status:
+
+        def report(tally: "Tally") -> None:
+            of = "" if tally.total is None else f" of {tally.total}"
+            status.show(
+                f"{name}: frame {tally.done}{of}, {tally.found} found; {_speed(tally, 'frames')}"
+            )
+
+        tally = run.frames(source, report)
+    if tally.error is not None:
+        complain(options.prog, tally.error)
+    if tally.done or tally.error is None:
+        print(f"{name}: {_summary(f'{tally.done} frames', tally)}; {_speed(tally, 'frames')}")
+    return tally.error is None
 
 
 def _describe(found: Iterable, class_names: tuple[str, ...]) -> str:
@@ -62,32 +244,26 @@ def _describe(found: Iterable, class_names: tuple[str, ...]) -> str:
     return f"{len(boxes)} found: {', '.join(boxes)}" if boxes else "nothing found"
 
 
-def _summary(counts: list[int], photos: int) -> str:
-    """What came of all photos; `counts` are the boxes found in each that could be read."""
-    without, unread = counts.count(0), photos - len(counts)
-    said = [f"{photos} photos: {sum(counts)} found"]
-    said += [f"nothing in {without} of them"] if without else []
-    said += [f"{unread} not readable"] if unread else []
+def _summary(counted: str, tally: "Tally") -> str:
+    """What came of all photos, or of all frames of a source."""
+    said = [f"{counted}: {tally.found} found"]
+    said += [f"nothing in {tally.without} of them"] if tally.without else []
+    said += [f"{tally.unread} not readable"] if tally.unread else []
     return ", ".join(said)
 
 
-def _pictures(photos: list[pathlib.Path], out: pathlib.Path) -> dict[int, pathlib.Path]:
-    """A file for the picture of each photo, whose names may be equal; none that is there."""
-    if out.exists() and not out.is_dir():
-        raise NotADirectoryError(f"{out}: wanted a folder for the pictures, this is a file")
-    taken: set[pathlib.Path] = set()
-    chosen = {}
-    for index, photo in enumerate(photos):
-        if photo.parent.resolve() == out.resolve():
-            raise FileExistsError(f"{out}: wanted a folder without the photos, {photo} is in it")
-        number = 1
-        while (path := out / f"{photo.stem}{f'-{number}' if number > 1 else ''}.png") in taken:
-            number += 1
-        if path.exists():
-            raise FileExistsError(f"{path}: wanted a new file, there is one; name another folder")
-        taken.add(path)
-        chosen[index] = path
-    return chosen
+def _speed(tally: "Tally", things: str) -> str:
+    """How fast it goes, and what a slow model cost."""
+    dropped = "" if tally.dropped is None else f", {tally.dropped} dropped"
+    return f"{tally.rate:.1f} {things} a second, {tally.milliseconds:.1f} ms each to find{dropped}"
+
+
+def _processors() -> int:
+    """How many this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 COMMAND = Command(

@@ -17,6 +17,7 @@ from ssd.detect.litert import LiteRTModel
 from ssd.detect.suppression import vote
 from ssd.photos.letterbox import check_photo, letterbox, letterbox_scale
 
+_CANDIDATES = 4  # before suppression, for each box that is asked for
 SHIPPED = pathlib.Path(__file__).parent.parent / "models" / "face.tflite"
 
 
@@ -30,6 +31,7 @@ class Detections:
         boxes: float32 [n, 4] `[ymin, xmin, ymax, xmax]`, pixels of the photo, inside it.
         scores: float32 [n] in [0, 1].
         class_ids: int [n]; 1 is the first of `config.classes`.
+        ids: int [n], which boxes of a video are of one face (`ssd.Tracker`); None of one photo.
 
     Example:
         >>> found = Detections(np.float32([[0, 0, 9, 9]]), np.float32([0.5]), np.array([1]))
@@ -43,12 +45,46 @@ class Detections:
     boxes: np.ndarray
     scores: np.ndarray
     class_ids: np.ndarray
+    ids: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter((self.boxes, self.scores, self.class_ids))
+
+    def best(self, most: int) -> "Detections":
+        """The best of them.
+
+        Args:
+            most: How many, at most.
+
+        Returns:
+            `Detections`, best first; of equal scores the earlier.
+        """
+        chosen = np.argsort(-self.scores, kind="stable")[:most]
+        boxes, scores, class_ids = (values[chosen] for values in self)
+        ids = None if self.ids is None else self.ids[chosen]
+        return Detections(boxes, scores, class_ids, ids)
+
+    def to_supervision(self) -> Any:
+        """The same as `supervision.Detections`, for that package's annotators and counters.
+
+        Returns:
+            `supervision.Detections`: boxes as x, y, x, y; class ids from 0; `tracker_id` where
+            there are `ids`.
+
+        Raises:
+            ImportError: If the package supervision is not installed.
+        """
+        import supervision
+
+        return supervision.Detections(
+            xyxy=self.boxes[:, [1, 0, 3, 2]],
+            confidence=self.scores,
+            class_id=self.class_ids - 1,
+            tracker_id=self.ids,
+        )
 
 
 class Model(Protocol):
@@ -158,7 +194,12 @@ class Detector:
         return f"Detector({self._model}, threads={self.threads})"
 
     def __call__(
-        self, photo: ArrayLike, *, score_threshold: float | None = None, iou_threshold: float = 0.45
+        self,
+        photo: ArrayLike,
+        *,
+        score_threshold: float | None = None,
+        iou_threshold: float = 0.45,
+        max_detections: int | None = None,
     ) -> Detections:
         """Find what the model knows in one photo.
 
@@ -166,17 +207,25 @@ class Detector:
             photo: uint8 [height, width, 3], RGB, of any size.
             score_threshold: Least score, in [0, 1]; by default `config.score_threshold`.
             iou_threshold: Greatest overlap (IoU) of two boxes of one class, in [0, 1].
+            max_detections: Greatest number of boxes, the best ones; by default all. At a low score
+                nearly every anchor is a candidate, and suppression compares each that is kept
+                with all others: with a limit only the best of them, four for each box, get there.
 
         Returns:
             `Detections`, best first.
 
         Raises:
-            ValueError: If the photo is none, or a limit is outside [0, 1].
+            ValueError: If the photo is none, or a limit is out of range.
         """
+        if max_detections is not None and max_detections < 1:
+            raise ValueError(f"max_detections: wanted a positive integer, got {max_detections!r}")
         photo = check_photo(photo)
         offsets, logits = self.forward(self.prepare(photo))
         found = self.decode(offsets, logits, photo.shape, score_threshold=score_threshold)
-        return self.suppress(found, iou_threshold)
+        if max_detections is None:
+            return self.suppress(found, iou_threshold)
+        found = self.suppress(found.best(_CANDIDATES * max_detections), iou_threshold)
+        return found.best(max_detections)
 
     def batch(
         self,

@@ -14,7 +14,7 @@ _COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7")
 
 
 def draw(photo: ArrayLike, found: Detections, *, names: Sequence[str] | None = None) -> np.ndarray:
-    """A copy of the photo with a frame and a score for each box found.
+    """A copy of the photo with a frame and a score for each box found, and its id if it has one.
 
     Args:
         photo: uint8 [height, width, 3].
@@ -41,12 +41,13 @@ def draw(photo: ArrayLike, found: Detections, *, names: Sequence[str] | None = N
     line = max(1, round(max(image.size) / 300))
     font = ImageFont.load_default(size=max(10, 5 * line))
     # The best box last, on top of the others.
-    for box, score, class_id in reversed(list(zip(*found, strict=True))):
+    ids = [""] * len(found) if found.ids is None else [f"#{each} " for each in found.ids]
+    for box, score, class_id, which in reversed(list(zip(*found, ids, strict=True))):
         top, left = (int(edge) for edge in box[:2])
         bottom, right = max(top, round(float(box[2])) - 1), max(left, round(float(box[3])) - 1)
         color = _COLORS[(class_id - 1) % len(_COLORS)]
         pen.rectangle((left, top, right, bottom), outline=color, width=line)
-        label = f"{names[class_id - 1]} {score:.2f}" if names else f"{score:.2f}"
+        label = f"{which}{names[class_id - 1]} {score:.2f}" if names else f"{which}{score:.2f}"
         # Above the frame, or in its corner where the photo ends.
         x0, y0, x1, y1 = pen.textbbox((0, 0), label, font=font, anchor="lt")
         x = max(0, min(left, image.width - (x1 - x0)))

@@ -1,5 +1,7 @@
 """Boxes that keep still when a face does, from one frame of a video to the next."""
 
+import dataclasses
+
 import numpy as np
 
 from ssd.boxes import iou
@@ -12,7 +14,8 @@ class Smoother:
     A box takes over where the box of the last frame that it overlaps most left off: the more
     the two overlap, the more of the old one is kept. So a face that keeps still has a box that
     keeps still, and one that moves fast is followed at once, without lag. A face that is missed
-    for a few frames keeps its last box; a new one appears at once.
+    for a few frames keeps its last box; a new one appears at once. Where boxes have ids
+    (`ssd.Tracker`), those of one id belong together and no others.
 
     One smoother follows one camera.
 
@@ -43,13 +46,16 @@ class Smoother:
 
     def reset(self) -> None:
         """Forget what was seen: the camera was moved, or another video begins."""
-        self._last = Detections(np.zeros((0, 4), np.float32), np.zeros(0), np.zeros(0, int))
+        none = np.zeros(0, int)
+        self._last = Detections(np.zeros((0, 4), np.float32), np.zeros(0), none, none)
         self._missed = np.zeros(0, int)  # frames ago that each box was seen
 
     def __call__(self, found: Detections) -> Detections:
         """The `Detections` of one frame, smoothed, best first."""
         overlap = iou(found.boxes, self._last.boxes)
         overlap[found.class_ids[:, None] != self._last.class_ids] = 0
+        ids = _ids(found)
+        overlap[ids[:, None] != _ids(self._last)] = 0
         boxes, free = found.boxes.copy(), np.ones(len(self._last), bool)
         # The pair that overlaps most first, each box in one pair.
         while overlap.size and overlap.max() > 0:
@@ -60,16 +66,21 @@ class Smoother:
             overlap[new], overlap[:, old] = 0, 0
 
         waiting = np.flatnonzero(free & (self._missed < self.patience))
-        joined = Detections(
-            *(
-                np.concatenate([fresh, last[waiting]]).astype(fresh.dtype)
-                for fresh, last in zip(
-                    (boxes, found.scores, found.class_ids), self._last, strict=True
-                )
+        joined = [
+            np.concatenate([fresh, last[waiting]]).astype(fresh.dtype)
+            for fresh, last in zip(
+                (boxes, found.scores, found.class_ids, ids),
+                (*self._last, _ids(self._last)),
+                strict=True,
             )
-        )
+        ]
         missed = np.concatenate([np.zeros(len(found), int), self._missed[waiting] + 1])
-        order = np.argsort(-joined.scores, kind="stable")
+        order = np.argsort(-joined[1], kind="stable")
         self._last = Detections(*(values[order] for values in joined))
         self._missed = missed[order]
-        return Detections(*(values.copy() for values in self._last))
+        copied = Detections(*(values.copy() for values in self._last))
+        return copied if found.ids is None else dataclasses.replace(copied, ids=joined[3][order])
+
+
+def _ids(found: Detections) -> np.ndarray:
+    return np.zeros(len(found), int) if found.ids is None else found.ids

@@ -16,7 +16,6 @@ from ssd.photos.reading import read_photo
 
 SCORE_FLOOR = 0.001
 MAX_DETECTIONS = 300
-_CANDIDATES = 4  # for each of them, before suppression
 
 
 class PhotoResult(NamedTuple):
@@ -244,25 +243,17 @@ def file_digest(path: str | pathlib.Path) -> str:
 def _detect(
     detector: Any, photo: np.ndarray, score_floor: float, max_detections: int
 ) -> Detections:
-    """What a detector finds, without the time that hopeless boxes cost.
-
-    At a low score nearly all anchors of a model are candidates, and suppression compares each
-    that is kept with all others. So only the best of them get there.
-    """
+    """What a detector finds, without the time that hopeless boxes cost where it can spare that."""
     if not isinstance(detector, Detector):
         return detector(photo, score_threshold=score_floor)
-    offsets, logits = detector.forward(detector.prepare(photo))
-    candidates = detector.decode(offsets, logits, photo.shape, score_threshold=score_floor)
-    class_ids = range(1, 1 + len(detector.config.classes))
-    return detector.suppress(_best(candidates, class_ids, _CANDIDATES * max_detections))
+    return detector(photo, score_threshold=score_floor, max_detections=max_detections)
 
 
 def _best(found: Detections, class_ids: Sequence[int], most: int) -> Detections:
     """The best of what was found of the classes that the truth has."""
     boxes, scores, classes = map(np.asarray, found)
     judged = np.flatnonzero(np.isin(classes, class_ids))
-    best = judged[np.argsort(-scores[judged], kind="stable")][:most]
-    return Detections(boxes[best], scores[best], classes[best])
+    return Detections(boxes[judged], scores[judged], classes[judged]).best(most)
 
 
 def _beside(
