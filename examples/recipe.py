@@ -34,14 +34,15 @@ import ssd
 from distill import Options, Rules, combine, label, label_by_vote
 
 CONFIG = ssd.Config(
-    image_size=(224, 288),
+    image_size=(256, 320),
     width_multiplier=0.1875,
     positive_iou=0.4,
     negative_iou=0.3,
-    min_face=10.0,
+    min_face=12.0,
 )
 ALPHA = 2.0  # weight of the offset loss
 OFFSETS = {"smooth_l1": 1.0, "diou": 5.0}
+QUALITY = 1.0  # confidence follows the fit
 BALANCE_OBJECTS = 0.75  # how far faces with few anchors are made up for
 # Of each round: passes, photos in a step, peak learning rate. A fresh model gets further by many
 # small steps.
@@ -181,7 +182,11 @@ def train(number, labels, options, start):
     """The model of one round."""
     say(f"round {number}")
     loss = ssd.MultiboxLoss(
-        options.config, alpha=ALPHA, offsets=OFFSETS, balance_objects=BALANCE_OBJECTS
+        options.config,
+        alpha=ALPHA,
+        offsets=OFFSETS,
+        quality=QUALITY,
+        balance_objects=BALANCE_OBJECTS,
     )
     return ssd.train(
         labels,
