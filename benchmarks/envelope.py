@@ -45,6 +45,42 @@ def write(
     pathlib.Path(path).write_text(json.dumps(content, indent=2) + "\n")
 
 
+def read(path: str | os.PathLike, kind: str) -> dict[str, Any]:
+    """The figures of a benchmark, as `write` wrote them.
+
+    Args:
+        path: The file.
+        kind: What must have been measured.
+
+    Returns:
+        "kind", "versions", "model" and the figures.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is something else.
+
+    Example:
+        >>> read("nowhere.json", "speed")
+        Traceback (most recent call last):
+        FileNotFoundError: nowhere.json: wanted the JSON file of a benchmark (speed), there is none
+    """
+    path = pathlib.Path(path)
+    wanted = f"{path}: wanted the JSON file of a benchmark ({kind})"
+    if not path.is_file():
+        raise FileNotFoundError(f"{wanted}, there is none")
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{wanted}, this is no JSON ({error})") from None
+    came = content.get("kind") if isinstance(content, dict) else type(content).__name__
+    if came != kind:
+        raise ValueError(f"{wanted}, got one of kind {came}")
+    for name in ("versions", "model"):
+        if not isinstance(content.get(name), dict):
+            raise ValueError(f"{wanted}, got one without {name}")
+    return content
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that a benchmark depends on, as installed.
 

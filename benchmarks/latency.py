@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import board, envelope
+from benchmarks import board, envelope, latency_comparison, model_table, sustained
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory
@@ -60,19 +60,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 when all is done.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    _check_options(parser, options)
     try:
         _check_outputs(options)
-        result = _measure(options)
-        print(table(result))
-        if options.json:
-            envelope.write(options.json, "latency", result, model=result["model"])
-        if options.plot:
-            plot(result, options.plot)
+        if options.compare:
+            print(latency_comparison.compare(options.compare))
+        elif options.models:
+            _measure_models(options)
+        elif options.minutes:
+            _measure_sustained(options)
+        else:
+            _measure_one(options)
     except (ImportError, OSError, ValueError) as error:
         print(f"latency: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _check_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """One thing at a time, and all that it takes."""
+    ways = ("model", "compare", "models")
+    if sum(bool(getattr(options, way)) for way in ways) != 1:
+        parser.error("wanted one of MODEL, --compare A.json B.json and --models A B ...")
+    if options.models and not (options.photos and options.truth):
+        parser.error("--models: wanted --photos FOLDER and --truth FILE as well")
+    if options.minutes and not options.model:
+        parser.error("--minutes: wanted one MODEL")
+    if options.plot and (options.minutes or not options.model):
+        parser.error("--plot: wanted one MODEL and no --minutes")
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
@@ -81,14 +98,72 @@ def _check_outputs(options: argparse.Namespace) -> None:
             raise ValueError(f"{path}: wanted a file in a folder that exists")
 
 
+def _measure_one(options: argparse.Namespace) -> None:
+    result = _measure(options)
+    print(table(result))
+    if options.json:
+        envelope.write(options.json, "latency", result, model=result["model"])
+    if options.plot:
+        plot(result, options.plot)
+
+
+def _measure_models(options: argparse.Namespace) -> None:
+    """Milliseconds beside AP, of several models."""
+    threads = options.threads[0]
+    rows = model_table.measure(
+        options.models,
+        options.photos,
+        options.truth,
+        photos(options.photos),
+        runs=options.runs,
+        threads=threads,
+        say=_say,
+    )
+    machine = board.describe()
+    print(f"{machine['name']}, {threads} threads, {runtime_version()}; {options.runs} runs")
+    print(model_table.format_table(rows))
+    if options.json:
+        facts = {"board": machine, "runtime": runtime_version(), "runs": options.runs}
+        inputs = {"photos": str(options.photos), "truth": str(options.truth)}
+        envelope.write(
+            options.json, "models", {**facts, **inputs, "threads": threads, "models": rows}
+        )
+
+
+def _measure_sustained(options: argparse.Namespace) -> None:
+    """Whether the machine slows down when it has to work for minutes."""
+    threads = options.threads[0]
+    detector = ssd.Detector(options.model, threads=threads)
+    source, frames = _frames(options)
+    machine = board.describe()
+    print(f"{machine['name']}, {threads} threads, {runtime_version()}; frames: {source}")
+    slices = sustained.sustain(
+        detector, frames, 60 * options.minutes, say=lambda line: print(line, flush=True)
+    )
+    print(sustained.verdict(slices))
+    if options.json:
+        model = model_facts(detector)
+        facts = {"board": machine, "runtime": runtime_version(), "minutes": options.minutes}
+        content = {**facts, "sustained_threads": threads, "slices": slices}
+        envelope.write(options.json, "latency", content, model=model)
+
+
+def _frames(options: argparse.Namespace) -> tuple[str, list[np.ndarray]]:
+    if options.photos:
+        return f"photos of {options.photos}", photos(options.photos)
+    return "generated", generated(*options.frame)
+
+
+def _say(what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{what} ...", end="", file=sys.stderr, flush=True)
+
+
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything the table shows, as plain values (`--json` writes them)."""
     detectors = {count: ssd.Detector(options.model, threads=count) for count in options.threads}
     first = detectors[options.threads[0]]
-    if options.photos:
-        source, frames = f"photos of {options.photos}", photos(options.photos)
-    else:
-        source, frames = "generated", generated(*options.frame)
+    source, frames = _frames(options)
     before = board.state()
     result = {
         "model": model_facts(first),
@@ -654,7 +729,14 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _minutes(text: str) -> float:
+    if not 0 < float(text) < float("inf"):
+        raise ValueError
+    return float(text)
+
+
 # argparse shows these in its message about a bad value.
+_minutes.__name__ = "number of minutes such as 10"
 _thread_counts.__name__ = "list of thread counts such as 1,2,4"
 _frame_size.__name__ = "frame size such as 640x480"
 _positive.__name__ = "positive integer"
@@ -666,7 +748,29 @@ def _parser() -> argparse.ArgumentParser:
         description="Say how fast a model is on this machine, stage by stage.",
     )
     cores = os.cpu_count() or 1
-    parser.add_argument("model", type=pathlib.Path, help=".tflite file that ssd.export wrote")
+    parser.add_argument(
+        "model", type=pathlib.Path, nargs="?", help=".tflite file that ssd.export wrote"
+    )
+    parser.add_argument(
+        "--compare",
+        type=pathlib.Path,
+        nargs=2,
+        metavar=("A.json", "B.json"),
+        help="measure nothing: two files of --json side by side",
+    )
+    parser.add_argument(
+        "--models",
+        type=pathlib.Path,
+        nargs="+",
+        metavar="MODEL",
+        help="milliseconds beside AP of several models, on --photos with --truth",
+    )
+    parser.add_argument("--truth", type=pathlib.Path, help="COCO JSON file of --photos")
+    parser.add_argument(
+        "--minutes",
+        type=_minutes,
+        help="go on for so long, and say whether the machine slows down",
+    )
     parser.add_argument(
         "--threads",
         type=_thread_counts,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ssd
-from benchmarks import board, latency
+from benchmarks import board, latency, model_table, sustained, viola_jones
 from ssd.photos.reading import write_photo
 
 
@@ -234,3 +234,116 @@ def test_runs_as_a_command(model):
     )
     assert done.returncode == 0
     assert "--against" in done.stdout
+
+
+def test_two_runs_side_by_side(model, tmp_path, capsys):
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    assert run(model, "--runs", 2, "--threads", "1", "--frame", "64x48", "--json", first) == 0
+    slower = json.loads(first.read_text())
+    slower["threads"]["1"] |= {
+        stage: {name: 3 * value for name, value in slower["threads"]["1"][stage].items()}
+        for stage in ("forward", "total")
+    }
+    slower["runtime"], slower["threads"]["2"] = "another", slower["threads"]["1"]
+    second.write_text(json.dumps(slower))
+    capsys.readouterr()
+    assert run("--compare", first, second) == 0
+    told = capsys.readouterr().out
+    rows = {line.split()[-7]: line.split() for line in told.splitlines() if len(line.split()) > 6}
+    assert (rows["forward"][-4], rows["forward"][-1]) == ("3.00", "3.00")
+    assert rows["nms"][-1] == "1.00"
+    assert re.search("runtime: before .*; after another", told)
+    assert "model: lamps.tflite" in told  # the same in both
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("no json", "this is no JSON"),
+        ("[1]", "got one of kind list"),
+        ('{"kind": "evaluation"}', "got one of kind evaluation"),
+        ('{"kind": "latency", "slices": []}', "got one without versions"),
+        ('{"kind": "latency", "versions": {}, "model": {}, "slices": []}', "without --minutes"),
+    ],
+)
+def test_what_is_no_latency_file_is_named(content, words, tmp_path, capsys):
+    (tmp_path / "a.json").write_text(content)
+    assert run("--compare", tmp_path / "a.json", tmp_path / "a.json") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+def test_minutes_tell_of_a_machine_that_gets_slower(model, tmp_path, capsys):
+    out = tmp_path / "a.json"
+    assert run(model, "--minutes", 0.005, "--threads", "1", "--frame", "64x48", "--json", out) == 0
+    assert "minutes: " in capsys.readouterr().out.splitlines()[-1]
+    slices = json.loads(out.read_text())["slices"]
+    assert 1 <= len(slices) <= 20
+    assert [each["seconds"] for each in slices] == sorted(each["seconds"] for each in slices)
+
+
+def test_what_was_measured_stays_when_someone_has_seen_enough(monkeypatch):
+    calls = iter(range(10))
+
+    def detect(frame):
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+
+    clock = iter(np.arange(0, 100, 0.5).tolist())
+    monkeypatch.setattr(sustained.time, "perf_counter", lambda: next(clock))
+    said = []
+    slices = sustained.sustain(detect, [np.zeros((4, 4, 3), np.uint8)], 20.0, say=said.append)
+    assert slices
+    assert said[-1] == "stopped"
+
+
+def test_milliseconds_beside_ap(model, tmp_path, capsys):
+    other = lamps.write_model(tmp_path / "float.tflite")
+    lit = np.zeros((64, 96, 3), np.uint8)
+    lit[8:16, 16:24] = 255
+    write_photo(tmp_path / "a.png", lit)
+    truth, out = tmp_path / "truth.json", tmp_path / "out.json"
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [16, 8, 8, 8]}
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 96, "height": 64}],
+        "annotations": [box],
+        "categories": [{"id": 1, "name": "lamp"}],
+    }
+    truth.write_text(json.dumps(coco))
+    options = ["--photos", tmp_path, "--truth", truth, "--runs", 7, "--threads", "1"]
+    assert run("--models", model, other, *options, "--json", out) == 0
+    told = capsys.readouterr().out
+    rows = json.loads(out.read_text())["models"]
+    assert [row["model"] for row in rows[:2]] == ["lamps.tflite", "float.tflite"]
+    assert [row["precision"] for row in rows[:2]] == ["int8", "float32"]
+    assert [row["AP50"] for row in rows[:2]] == [1.0, 1.0]
+    assert all(0 < row["median"] <= row["p90"] for row in rows[:2])
+    assert rows[2]["model"] == viola_jones.NAME
+    assert "absent" in rows[2] or rows[2]["median"] > 0
+    assert viola_jones.NAME in told
+
+
+def test_models_take_turns_and_each_sees_the_same_frames():
+    seen = {"a": [], "b": []}
+    frames = [np.full((1, 1, 3), value) for value in range(3)]
+    detectors = {name: lambda frame, name=name: seen[name].append(frame[0, 0, 0]) for name in seen}
+    times = model_table.time_in_turns(detectors, frames, 7)
+    assert [len(each) for each in times.values()] == [7, 7]
+    assert seen["a"] == seen["b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "wanted one of MODEL"),
+        (["a.tflite", "--models", "b.tflite"], "wanted one of MODEL"),
+        (["--models", "a.tflite"], "wanted --photos FOLDER and --truth FILE"),
+        (["--compare", "a.json", "b.json", "--minutes", "1"], "--minutes: wanted one MODEL"),
+        (["a.tflite", "--minutes", "0"], "number of minutes such as 10"),
+    ],
+)
+def test_one_thing_at_a_time(arguments, words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run(*arguments)
+    assert stopped.value.code == 2
+    assert words in capsys.readouterr().err
