@@ -85,7 +85,7 @@ def run_combine(folders: Sequence[str], out: str, kill_at: int | None = None) ->
     Example:
         >>> run_combine(["nowhere"], "out")
         Traceback (most recent call last):
-        RuntimeError: distill combine ended with status 2
+        RuntimeError: distill combine ended with status 1
     """
     words = [sys.executable, "-m", "distill", "combine", *folders, out, "--geometry", min(folders)]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
