@@ -23,7 +23,22 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "photos", type=existing_folder("a folder of photos"), help="folder of photos"
     )
-    parser.add_argument("truth", type=existing_file("a COCO JSON file"), help="COCO JSON file")
+    parser.add_argument(
+        "truth",
+        type=existing_file("a COCO JSON file"),
+        nargs="?",
+        help="COCO JSON file; not needed with --wider or --fddb",
+    )
+    parser.add_argument(
+        "--wider",
+        type=existing_folder("a folder of WIDER's evaluation"),
+        help="instead, WIDER's protocol: folder of wider_face_val.mat and the three levels",
+    )
+    parser.add_argument(
+        "--fddb",
+        type=existing_folder("a folder of FDDB's folds"),
+        help="instead, FDDB's protocol: folder of FDDB-fold-*-ellipseList.txt",
+    )
     add_judged(parser)
     parser.add_argument(
         "--false-positives",
@@ -60,6 +75,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    if sum(each is not None for each in (options.truth, options.wider, options.fddb)) != 1:
+        options.refuse("wanted one of TRUTH, --wider and --fddb")
+    if options.truth is None:
+        if options.json or options.report:
+            options.refuse("--json, --report: wanted TRUTH, these are of an evaluation by COCO")
+        return _run_protocol(options)
     from ssd.metrics.evaluation import evaluate
     from ssd.opening import Detector
 
@@ -92,6 +113,26 @@ def _run(options: argparse.Namespace) -> None:
 
         draw_report(result, options.report)
         print(f"report: {options.report}")
+
+
+def _run_protocol(options: argparse.Namespace) -> None:
+    """Figures as another benchmark's own code gives them."""
+    from ssd.metrics.fddb import evaluate_fddb
+    from ssd.metrics.wider import evaluate_wider
+    from ssd.opening import Detector
+
+    detector = Detector(options.model, threads=options.threads)
+    evaluate = evaluate_wider if options.wider else evaluate_fddb
+    with _bar() as progress:
+        figures = evaluate(
+            detector,
+            options.photos,
+            options.wider or options.fddb,
+            score_floor=options.score_floor,
+            max_detections=options.max_detections,
+            progress=progress,
+        )
+    print(figures)
 
 
 def _first(lines: Sequence[str], most: int = 10) -> Iterator[str]:
