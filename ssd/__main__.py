@@ -6,11 +6,27 @@ from collections.abc import Sequence
 
 from ssd import __version__
 from ssd.arguments import Parser, program, run_program
-from ssd.commands import calibrate, coco, compare, detect, evaluate, export, importing, skew, train
+from ssd.commands import (
+    calibrate,
+    coco,
+    compare,
+    detect,
+    evaluate,
+    export,
+    importing,
+    skew,
+    split,
+    table,
+    train,
+    yolo,
+)
 
 COMMANDS = tuple(
     each.COMMAND
-    for each in (detect, train, evaluate, compare, calibrate, export, importing, coco, skew)
+    for each in (
+        *(detect, train, evaluate, compare, calibrate, export),
+        *(importing, split, coco, yolo, table, skew),
+    )
 )
 
 
