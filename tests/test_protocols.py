@@ -164,7 +164,7 @@ CIRCLE = np.array([[50.0, 50, 0, 100, 100]])
 
 def test_boxes_and_faces_are_matched_for_the_greatest_sum():
     """The best box of two does not get the face if the other fits it better."""
-    loose, tight = (0.9, 30, 30, 171, 171), (0.5, 50, 50, 151, 151)
+    loose, tight = (0.9, 30, 30, 171, 171), (0.5, 50, 50, 150, 150)
     changes = fddb.judge_photo(found(loose, tight), CIRCLE, (200, 200))
     first, second = fddb.ellipse_iou(np.array([loose[1:], tight[1:]], float), CIRCLE, (200, 200))[
         :, 0
