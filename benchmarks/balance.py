@@ -1,7 +1,7 @@
 """`python -m benchmarks.balance LABELS`: does the data keep up with the device, and if not, why.
 
 Measures what one core needs for an example, stage by stage; the train step, part by part; and
-the training loop with real data beside what `benchmarks.equation` predicts of it.
+the training loop with real data beside what `ssd.equation` predicts of it.
 """
 
 import argparse

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import equation
+from ssd import equation
 
 
 def draw(result: dict[str, Any], path: str | os.PathLike) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import equation
 from benchmarks.stages import STAGES
+from ssd import equation
 
 TARGET = 0.95
 _WORTH_SAYING = 0.1  # cores that other work kept busy

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import cores, equation
+from benchmarks import cores
 from benchmarks.looping import time_data, time_loop, use_threads, wait
+from ssd import equation
 
 
 def imitate(

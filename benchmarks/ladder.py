@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import cores, equation, first_trainer
+from benchmarks import cores, first_trainer
 from benchmarks.looping import time_data, time_loop
+from ssd import equation
 
 RUNGS: tuple[str, ...] = (
     "Python loop, imageio",

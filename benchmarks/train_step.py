@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import ssd
-from benchmarks import equation, utilization
+from benchmarks import utilization
 from benchmarks.looping import time_loop
+from ssd import equation
 
 _WARM_UP = 4  # steps before one is timed, beyond those in which it is traced
 

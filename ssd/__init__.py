@@ -12,6 +12,7 @@ from ssd.registration import tell_keras
 from ssd.version import __version__ as __version__
 
 _HOME = {
+    "Balance": "balance.callback",
     "CaptureLog": "detect.capture",
     "Config": "config",
     "Detections": "detect.detector",
@@ -25,6 +26,7 @@ _HOME = {
     "calibrate": "calibrating",
     "dataset": "data.pipeline",
     "draw": "detect.drawing",
+    "equation": "balance",
     "evaluate": "metrics.evaluation",
     "evaluate_run": "metrics.evaluation",
     "export": "tflite.exporting",

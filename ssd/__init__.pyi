@@ -1,6 +1,8 @@
 # What an editor sees of the names that `ssd/__init__.py` imports when they are first used.
 # tests/test_types.py holds the two together.
 
+from ssd.balance import equation as equation
+from ssd.balance.callback import Balance as Balance
 from ssd.calibrating import calibrate as calibrate
 from ssd.config import Config as Config
 from ssd.data.importing import import_labels as import_labels

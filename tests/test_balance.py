@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import ssd
-from benchmarks import balance, cores, equation, first_trainer, ladder, looping, utilization
+from benchmarks import balance, cores, first_trainer, ladder, looping, utilization
 from benchmarks.portraits import write_portraits
 from benchmarks.stages import STAGES
+from ssd import equation
 
 
 def run(*arguments, **options):

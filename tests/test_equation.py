@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import equation
+from ssd import equation
 
 # The first trainer: 28 ms of one core for an example, 32 in a batch, 4 cores, a step of 10.4 ms.
 START = {"example_seconds": 0.028, "batch_size": 32}

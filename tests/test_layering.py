@@ -21,6 +21,7 @@ HEAVY = {"tensorflow", "keras", "jax", "mtcnn", "ray", "matplotlib"}
 ROWS = {
     "anchors": ([], ["keras", "tensorflow", "jax"]),
     "ssd": (["ssd.quiet", "ssd.registration", "ssd.version"], []),
+    "ssd.balance": ([], ["keras", "tensorflow"]),
     "ssd.arguments": (["ssd.lines", "ssd.quiet"], []),
     "ssd.atomic": ([], []),
     "ssd.boxes": ([], []),
@@ -85,7 +86,18 @@ ROWS = {
         ["matplotlib"],
     ),
     "ssd.training": (
-        ["ssd.atomic", "ssd.config", "ssd.data", "ssd.lock", "ssd.nets", "ssd.version"],
+        [
+            "ssd.atomic",
+            "ssd.balance",
+            "ssd.config",
+            "ssd.data",
+            "ssd.detect",
+            "ssd.lock",
+            "ssd.metrics",
+            "ssd.nets",
+            "ssd.opening",
+            "ssd.version",
+        ],
         ["keras", "matplotlib"],
     ),
     "ssd.commands": (

@@ -81,7 +81,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validation",
         type=existing_folder("a folder of labels"),
-        help="folder of labels to measure the loss on; the best epoch is kept as best.keras",
+        help="folder of labels to measure loss and AP on; the best epoch is kept as best.keras",
     )
     parser.add_argument(
         "--patience",

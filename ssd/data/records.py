@@ -430,11 +430,11 @@ def checksums(path: str | os.PathLike) -> list[bytes]:
     return found
 
 
-def read(folder: str | os.PathLike) -> Iterator[LabeledPhoto]:
+def read(folder: Labels) -> Iterator[LabeledPhoto]:
     """Every labeled photo of a folder, as NumPy, in the order of the shards.
 
     Args:
-        folder: A folder of labels.
+        folder: A folder of labels, or a list of several.
 
     Yields:
         `LabeledPhoto`s, boxes float32 [boxes, 4], classes int32 [boxes], scores float32 [boxes].

@@ -20,7 +20,7 @@ class SaveEpoch(keras.callbacks.Callback):
 
     Args:
         run: Where to.
-        validated: Whether there is a loss on validation labels to choose the best epoch by.
+        validated: Whether there are validation labels to choose the best epoch by.
         patience: Epochs without a new best after which to stop; None trains to the end.
 
     Raises:

@@ -3,12 +3,12 @@
 import json
 import os
 import pathlib
-import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 
+from ssd.balance.callback import Balance
 from ssd.config import Config
 from ssd.data import balancing, checking, records
 from ssd.data.pipeline import dataset
@@ -20,6 +20,7 @@ from ssd.training.callbacks import FreezeBody, SaveEpoch
 from ssd.training.checkout import commit
 from ssd.training.curves import plot
 from ssd.training.folder import claim
+from ssd.training.measuring import MeasureAP
 from ssd.training.options import (
     check_balance,
     check_cache,
@@ -27,6 +28,7 @@ from ssd.training.options import (
     check_options,
     check_start,
 )
+from ssd.training.progress import Progress
 from ssd.version import __version__
 
 _ROOT = pathlib.Path(__file__).parents[2]  # of this library, where its checkout would be
@@ -55,9 +57,11 @@ def train(
 ) -> SSD:
     """Train a detector on labels.
 
-    After each epoch the run is saved, whole or not at all. The same call in the same folder
-    goes on after the last epoch saved there, however the run was stopped. How the model was
-    trained stands in its `provenance`, and in every file it is saved to.
+    After each epoch it prints what the loss has come to and its terms, AP on the validation
+    labels, how much of the time the device waited for data (`ssd.Balance`), and how long the
+    whole run will still take; and the run is saved, whole or not at all. The same call in the
+    same folder goes on after the last epoch saved there, however the run was stopped. How the
+    model was trained stands in its `provenance`, and in every file it is saved to.
 
     Half precision and several devices are Keras's to set, before the call: see docs/training.md.
 
@@ -85,8 +89,9 @@ def train(
             (`ssd.SSD.freeze_normalization`), which makes a step a third faster or more.
         freeze_body: Epochs to begin with in which nothing but the heads of `start` learns
             (`ssd.SSD.freeze_body`).
-        validation: Folder of labels, or a list, to measure the loss on after each epoch. The
-            model of the epoch where it was least is kept in `best.keras`.
+        validation: Folder of labels, or a list, to measure loss and AP50 on after each epoch, AP
+            on 300 of the photos. The model of the epoch where AP was highest, or of equals the
+            loss least, is kept in `best.keras`.
         patience: Epochs without a new best after which to stop; None trains to the end.
         callbacks: Keras's, or your own. After each epoch they are called when it is saved; in a
             run that goes on they see the epochs that are left, under their numbers.
@@ -117,7 +122,8 @@ def train(
         ...     manifest.write(folder, {"classes": ["face"]})
         ...     model = ssd.train(folder, f"{folder}/run", config, epochs=1, batch_size=2)
         ... # doctest: +ELLIPSIS
-        1/1 - ...
+        first step: compiled in ...
+        epoch 1 of 1: loss ...
         >>> model.provenance["photos"]
         2
     """
@@ -170,15 +176,9 @@ def train(
         run.rewind(done)
         if not _is_over(run, done, epochs, validation, patience):
             saving = SaveEpoch(run, validated=validation is not None, patience=patience)
-            _fit(
-                model,
-                labels,
-                validation,
-                cache,
-                done,
-                options,
-                [FreezeBody(freeze_body), saving, *callbacks],
-            )
+            measuring = [] if validation is None else [MeasureAP(validation)]
+            before = [FreezeBody(freeze_body), *measuring, saving]
+            _fit(model, labels, validation, cache, done, options, before, callbacks)
         plot(run.history, run.curves)
         return model if validation is None else _best(run)
 
@@ -239,7 +239,7 @@ def _steps(options):
     return options["photos"] // options["batch_size"]
 
 
-def _fit(model, labels, validation, cache, done, options, callbacks):
+def _fit(model, labels, validation, cache, done, options, before, callbacks):
     """The epochs that are left."""
     batch_size, seed = options["batch_size"], options["seed"]
     # A run that goes on must not see the examples of its first epochs again.
@@ -254,6 +254,9 @@ def _fit(model, labels, validation, cache, done, options, callbacks):
         balance=options["balance"],
         cache=cache,
     )
+    # It comes after what is saved of an epoch: how long steps took is no part of a run's result.
+    balance, epochs = Balance(say=lambda line: None), options["epochs"]
+    progress = Progress(epochs, _steps(options), balance)
     judge = None
     if validation is not None:
         judge = dataset(validation, model.config, batch_size=batch_size)
@@ -261,14 +264,15 @@ def _fit(model, labels, validation, cache, done, options, callbacks):
         # Of Keras, while the body is frozen: that is what was asked for.
         warnings.filterwarnings("ignore", "Gradients do not exist for variables")
         model.fit(
-            data.repeat(),  # so that the next epoch's photos are on their way before this one ends
+            # Repeated, so that the next epoch's photos are on their way before this one ends.
+            balance(data.repeat()),
             validation_data=judge,
-            epochs=options["epochs"],
+            epochs=epochs,
             initial_epoch=done,
             steps_per_epoch=_steps(options),
             shuffle=False,  # the data does that
-            verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=callbacks,
+            verbose=0,
+            callbacks=[*before, balance, progress, *callbacks],
         )
 
 

@@ -21,7 +21,7 @@ class RunFolder:
     Attributes:
         note: `run.json`, what was asked for.
         saved: `model.keras`, the model after the last epoch.
-        best: `best.keras`, the model of the epoch with the least loss on the validation labels.
+        best: `best.keras`, the model of the epoch that did best on the validation labels.
         history: `history.csv`, the terms of the loss after each epoch.
         curves: `curves.png`, the same as a picture.
 

@@ -45,7 +45,7 @@ def write(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
 
     Args:
         path: The file. One of that name is replaced.
-        rows: A dictionary for each epoch, all with the same keys.
+        rows: A dictionary for each epoch; what one of them lacks is left empty.
 
     Example:
         >>> import tempfile
@@ -56,14 +56,17 @@ def write(path: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     text = io.StringIO(newline="")
     if rows:
-        writer = csv.DictWriter(text, [*rows[0]])
+        fields = dict.fromkeys(field for row in rows for field in row)
+        writer = csv.DictWriter(text, [*fields])
         writer.writeheader()
         writer.writerows(rows)
     atomic.write_text(path, text.getvalue())
 
 
 def best(rows: Sequence[Mapping[str, Any]]) -> int | None:
-    """Which epoch had the least loss on the validation labels, the first of equals.
+    """Which epoch did best on the validation labels, the first of equals.
+
+    The highest AP50 decides, and of equals, or where none was measured, the least loss.
 
     Args:
         rows: As `read` gives them.
@@ -74,7 +77,14 @@ def best(rows: Sequence[Mapping[str, Any]]) -> int | None:
     Example:
         >>> best([{"val_loss": "nan"}, {"val_loss": "2.0"}, {"val_loss": "3.0"}])
         1
+        >>> best([{"val_loss": "2.0", "val_ap50": "0.5"}, {"val_loss": "3.0", "val_ap50": "0.6"}])
+        1
     """
     losses = [float(row["val_loss"]) for row in rows]
     finite = [index for index, loss in enumerate(losses) if math.isfinite(loss)]
-    return min(finite, key=lambda index: losses[index], default=None)
+
+    def worth(index: int) -> tuple[float, float]:
+        ap = float(rows[index].get("val_ap50") or "nan")
+        return -1.0 if math.isnan(ap) else ap, -losses[index]
+
+    return max(finite, key=worth, default=None)

@@ -7,12 +7,12 @@ longer is the time of a training step:
     with prefetch       step = max(data, device)     utilization = device / max(data, device)
     without prefetch    step = data + device         utilization = device / (data + device)
 
-Every function here is plain arithmetic; `benchmarks.balance` measures what goes into it and
-holds what comes out against a real training loop.
+Every function here is plain arithmetic; `python -m benchmarks.balance` measures what goes into it
+and holds what comes out against a real training loop, and `ssd.Balance` sees it in yours.
 """
 
 
-def data_seconds_per_batch(example_seconds: float, batch_size: int, cores: float) -> float:
+def data_seconds_per_batch(example_seconds: float, batch_size: float, cores: float) -> float:
     """Seconds that the cores take to make one batch.
 
     Args:
@@ -37,12 +37,12 @@ def data_seconds_per_batch(example_seconds: float, batch_size: int, cores: float
 
 
 def device_seconds_per_batch(
-    forward_seconds: float, batch_size: int, *, backward_factor: float = 1.0
+    forward_seconds: float, batch_size: float, *, backward_factor: float = 1.0
 ) -> float:
     """Seconds of a train step, guessed from the forward pass alone.
 
-    The guess is that backward costs as much as forward; `benchmarks.balance` says by how much
-    the measured step departs from it.
+    The guess is that backward costs as much as forward; `python -m benchmarks.balance` says by
+    how much the measured step departs from it.
 
     Args:
         forward_seconds: T_i, seconds of the device for the forward pass of one example.
@@ -151,7 +151,7 @@ def shared_seconds_per_step(
 
 
 def photos_per_second(
-    data_seconds: float, device_seconds: float, batch_size: int, *, prefetch: bool = True
+    data_seconds: float, device_seconds: float, batch_size: float, *, prefetch: bool = True
 ) -> float:
     """Photos that a training loop goes through in a second.
 
@@ -201,7 +201,7 @@ def binds(data_seconds: float, device_seconds: float) -> str:
 
 
 def cores_needed(
-    example_seconds: float, batch_size: int, device_seconds: float, *, target: float = 0.95
+    example_seconds: float, batch_size: float, device_seconds: float, *, target: float = 0.95
 ) -> float:
     """Cores with which the device works the target share of the time, with prefetch.
 
@@ -229,7 +229,7 @@ def cores_needed(
 
 
 def photos_per_second_needed(
-    batch_size: int, device_seconds: float, *, target: float = 0.95
+    batch_size: float, device_seconds: float, *, target: float = 0.95
 ) -> float:
     """Photos a second that keep the device working the target share of the time.
 

@@ -1,0 +1,236 @@
+"""Data that passes through a clock on its way into `fit`: batches as they were, in their order.
+
+Keras asks for the next batch inside a compiled function (TensorFlow) or in the middle of its loop
+(JAX), where no callback can look. The data itself is asked in both, so it keeps the time.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from ssd.balance.clocks import Delivery
+
+ROWS = 16_384  # deliveries that a dataset can note before they are taken
+_IN_BACKGROUND = ("Prefetch", "Parallel", "MapAndBatch", "DataService", "Snapshot")
+Take = Callable[[], list[Delivery]]
+
+
+def through(data: Any) -> tuple[Any, Take]:
+    """Data for `fit` that notes when each batch is asked for and when it is there.
+
+    Args:
+        data: A `tf.data.Dataset`, or any iterable of batches as Keras takes them.
+
+    Returns:
+        (what to give to `fit`, a function that returns the deliveries since it was called last).
+
+    Raises:
+        ValueError: If it is neither, or a `keras.utils.PyDataset` with several workers.
+
+    Example:
+        >>> batch = (np.zeros((2, 3)), np.zeros((2, 1)))
+        >>> data, take = through([batch] * 4)
+        >>> len(data)
+        4
+    """
+    tensorflow = sys.modules.get("tensorflow")  # whoever made a dataset has imported it
+    if tensorflow is not None and isinstance(data, tensorflow.data.Dataset):
+        return _dataset(data)
+    if isinstance(data, keras.utils.PyDataset):
+        if data.workers > 1 or data.use_multiprocessing:
+            raise ValueError(
+                "data: wanted a tf.data.Dataset or an iterable of batches, got a PyDataset with "
+                "workers; they hand batches over where no clock can look"
+            )
+        data = _Indexed(data)
+    elif isinstance(data, np.ndarray | tuple | dict | str) or not isinstance(data, Iterable):
+        raise ValueError(
+            f"data: wanted a tf.data.Dataset or an iterable of batches, got a {type(data).__name__}"
+        )
+    if keras.backend.backend() == "tensorflow":
+        return _dataset(_as_keras_would(data))
+    # Keras goes through these in the thread that also gives the device its work.
+    taken: list[Delivery] = []
+
+    def take() -> list[Delivery]:
+        new = taken[:]
+        del taken[: len(new)]
+        return new
+
+    timed = _Batches(data, taken) if hasattr(data, "__len__") else _timed(iter(data), taken)
+    return timed, take
+
+
+def works_ahead(data: Any) -> bool:
+    """Whether batches are made while the device works, as far as can be told from outside.
+
+    Args:
+        data: What `through` was given.
+
+    Returns:
+        Whether a dataset has a stage that works in the background; of other batches, whether
+        Keras would make one: under TensorFlow.
+
+    Example:
+        >>> works_ahead([1, 2]) == (keras.backend.backend() == "tensorflow")
+        True
+    """
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None or not isinstance(data, tensorflow.data.Dataset):
+        return keras.backend.backend() == "tensorflow"
+    stages = [data]
+    while stages:
+        stage = stages.pop()
+        if any(word in type(stage).__name__ for word in _IN_BACKGROUND):
+            return True
+        if not hasattr(stage, "_inputs"):
+            return True  # most do
+        stages.extend(stage._inputs())
+    return False
+
+
+def _dataset(dataset: Any) -> tuple[Any, Take]:
+    """The dataset with a clock reading before and after each element, kept in variables.
+
+    A zip asks its parts one after the other, in the thread of whoever asks it: the first part is
+    the clock. All is graph, so that no step waits for Python.
+    """
+    import tensorflow as tf
+
+    with tf.device("CPU:0"):
+        table = tf.Variable(tf.zeros([ROWS, 3], tf.float64), trainable=False)
+
+    def note(clock: Any, element: Any) -> Any:
+        row, asked = clock
+        size = tf.cast(_length(element), tf.float64)
+        table.scatter_nd_update([[row]], [tf.stack([asked, tf.timestamp(), size])])
+        return element
+
+    clock = tf.data.Dataset.range(ROWS).repeat().map(lambda row: (row, tf.timestamp()))
+    options = tf.data.Options()
+    # tf.data would put a buffer behind the last stage, and the clock would see that filled.
+    options.experimental_optimization.inject_prefetch = False
+    timed = tf.data.Dataset.zip((clock, dataset)).map(note).with_options(options)
+    last = 0.0
+
+    def take() -> list[Delivery]:
+        nonlocal last
+        rows = table.numpy()
+        rows = rows[rows[:, 1] > last]
+        rows = rows[np.argsort(rows[:, 1], kind="stable")]
+        last = max(last, rows[-1, 1]) if len(rows) else last
+        return [Delivery(asked, ready, int(size)) for asked, ready, size in rows.tolist()]
+
+    return timed, take
+
+
+def _length(element: Any) -> Any:
+    """How many examples are in a batch of tensors; 0 if its first has no such axis."""
+    import tensorflow as tf
+
+    first = tf.nest.flatten(element)[0]
+    return tf.reduce_sum(tf.shape(first)[:1]) if isinstance(first, tf.Tensor) else tf.constant(0)
+
+
+def _as_keras_would(data: Iterable[Any]) -> Any:
+    """Batches of Python as Keras makes a dataset of them: in the background, a few ahead."""
+    import tensorflow as tf
+
+    again = iter(data) is not data  # a generator goes on where it was
+    batches = iter(data)
+    first = []
+    for batch in batches:
+        first.append(_checked(batch))
+        if len(first) == 2:
+            break
+    if not first:
+        raise ValueError("data: wanted an iterable of batches, got one without any")
+
+    def spec(*leaves: Any) -> Any:
+        arrays = [np.asarray(leaf) for leaf in leaves]
+        sizes = [*zip(*(array.shape for array in arrays), strict=True)]
+        rest = [each[0] if len({*each}) == 1 else None for each in sizes[1:]]
+        return tf.TensorSpec([None, *rest], arrays[0].dtype)
+
+    def generate() -> Iterator[Any]:
+        if again:
+            yield from map(_checked, data)
+        else:
+            while first:
+                yield first.pop(0)
+            yield from map(_checked, batches)
+
+    signature = tf.nest.map_structure(spec, *first)
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    if hasattr(data, "__len__"):
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(data)))  # type: ignore
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _checked(batch: Any) -> Any:
+    """A batch that Keras takes: a list of its parts is a tuple of them."""
+    batch = tuple(batch) if isinstance(batch, list) else batch
+    if not isinstance(batch, tuple | dict):
+        raise ValueError(
+            "data: wanted batches (inputs,), (inputs, targets) or (inputs, targets, weights), "
+            f"got a {type(batch).__name__}"
+        )
+    return batch
+
+
+def _timed(batches: Iterator[Any], taken: list[Delivery]) -> Iterator[Any]:
+    while True:
+        asked = time.time()
+        try:
+            batch = _checked(next(batches))
+        except StopIteration:
+            return
+        taken.append(Delivery(asked, time.time(), _size(batch)))
+        yield batch
+
+
+def _size(batch: Any) -> int:
+    first = next(iter(batch.values() if isinstance(batch, dict) else batch), None)
+    while isinstance(first, dict | list | tuple):
+        first = next(iter(first.values() if isinstance(first, dict) else first), None)
+    shape = tuple(getattr(first, "shape", ()))
+    return int(shape[0]) if shape else 0
+
+
+class _Indexed:
+    """The batches of a `PyDataset`, one after the other."""
+
+    def __init__(self, data: keras.utils.PyDataset):
+        self._data = data
+
+    def __len__(self) -> int:
+        return self._data.num_batches
+
+    def __iter__(self) -> Iterator[Any]:
+        self._data.on_epoch_begin()
+        for index in range(len(self)):
+            yield self._data[index]
+        self._data.on_epoch_end()
+
+
+class _Batches(keras.utils.PyDataset):
+    """Batches of which there is a number, as what Keras takes with their number."""
+
+    def __init__(self, data: Any, taken: list[Delivery]):
+        super().__init__()
+        self._data, self._taken = data, taken
+        self._left: Iterator[Any] = iter(())
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __getitem__(self, index: int) -> Any:
+        batch = next(self._left, None)
+        if batch is None:
+            self._left = _timed(iter(self._data), self._taken)
+            batch = next(self._left)
+        return batch

@@ -1,0 +1,104 @@
+"""AP of a model after each epoch of its training, by the rules of `ssd evaluate`."""
+
+import io
+import itertools
+import math
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image
+
+from ssd.data import records
+from ssd.detect.detector import Detections
+from ssd.metrics.evaluation import evaluate_run
+from ssd.metrics.results import MAX_DETECTIONS, DetectorRun, PhotoResult, detections
+from ssd.opening import Detector
+
+PHOTOS = 300
+_BATCH = 32
+
+
+class MeasureAP(keras.callbacks.Callback):
+    """Adds `val_ap50` to the logs of each epoch, for the callbacks after it.
+
+    Faces that are smaller at the input than training looks at (`Config.min_face`) are ignored.
+
+    Args:
+        labels: Folder of validation labels, or a list of several.
+        photos: Most photos to look at; of more, every second, third and so on.
+
+    Example:
+        >>> MeasureAP("labels").photos
+        300
+    """
+
+    def __init__(self, labels: records.Labels, *, photos: int = PHOTOS):
+        super().__init__()
+        self.labels, self.photos = labels, photos
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Read the photos, once for all epochs.
+
+        Args:
+            logs: As Keras gives them.
+        """
+        self._detector = Detector(self.model)
+        stride = math.ceil(records.count(self.labels) / self.photos)
+        chosen = itertools.islice(records.read(self.labels), 0, None, max(1, stride))
+        self._truth, images = [], []
+        for photo in chosen:
+            pixels = np.asarray(Image.open(io.BytesIO(photo.encoded)).convert("RGB"))
+            images.append(self._detector.prepare(pixels)[0].astype(np.uint8))
+            self._truth.append(_truth(photo, pixels.shape[:2], len(self.model.config.classes)))
+        self._images = np.stack(images)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Run the model over the photos and hold what it finds against the labels.
+
+        Args:
+            epoch: Counted from 0.
+            logs: Those that later callbacks see, too.
+        """
+        if isinstance(logs, dict):
+            finite = math.isfinite(logs.get("loss", 0.0))
+            logs["val_ap50"] = self.measure() if finite else math.nan
+
+    def measure(self) -> float:
+        """AP50 of the model as it is now.
+
+        Returns:
+            A number from 0 to 1; NaN without a face to find.
+        """
+        results = []
+        for start in range(0, len(self._images), _BATCH):
+            outputs = np.asarray(self.model.predict_on_batch(self._images[start : start + _BATCH]))
+            for truth, rows in zip(self._truth[start:], outputs, strict=False):
+                found = detections(self._detector, rows[:, :4], rows[:, 4:], truth.shape)
+                best = Detections(*(part[:MAX_DETECTIONS] for part in found))
+                results.append(truth._replace(found=best))
+        config = self.model.config
+        smallest = config.min_face / max(config.image_size)
+        run = DetectorRun(results, tuple(config.classes))
+        return float(evaluate_run(run, min_height=smallest).ap50)
+
+
+def _truth(photo: records.LabeledPhoto, shape: tuple[int, int], classes: int) -> PhotoResult:
+    """A labeled photo without what is found in it; what is no class of its own is ignored."""
+    height, width = shape
+    rows = [
+        (box, class_id, given < 1)
+        for box, given in zip(photo.boxes, photo.class_ids, strict=True)
+        for class_id in (range(1, 1 + classes) if given < 1 else [given])
+    ]
+    return PhotoResult(
+        path=pathlib.Path(photo.filename),
+        shape=(height, width),
+        boxes=np.array([row[0] for row in rows]).reshape(-1, 4) * [height, width, height, width],
+        class_ids=np.array([row[1] for row in rows], int),
+        ignored=np.array([row[2] for row in rows], bool),
+        found=Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int)),
+        name=photo.filename,
+    )
