@@ -15,8 +15,8 @@ from importlib import metadata
 from typing import Any
 
 import ssd
-from benchmarks import balance_plot, balance_table, cores, envelope, ladder
-from benchmarks.imitation import imitate
+from benchmarks import balance_plot, balance_table, cores, envelope, ladder, scripted
+from benchmarks.imitation import decode_only, imitate
 from benchmarks.looping import wait
 from benchmarks.portraits import write_portraits
 from benchmarks.stages import time_stages
@@ -54,12 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
+    for given, name in ((options.labels, "LABELS"), (options.ladder, "--ladder")):
+        if options.script and given:
+            raise ValueError(f"--script: wanted no {name} beside it, which are of this project")
     for path in filter(None, (options.json, options.plot)):
         if not path.parent.is_dir():
             raise ValueError(f"{path}: wanted a file in a folder that exists")
 
 
 def _measure_labels_or_portraits(options: argparse.Namespace) -> dict[str, Any]:
+    if options.script:
+        return _measure_script(options)
     if options.labels is not None:
         return {"photos": str(options.labels), **_measure(options)}
     with tempfile.TemporaryDirectory() as folder:
@@ -97,16 +102,56 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         device = options.device_step[0]
         result |= _climb(options, config, functools.partial(wait, device), device)
     else:
-        result["imitated"] = imitate(
-            options.labels,
-            config,
-            options.device_step,
-            batch_size=options.batch_size,
-            most_cores=options.cores,
-            seconds=options.seconds,
-            repeats=options.repeats,
-            say=_say,
-        )
+        size = options.batch_size
+        made = ssd.dataset(options.labels, config, batch_size=size, training=True).repeat()
+        result["imitated"] = _imitate(options, made, options.labels, size)
+    result["other_work"] = cores.other_work(before, cores.busy())
+    result["advice"] = balance_table.advice(result)
+    return result
+
+
+def _imitate(
+    options: argparse.Namespace, made: Any, labels: Any, batch_size: int
+) -> list[dict[str, Any]]:
+    return imitate(
+        made,
+        options.device_step,
+        batch_size=batch_size,
+        most_cores=options.cores,
+        decoded=decode_only(labels),
+        seconds=options.seconds,
+        repeats=options.repeats,
+        say=_say,
+    )
+
+
+def _measure_script(options: argparse.Namespace) -> dict[str, Any]:
+    """The same for a pipeline and a model of somebody else."""
+    script = scripted.Script(*options.script)
+    before = cores.busy()
+    result: dict[str, Any] = {
+        "machine": describe_machine(),
+        "script": list(options.script),
+        "batch_size": script.batch_size,
+        "cores": options.cores,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        write_portraits(folder, count=32)  # what is decoded to see what the cores are worth
+        if options.device_step:
+            rows = _imitate(options, script.data, folder, script.batch_size)
+            result["imitated"] = rows
+            result["stages"] = {"example": min(row["example_seconds"] for row in rows)}
+        else:
+            figures = scripted.time_script(
+                script,
+                cores=options.cores,
+                decoded=decode_only(folder),
+                seconds=options.seconds,
+                repeats=options.repeats,
+                say=_say,
+            )
+            result["train_step"] = figures
+            result["stages"] = {"example": figures["data_core_seconds"] / script.batch_size}
     result["other_work"] = cores.other_work(before, cores.busy())
     result["advice"] = balance_table.advice(result)
     return result
@@ -194,6 +239,14 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="SECONDS",
         help="imitate a device that only waits so long for each batch; no model is built",
+    )
+    parser.add_argument(
+        "--script",
+        nargs=2,
+        metavar="MODULE:NAME",
+        help="measure a pipeline and a model of yours instead, as in --script mine:dataset "
+        "mine:model: a tf.data.Dataset or an iterable of batches, and a compiled Keras model, or "
+        "functions that return them",
     )
     parser.add_argument(
         "--ladder",

@@ -34,7 +34,9 @@ def format_table(result: dict[str, Any]) -> str:
         one example on one core      ms   share
           read                     1.000     20%
     """
-    lines = [*_head(result), "", *_stage_lines(result["stages"]), ""]
+    lines = [*_head(result), ""]
+    if "read" in result["stages"]:
+        lines += [*_stage_lines(result["stages"]), ""]
     if "imitated" in result:
         lines += _imitated_lines(result["imitated"])
     if "train_step" in result:
@@ -54,8 +56,12 @@ def format_table(result: dict[str, Any]) -> str:
 def _head(result: dict[str, Any]) -> Iterator[str]:
     here = result["machine"]
     versions = ", ".join(f"{k} {v}" for k, v in here.items() if k not in ("processor", "cores"))
-    rows, columns = result["image_size"]
     yield f"{here['processor']}, {here['cores']} cores; {versions}"
+    if "script" in result:
+        data, model = result["script"]
+        yield f"pipeline: {data}; model: {model}; {result['batch_size']} in a batch"
+        return
+    rows, columns = result["image_size"]
     yield f"photos: {result['photos']}; {result['batch_size']} in a batch, input {rows}x{columns}"
 
 

@@ -15,12 +15,12 @@ from ssd import equation
 
 
 def imitate(
-    labels: str | os.PathLike,
-    config: ssd.Config,
+    made: Any,
     steps: Iterable[float],
     *,
     batch_size: int,
     most_cores: int,
+    decoded: Any,
     seconds: float,
     repeats: int,
     say: Callable[[str], None] = lambda what: None,
@@ -33,11 +33,11 @@ def imitate(
     kind of work: how much faster photos are decoded on all of them than on one.
 
     Args:
-        labels: Folder of labels.
-        config: The `ssd.Config` of the model.
+        made: The pipeline: an endless `tf.data.Dataset`, or another iterable without an end.
         steps: Seconds that the device waits for a batch, one row each.
         batch_size: Photos in a batch.
         most_cores: Rows are measured for one core up to so many.
+        decoded: What `decode_only` returns.
         seconds: How long each loop is timed.
         repeats: How often all rows take turns.
         say: Told what is measured next.
@@ -52,13 +52,12 @@ def imitate(
         >>> from benchmarks.portraits import write_portraits
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_portraits(folder, count=8)
+        ...     made = ssd.dataset(folder, ssd.Config(), batch_size=2, training=True).repeat()
         ...     options = dict(batch_size=2, most_cores=1, seconds=0.05, repeats=1)
-        ...     rows = imitate(folder, ssd.Config(), [0.01], **options)
+        ...     rows = imitate(made, [0.01], decoded=decode_only(folder), **options)
         >>> [(row["cores"], row["device_seconds"]) for row in rows]
         [(1, 0.01)]
     """
-    made = ssd.dataset(labels, config, batch_size=batch_size, training=True).repeat()
-    decoded = decode_only(labels)
     rows = [(count, step) for count in range(1, most_cores + 1) for step in steps]
     seen: dict[tuple[int, float], list[tuple[float, float, float]]] = {row: [] for row in rows}
     for turn in range(repeats):
@@ -84,7 +83,8 @@ def _seconds(
     One pipeline at a time: another would go on filling its buffers meanwhile.
     """
     with cores.confined(count):
-        batches = iter(data.with_options(use_threads(count)))
+        confined = hasattr(data, "with_options")
+        batches = iter(data.with_options(use_threads(count)) if confined else data)
         time_data(batches, seconds / 3)  # until it has settled how much is done at once
         return time_loop(batches, step, seconds)
 

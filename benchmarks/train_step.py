@@ -45,7 +45,7 @@ class TrainStep:
         self.batches = data.as_numpy_iterator()
         self._batch = [keras.ops.convert_to_tensor(part) for part in next(self.batches)]
         self._same = iter(lambda: self._batch, None)
-        self._model, self._config = ssd.SSD(config), config
+        self._model, self._config, self._parts = ssd.SSD(config), config, 2
 
     def __call__(self, batch: Any) -> None:
         """Train on one batch.
@@ -53,7 +53,7 @@ class TrainStep:
         Args:
             batch: (images, labels), and more, which is not looked at.
         """
-        self._model.train_on_batch(*batch[:2])
+        self._model.train_on_batch(*batch[: self._parts])
 
     def time_parts(self, seconds: float) -> dict[str, float]:
         """Seconds of forward, backward and update, on a batch that is on the device.

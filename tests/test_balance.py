@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import ssd
-from benchmarks import balance, cores, first_trainer, ladder, looping, utilization
+from benchmarks import balance, balance_plot, cores, first_trainer, ladder, looping, utilization
 from benchmarks.portraits import write_portraits
 from benchmarks.stages import STAGES
 from ssd import equation
@@ -64,6 +64,87 @@ def test_the_train_step_is_reported_without_a_gpu(disc_labels, tiny, tmp_path, c
         assert "No GPU here" in capsys.readouterr().out
 
 
+OF_ANOTHER = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+random = np.random.default_rng(0)
+digits = random.integers(0, 256, (512, 28, 28, 1), dtype=np.uint8), random.integers(0, 10, 512)
+
+
+def turn(image, digit):
+    image = tf.image.resize(tf.cast(image, tf.float32) / 255, (60, 60))
+    return tf.image.random_crop(image, (28, 28, 1)), digit
+
+
+def dataset():
+    made = tf.data.Dataset.from_tensor_slices(digits).shuffle(512).map(turn, tf.data.AUTOTUNE)
+    return made.batch(64, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def model():
+    layers = keras.layers
+    network = keras.Sequential([
+        keras.Input((28, 28, 1)), layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(),
+        layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(),
+        layers.Dropout(0.5), layers.Dense(10, activation="softmax")])
+    network.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return network
+"""
+
+
+@pytest.mark.parametrize("imitated", [False, True])
+def test_a_script_that_knows_nothing_of_ssd_is_measured(tmp_path, monkeypatch, capsys, imitated):
+    """The convolutional network of Keras's examples for digits, with augmentation."""
+    (tmp_path / "of_another.py").write_text(OF_ANOTHER)
+    monkeypatch.syspath_prepend(tmp_path)
+    out, picture = tmp_path / "b.json", tmp_path / "b.png"
+    options = ["--script", "of_another:dataset", "of_another:model", "--seconds", 0.1]
+    options += ["--repeats", 1, "--cores", 1, "--json", out, "--plot", picture]
+    assert run(*options, *(["--device-step", 0.01] if imitated else [])) == 0
+    result = json.loads(out.read_text())
+    assert result["batch_size"] == 64
+    assert result["stages"]["example"] > 0
+    if imitated:
+        (row,) = result["imitated"]
+        assert 0 < row["measured"] < 1.01 * 64 / 0.01
+    else:
+        model = result["train_step"]
+        assert model["forward"] + model["backward"] + model["update"] >= 0.99 * model["step"] > 0
+        assert model["predicted"] >= max(model["step"], model["data"]) * 0.99
+        assert model["measured"] > 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "pipeline: of_another:dataset; model: of_another:model; 64 in a batch" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("device", ["CPU", "GPU"])
+def test_the_picture_ends_where_the_data_ends(device, monkeypatch, tmp_path):
+    """Every point that was measured lies inside, and the lines reach from edge to edge."""
+    from matplotlib.figure import Figure
+
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    model = {"device": device, "step": 0.9, "step_core_seconds": 1.7, "measured": 1.0}
+    result = {"batch_size": 32, "cores": 2, "stages": {"example": 0.002}, "train_step": model}
+    balance_plot.draw(result, tmp_path / "b.png")
+    row = {"rung": "a", "data_seconds": 1.4, "predicted": 1.4, "measured": 1.4, "utilization": 0.01}
+    rows = [row, {**row, "data_seconds": 0.03, "utilization": 0.3}]
+    balance_plot.draw({"ladder": rows, "ladder_device_seconds": 0.0104}, tmp_path / "b.png")
+    for axes in (figure.axes[0] for figure in figures):
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        lines = [line for line in axes.get_lines() if len(line.get_xdata()) > 2]
+        assert lines
+        for line in lines:
+            assert (min(line.get_xdata()), max(line.get_xdata())) == pytest.approx((left, right))
+        for line in axes.get_lines():
+            if len(line.get_xdata()) <= 2:
+                assert all(left < x < right for x in line.get_xdata())
+                assert all(bottom < y < top for y in line.get_ydata())
+
+
 class Clock:
     """Stands in for the module `time`: nothing passes but what is slept."""
 
@@ -105,6 +186,9 @@ def test_portraits_stand_in_for_labels(tmp_path):
     ("arguments", "said"),
     [
         (["nowhere"], "nowhere: wanted a folder of labels"),
+        (["nowhere", "--script", "a:b", "c:d"], "wanted no LABELS beside it"),
+        (["--script", "a", "c:d"], "a: wanted MODULE:NAME"),
+        (["--script", "no_such_module:b", "c:d"], "no_such_module:b: wanted a name in a module"),
         (["nowhere", "--json", "no/such/folder.json"], "wanted a file in a folder that exists"),
     ],
 )

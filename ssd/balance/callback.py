@@ -222,10 +222,10 @@ class Balance(keras.callbacks.Callback):
         binds = spent.share >= _BINDS
         said = f"waited for data {100 * spent.share:.0f} %"
         if self._works_ahead and not binds:
-            return f"{said} · data keeps up, device {1e3 * device:.3g} ms a batch"
+            return f"{said} · data keeps up, device {_ms(device)} a batch"
         # What works ahead works all the time while it binds.
         data = step if self._works_ahead else spent.delivering / spent.batches
-        said += f" · data {1e3 * data:.3g} ms, device {1e3 * device:.3g} ms a batch"
+        said += f" · data {_ms(data)}, device {_ms(device)} a batch"
         size = spent.examples / spent.batches
         if binds and size and device:
             said += f" · {self._advise(data, device, size)}"
@@ -250,6 +250,10 @@ class Balance(keras.callbacks.Callback):
             return 0.0
         (since, before), (until, after) = self._worked
         return (after - before) / max(1e-9, until - since)
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:,.0f} ms" if seconds >= 0.1 else f"{1e3 * seconds:.3g} ms"
 
 
 def _under_a_strategy() -> bool:

@@ -83,13 +83,13 @@ class Progress(keras.callbacks.Callback):
             said += f", AP50 {logs['val_ap50']:.3f}"
         self._print(said)
         waited = [self.balance.line] if self.balance and self.balance.line else []
-        self._print("  " + " · ".join([*waited, self._left(epoch + 1)]))
+        over = epoch + 1 == self.epochs or self.model.stop_training
+        took = f"{spoken(time.monotonic() - self._begun)} in all"
+        self._print("  " + " · ".join([*waited, took if over else self._left(epoch + 1)]))
 
     def _left(self, done: float) -> str:
         """How long the whole run will still take, judged by all of it but the compilation."""
         passed, epochs = time.monotonic() - self._compiled, done - self._first
-        if done >= self.epochs:
-            return f"{spoken(time.monotonic() - self._begun)} in all"
         return f"{spoken(passed / max(1e-9, epochs) * (self.epochs - done))} left"
 
     def _show(self, line: str) -> None:
