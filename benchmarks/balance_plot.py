@@ -44,7 +44,7 @@ def _draw_balance(axes: Any, result: dict[str, Any]) -> None:
     if rows:
         # T_g as the rows were predicted with, by the clock.
         example = float(np.median([row["example_seconds"] for row in rows]))
-    devices = [row["device_seconds"] for row in rows] or [model["step"]]
+    devices = [row["device_seconds"] for row in rows] + ([model["step"]] if model else [])
     steps = np.geomspace(min(devices) / 4, max(devices) * 2, 200)
     tops = []
     for count in range(1, result["cores"] + 1):

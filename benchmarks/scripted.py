@@ -97,9 +97,7 @@ def named(where: str) -> Any:
     try:
         found = getattr(importlib.import_module(module), name)
     except (ModuleNotFoundError, AttributeError) as error:
-        raise ValueError(
-            f"{where}: wanted a name in a module that Python finds ({error})"
-        ) from None
+        raise ValueError(f"{where}: wanted a name in a module, {error}") from None
     return found() if callable(found) and not hasattr(found, "train_on_batch") else found
 
 

@@ -315,10 +315,10 @@ def test_a_start_that_does_not_fit_is_refused(disc_labels, tiny, trained, tmp_pa
 
 def test_the_best_epoch_is_kept_beside_the_last(trained):
     model, out, _ = trained
-    losses = [float(row["val_loss"]) for row in rows(out)]
-    assert len(losses) == 6
-    assert model.provenance["terms"]["val_loss"] == pytest.approx(min(losses))
-    assert model.provenance["epochs_done"] == losses.index(min(losses)) + 1
+    worth = [(float(row["val_ap50"]), -float(row["val_loss"])) for row in rows(out)]
+    assert len(worth) == 6
+    assert model.provenance["terms"]["val_ap50"] == pytest.approx(max(worth)[0])
+    assert model.provenance["epochs_done"] == worth.index(max(worth)) + 1
     assert ssd.load(out / "model.keras").provenance["epochs_done"] == 6
 
 
