@@ -4,6 +4,7 @@ Keras asks for the next batch inside a compiled function (TensorFlow) or in the 
 (JAX), where no callback can look. The data itself is asked in both, so it keeps the time.
 """
 
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -46,7 +47,8 @@ def through(data: Any) -> tuple[Any, Take]:
                 "data: wanted a tf.data.Dataset or an iterable of batches, got a PyDataset with "
                 "workers; they hand batches over where no clock can look"
             )
-        data = _Indexed(data)
+        endless = data.num_batches is None
+        data = map(data.__getitem__, itertools.count()) if endless else _Indexed(data)
     elif isinstance(data, np.ndarray | tuple | dict | str) or not isinstance(data, Iterable):
         raise ValueError(
             f"data: wanted a tf.data.Dataset or an iterable of batches, got a {type(data).__name__}"
@@ -208,7 +210,7 @@ class _Indexed:
         self._data = data
 
     def __len__(self) -> int:
-        return self._data.num_batches
+        return int(self._data.num_batches or 0)
 
     def __iter__(self) -> Iterator[Any]:
         self._data.on_epoch_begin()

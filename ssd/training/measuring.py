@@ -74,8 +74,10 @@ class MeasureAP(keras.callbacks.Callback):
         """
         results = []
         for start in range(0, len(self._images), _BATCH):
-            outputs = np.asarray(self.model.predict_on_batch(self._images[start : start + _BATCH]))
-            for truth, rows in zip(self._truth[start:], outputs, strict=False):
+            some = slice(start, start + _BATCH)
+            outputs = np.asarray(self.model.predict_on_batch(self._images[some]))
+            # Under tf.distribute each device answers for all of them.
+            for truth, rows in zip(self._truth[some], outputs, strict=False):
                 found = detections(self._detector, rows[:, :4], rows[:, 4:], truth.shape)
                 best = Detections(*(part[:MAX_DETECTIONS] for part in found))
                 results.append(truth._replace(found=best))
