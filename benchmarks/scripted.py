@@ -46,12 +46,13 @@ class Script(TrainStep):
         self.gpu = bool(keras.distribution.list_devices("gpu"))
         self.backend = keras.backend.backend()
         self.data = made.repeat() if hasattr(made, "repeat") else _Endless(made)
-        self.batches = map(_parts, iter(self.data))
+        arrays = getattr(self.data, "as_numpy_iterator", lambda: iter(self.data))
+        self.batches = map(_parts, arrays())
         first = next(self.batches, None)
         if not first:
             raise ValueError(f"{data}: wanted batches, got none")
-        self.batch_size = len(np.asarray(first[0]))
-        self._batch = [keras.ops.convert_to_tensor(part) for part in first]
+        self.batch_size = len(np.asarray(keras.tree.flatten(first)[0]))
+        self._batch = keras.tree.map_structure(keras.ops.convert_to_tensor, first)
         self._parts = len(first)
         self._same = iter(lambda: self._batch, None)
         self._model, self._optimizer = built, built.optimizer
