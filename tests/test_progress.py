@@ -70,14 +70,14 @@ def test_ap_is_that_of_ssd_evaluate(disc_labels, tiny, monkeypatch):
 
     truths = iter(watching._truth)
 
-    def perfect(detector, offsets, logits, shape):
+    def perfect(detector, outputs, shape):
         truth = next(truths)
         return Detections(truth.boxes, np.ones(len(truth.boxes)), truth.class_ids)
 
-    monkeypatch.setattr(measuring, "detections", perfect)
+    monkeypatch.setattr(measuring, "_find", perfect)
     assert watching.measure() == pytest.approx(1.0)
     nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
-    monkeypatch.setattr(measuring, "detections", lambda *_: nothing)
+    monkeypatch.setattr(measuring, "_find", lambda *_: nothing)
     assert watching.measure() == 0
     logs = {"loss": float("nan")}
     watching.on_epoch_end(0, logs)

@@ -14,11 +14,12 @@ from PIL import Image
 from ssd.data import records
 from ssd.detect.detector import Detections
 from ssd.metrics.evaluation import evaluate_run
-from ssd.metrics.results import MAX_DETECTIONS, DetectorRun, PhotoResult, detections
+from ssd.metrics.results import MAX_DETECTIONS, SCORE_FLOOR, DetectorRun, PhotoResult
 from ssd.opening import Detector
 
 PHOTOS = 300
 _BATCH = 32
+_CANDIDATES = 4  # for each box that is judged, before suppression
 
 
 class MeasureAP(keras.callbacks.Callback):
@@ -78,13 +79,20 @@ class MeasureAP(keras.callbacks.Callback):
             outputs = np.asarray(self.model.predict_on_batch(self._images[some]))
             # Under tf.distribute each device answers for all of them.
             for truth, rows in zip(self._truth[some], outputs, strict=False):
-                found = detections(self._detector, rows[:, :4], rows[:, 4:], truth.shape)
-                best = Detections(*(part[:MAX_DETECTIONS] for part in found))
-                results.append(truth._replace(found=best))
+                found = _find(self._detector, rows, truth.shape)
+                results.append(truth._replace(found=found))
         config = self.model.config
         smallest = config.min_face / max(config.image_size)
         run = DetectorRun(results, tuple(config.classes))
         return float(evaluate_run(run, min_height=smallest).ap50)
+
+
+def _find(detector: Detector, outputs: np.ndarray, shape: tuple[int, int]) -> Detections:
+    """What a model's outputs for a photo come to, as in `ssd evaluate`."""
+    offsets, logits = outputs[:, :4], outputs[:, 4:]
+    found = detector.decode(offsets, logits, shape, score_threshold=SCORE_FLOOR)
+    # Nearly all anchors are candidates, and suppression compares each with all others.
+    return detector.suppress(found.best(_CANDIDATES * MAX_DETECTIONS)).best(MAX_DETECTIONS)
 
 
 def _truth(photo: records.LabeledPhoto, shape: tuple[int, int], classes: int) -> PhotoResult:
