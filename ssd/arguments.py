@@ -18,6 +18,8 @@ from typing import Any, NoReturn
 from ssd.lines import printable
 from ssd.quiet import missing_package
 
+# As `ssd.detect.detector.NAMES`, which a command line does not import before it is right.
+SHIPPED_MODELS = ("face", "smile")
 _NUMBER = re.compile(r"-\.?\d")
 
 
@@ -255,6 +257,26 @@ def escape_output() -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def existing_model(text: str) -> pathlib.Path | str:
+    """A type of argument: the path of a model file that is there, or the name of one that ships.
+
+    Args:
+        text: The argument.
+
+    Returns:
+        The path; or the name, "face" or "smile".
+
+    Raises:
+        FileNotFoundError: If there is nothing of that name.
+        IsADirectoryError: If there is a folder.
+
+    Example:
+        >>> existing_model("smile")
+        'smile'
+    """
+    return text if text in SHIPPED_MODELS else existing_file("a model file")(text)
 
 
 def existing_file(what: str = "a file") -> Callable[[str], pathlib.Path]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -102,6 +102,7 @@ def calibrate(
     false_positives_per_image: float = 0.1,
     min_height: float = 0.0,
     rule: str = "coco",
+    class_map: Mapping[str, str] | None = None,
     seed: int = 0,
     progress: Callable[[int, int], object] | None = None,
 ) -> Calibration:
@@ -116,6 +117,8 @@ def calibrate(
         false_positives_per_image: What the default threshold is to allow.
         min_height: As for `ssd.evaluate`.
         rule: As for `ssd.evaluate`.
+        class_map: As for `ssd.evaluate`: `{"smile": "face"}` where people have said of no face
+            whether it smiles.
         seed: Decides the halves.
         progress: Called after each photo as `progress(done, total)`, folder by folder.
 
@@ -146,7 +149,9 @@ def calibrate(
     results = [
         result
         for photos, truth in validation
-        for result in run_detector(detector, _text(photos), _text(truth), progress=progress).results
+        for result in run_detector(
+            detector, _text(photos), _text(truth), class_map=class_map, progress=progress
+        ).results
     ]
     classes = len(detector.config.classes)
     judged = judge_results(results, classes, heights=(min_height, np.inf), rule=rule)

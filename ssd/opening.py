@@ -32,7 +32,8 @@ class Detector(detector.Detector):
     Args:
         model: A `.tflite` file that `ssd.export` wrote; a `.keras` file, or an `ssd.SSD` itself,
             which find what they would find once exported in float32; or any other model that is
-            open (`ssd.detect.detector.Model`). By default the face model that ships.
+            open (`ssd.detect.detector.Model`); or the name of a model that ships: "face", which is
+            the default, or "smile".
         threads: Threads of the LiteRT runtime for one photo; Keras has its own.
         portable: Use only the kernels that all LiteRT runtimes share. An int8 model then answers
             the same to the last bit under LiteRT and tflite-runtime; it takes several times as

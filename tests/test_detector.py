@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import ssd
+from ssd import arguments
 from ssd.detect import detector as module
 from ssd.detect import runtime
 
@@ -307,6 +308,18 @@ def test_without_a_shipped_model_the_way_out_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "SHIPPED", tmp_path / "face.tflite")
     with pytest.raises(FileNotFoundError, match=r"Detector\('face\.tflite'\)"):
         ssd.Detector()
+
+
+def test_models_that_ship_are_opened_by_their_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert ssd.Detector("face").path == ssd.Detector().path == module.SHIPPED
+    monkeypatch.setattr(module, "SHIPPED", tmp_path / "face.tflite")
+    with pytest.raises(FileNotFoundError, match=r"smile.tflite: wanted .* Detector\('smile"):
+        ssd.Detector("smile")
+
+
+def test_the_command_line_knows_the_same_names():
+    assert arguments.SHIPPED_MODELS == module.NAMES
 
 
 def test_without_a_runtime_the_way_out_is_named(models, monkeypatch):

@@ -428,6 +428,11 @@ def test_categories_and_classes_belong_together_by_name(scene):
     assert evaluate(Model(), photos, truth, class_map={"Car": "face"}).ap50 == expected
     with pytest.raises(ValueError, match="map: wanted mask or face after car=, got dog"):
         evaluate(Model(), photos, truth, class_map={"car": "dog"})
+    # What the model finds of one class counts as the other.
+    change(truth, lambda coco: coco.update(categories=[{"id": 3, "name": "mask"}]))
+    result = evaluate(Model(), photos, truth, class_map={"face": "mask"})
+    assert result.ap50 == expected
+    assert not result.run.problems
 
 
 @pytest.mark.parametrize(

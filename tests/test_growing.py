@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -92,3 +93,25 @@ def test_parents_that_make_no_sense_are_refused_before_anything_changes(face):
         take_over(model, face, {"face": "background"})
     for own, was in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(own, was)
+
+
+def test_a_new_class_that_counts_as_its_parent_finds_what_the_parent_found(face, photos, tmp_path):
+    for number, photo in enumerate(photos):
+        ssd.write_photo(tmp_path / f"{number}.png", photo)
+    images = [{"id": n, "file_name": f"{n}.png", "height": 64, "width": 96} for n in range(2)]
+    box = {"id": 0, "image_id": 0, "category_id": 1, "iscrowd": 0, "bbox": [10, 10, 20, 20]}
+    categories = [{"id": 1, "name": "face"}]
+    coco = {"images": images, "annotations": [box], "categories": categories}
+    (tmp_path / "truth.json").write_text(json.dumps(coco))
+
+    def run(model, class_map=None):
+        options = {"class_map": class_map, "score_floor": 0, "max_detections": 10_000}
+        return ssd.run_detector(ssd.Detector(model), tmp_path, tmp_path / "truth.json", **options)
+
+    one, both = run(face), run(grown(face, ("face", "smile")), {"smile": "face"})
+    assert not both.problems
+    for before, after in zip(one.results, both.results, strict=True):
+        assert len(before.found) == len(after.found) > 20
+        np.testing.assert_allclose(after.found.boxes, before.found.boxes, atol=1e-2)
+        np.testing.assert_allclose(2 * after.found.scores, before.found.scores, atol=1e-5)
+        assert (after.found.class_ids == 1).all()

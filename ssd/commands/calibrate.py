@@ -2,7 +2,7 @@
 
 import argparse
 
-from ssd.arguments import Command, existing_file, new_file, number
+from ssd.arguments import Command, existing_file, mapping, new_file, number
 from ssd.commands.judged import add_judged
 from ssd.quiet import import_tensorflow
 
@@ -25,6 +25,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="false positives per photo that the default threshold allows (0.1)",
     )
     add_judged(parser)
+    parser.add_argument(
+        "--map",
+        type=mapping,
+        help="classes of the model for other names in the truth, or for others of its classes, "
+        "which then count as these: smile=face",
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -49,6 +55,7 @@ def _run(options: argparse.Namespace) -> None:
         false_positives_per_image=options.false_positives,
         min_height=options.min_height,
         rule=options.rule,
+        class_map=options.map,
     )
     print(found)
     if options.out:

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ssd.arguments import Command, complain, existing_file, new_file, number, whole_number
+from ssd.arguments import Command, complain, existing_model, new_file, number, whole_number
 from ssd.lines import printable
 from ssd.sinks.journal import check_new
 from ssd.sources.naming import Source, find_sources
@@ -32,8 +32,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        type=existing_file("a model file"),
-        help=".tflite or .keras file (the one that ships)",
+        type=existing_model,
+        help=".tflite or .keras file, or smile: the one that ships and knows smiles (face)",
     )
     parser.add_argument(
         "--score-threshold",

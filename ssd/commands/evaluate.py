@@ -10,6 +10,7 @@ from ssd.arguments import (
     complain,
     existing_file,
     existing_folder,
+    existing_model,
     mapping,
     new_file,
     number,
@@ -19,7 +20,9 @@ from ssd.commands.judged import add_judged
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=existing_file("a model file"), help=".tflite or .keras file")
+    parser.add_argument(
+        "model", type=existing_model, help=".tflite or .keras file; face or smile, which ship"
+    )
     parser.add_argument(
         "photos", type=existing_folder("a folder of photos"), help="folder of photos"
     )
@@ -57,7 +60,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map",
         type=mapping,
-        help="classes of the model for other names in the truth: with_mask=face,without_mask=face",
+        help="classes of the model for other names in the truth: with_mask=face,without_mask=face; "
+        "a class of the model's counts as another: smile=face",
     )
     parser.add_argument(
         "--score-floor", type=number(0, 1), default=0.001, help="least score judged (0.001)"

@@ -59,6 +59,17 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("class",),
         help="have photos of each class come equally often",
     )
+    parser.add_argument(
+        "--crops",
+        type=existing_folder("a folder of labels"),
+        help="folder of labels of crops, to be placed into photos on which nothing is",
+    )
+    parser.add_argument(
+        "--crop-share",
+        type=number(0, 1),
+        default=0.3,
+        help="how many of the examples are photos with crops in them (0.3)",
+    )
     parser.add_argument("--alpha", type=number(), default=1.0, help="weight of the offset loss (1)")
     parser.add_argument(
         "--balance-objects",
@@ -125,6 +136,8 @@ def _run(options: argparse.Namespace) -> None:
         seed=options.seed,
         weights=options.weights,
         balance=options.balance,
+        crops=options.crops,
+        crop_share=options.crop_share,
         freeze_normalization=options.freeze_normalization,
         freeze_body=options.freeze_body,
         validation=options.validation,
@@ -155,6 +168,10 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(
             f"--weights: wanted a number for each of {len(options.labels)} folders, "
             f"got {len(options.weights)}"
+        )
+    if options.crops and not 0 < options.crop_share < 1:
+        raise ValueError(
+            f"--crop-share: wanted a number over 0 and below 1, got {options.crop_share:g}"
         )
     if options.freeze_body and not options.start:
         raise ValueError("--freeze-body: wanted --start with it, a trained model")

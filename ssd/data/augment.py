@@ -92,9 +92,26 @@ def plan_examples(
     draw = tf.random.stateless_uniform(tf.concat([tf.shape(sizes)[:-1], [8]], axis=0), seed)
     windows = choose_windows(sizes, boxes, class_ids, config, draw=draw[..., :5])
     view = window_to_view(sizes, windows, config.image_size, mirrored=draw[..., 5] < 0.5)
-    quality = tf.cast(_WORST + draw[..., 6] * (_BEST - _WORST), tf.int32)
-    view = view._replace(quality=tf.where(draw[..., 7] < _COMPRESSED, quality, 0))
+    view = view._replace(quality=draw_quality(draw[..., 7], draw[..., 6]))
     return view, *move_boxes(boxes, class_ids, sizes, view, config.image_size)
+
+
+def draw_quality(whether: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+    """Qualities of the JPEG files that examples are made into, 0 for most, which are not.
+
+    Args:
+        whether: float32 [...], evenly drawn from 0 to 1.
+        which: float32 [...], likewise.
+
+    Returns:
+        int32 [...].
+
+    Example:
+        >>> draw_quality(tf.constant([0.1, 0.9]), tf.constant([0.5, 0.5])).numpy().tolist()
+        [45, 0]
+    """
+    quality = tf.cast(_WORST + which * (_BEST - _WORST), tf.int32)
+    return tf.where(whether < _COMPRESSED, quality, 0)
 
 
 def choose_windows(

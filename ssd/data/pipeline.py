@@ -1,5 +1,6 @@
 """Shards on disk to batches of static shape: plain TensorFlow, on the CPU, before the device."""
 
+import functools
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from ssd.config import Config
-from ssd.data import augment, balancing, checking, records, remote
+from ssd.data import augment, balancing, checking, placing, records, remote
 from ssd.data import cache as kept
 
 # Photos waiting to be shuffled are compressed, 10 to 100 KB each.
@@ -25,6 +26,8 @@ def dataset(
     seed: int | None = None,
     weights: Sequence[float] | None = None,
     balance: str | None = None,
+    crops: records.Labels | None = None,
+    crop_share: float = 0.3,
     cache: str | os.PathLike | None = None,
     service: str | None = None,
 ) -> tf.data.Dataset:
@@ -43,6 +46,11 @@ def dataset(
             there are; of a small folder they come again.
         balance: "class" has photos of each class come equally often, for training. A photo goes
             with the rarest class on it; photos without a class keep their share.
+        crops: For training, folder of labels of crops, photos of one face each, or a list: one to
+            four of them are placed at random sizes into a photo on which nothing is, one of
+            `labels`. With `balance`, crops of each class come equally often.
+        crop_share: How many of the examples are such, over 0 and below 1; a pass has as many
+            examples as without crops.
         cache: Folder to keep decoded photos in, so that they are decoded once and not in each
             pass. Photos larger than twice the input are kept at that size for training. It is
             filled here, survives being killed, and follows changes of labels and Config.
@@ -64,8 +72,9 @@ def dataset(
     Raises:
         ConnectionError: If nobody answers at the address of the `service`.
         FileNotFoundError: If a folder is missing or holds no labels.
-        ValueError: If labels are unfinished, cut off or of other classes than the Config's, or
-            `service` is no such address or combined with what it cannot do.
+        ValueError: If labels are unfinished, cut off or of other classes than the Config's,
+            `service` is no such address or combined with what it cannot do, or there are crops
+            and no photo to place them into.
 
     Example:
         >>> import tempfile
@@ -85,10 +94,12 @@ def dataset(
     """
     if service is not None and (seed is not None or not training):
         raise ValueError("service: wanted training=True and no seed, since workers share no order")
-    if (weights is not None or balance is not None) and (service is not None or not training):
-        option = "weights" if balance is None else "balance"
-        raise ValueError(f"{option}: wanted training=True and no service")
+    for option, value in {"weights": weights, "balance": balance, "crops": crops}.items():
+        if value is not None and (service is not None or not training):
+            raise ValueError(f"{option}: wanted training=True and no service")
     balancing.check(labels, weights, balance)
+    if crops is not None:
+        placing.check(labels, crops, crop_share, config.classes)
     photo_count = checking.check(labels, config.classes).photos
     files = [str(path) for path in records.shards(labels)]
     if cache is not None:
@@ -101,14 +112,30 @@ def dataset(
         serialized = _draw_records(groups, photo_count, seed=seed)
     else:
         serialized = _read_records(files, training=training, seed=seed, in_order=in_order)
-    examples = _make_examples(
-        serialized,
-        config,
-        training=training,
-        seed=seed,
-        in_order=in_order,
-        cached=cache is not None,
-    )
+
+    def make_examples(serialized):
+        return _make_examples(
+            serialized,
+            config,
+            training=training,
+            seed=seed,
+            in_order=in_order,
+            cached=cache is not None,
+        )
+
+    examples = make_examples(serialized)
+    if crops is not None:
+        read = functools.partial(_read_records, training=True, seed=seed, in_order=in_order)
+        scenes = make_examples(read(files, holds=placing.without_objects).repeat())
+        placed = _place_crops(
+            scenes, _read_crops(crops, config, balance, read, seed=seed), config, seed=seed
+        )
+        examples = tf.data.Dataset.sample_from_datasets(
+            [examples.repeat(), placed],
+            weights=[1 - crop_share, crop_share],
+            seed=seed,
+            rerandomize_each_iteration=True,
+        ).take(photo_count)
     # With the number of batches known, a progress bar has an end from the first pass on.
     examples = examples.apply(tf.data.experimental.assert_cardinality(photo_count))
     batches = examples.batch(batch_size, drop_remainder=training)
@@ -133,6 +160,29 @@ def _draw_records(groups, count, *, seed):
         )
 
     return balancing.sample(groups, read, count=count, seed=seed)
+
+
+def _place_crops(scenes, crops, config, *, seed):
+    """Examples of scenes, without an end, with some of the crops in each."""
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+    several = crops.batch(placing.PER_SCENE, drop_remainder=True).map(records.parse)
+
+    def fill(scene, crops, seed):
+        image, boxes, class_ids = placing.place(scene[0], crops, config, seed=seed)
+        return image, make_label(boxes, class_ids, config)
+
+    return tf.data.Dataset.zip(scenes, several, seeds).map(
+        fill, num_parallel_calls=tf.data.AUTOTUNE, deterministic=seed is not None
+    )
+
+
+def _read_crops(crops, config, balance, read, *, seed):
+    """The serialized records of crops, without an end."""
+    files = [str(path) for path in records.shards(crops)]
+    groups = _make_groups(crops, files, config, None, balance)
+    if not groups:
+        return read(files).repeat()
+    return _draw_records(groups, records.count(crops), seed=seed).repeat()
 
 
 def _read_records(files, *, training, seed, in_order, holds=None):

@@ -19,6 +19,7 @@ from ssd.photos.letterbox import check_photo, letterbox, letterbox_scale
 
 _CANDIDATES = 4  # before suppression, for each box that is asked for
 SHIPPED = pathlib.Path(__file__).parent.parent / "models" / "face.tflite"
+NAMES = ("face", "smile")  # of the models that ship, which are opened by them
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -142,8 +143,8 @@ class Detector:
     """What `ssd.Detector` is where there is no Keras: that one opens Keras models, too.
 
     Args:
-        model: A `.tflite` file that `ssd.export` wrote, or a `Model` that is open. By default
-            the face model that ships with the package.
+        model: A `.tflite` file that `ssd.export` wrote, a `Model` that is open, or the name of a
+            model that ships: "face", which is the default, or "smile".
         threads: As for `ssd.Detector`.
         portable: As for `ssd.Detector`.
 
@@ -176,8 +177,8 @@ class Detector:
     ) -> None:
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise ValueError(f"threads: wanted a positive integer, got {threads!r}")
-        if model is None:
-            model = _find_shipped()
+        if model is None or (isinstance(model, str) and model in NAMES):
+            model = _find_shipped(model or NAMES[0])
         if isinstance(model, str | os.PathLike):
             model = LiteRTModel(model, threads=threads, portable=portable)
         self._model: Model = model
@@ -364,14 +365,15 @@ class Detector:
         return np.concatenate([centers - sizes, centers + sizes], axis=1)
 
 
-def _find_shipped() -> pathlib.Path:
-    """The model that ships, if this copy of the package has it."""
-    if not SHIPPED.is_file():
+def _find_shipped(name: str) -> pathlib.Path:
+    """A model that ships, if this copy of the package has it."""
+    shipped = SHIPPED.with_name(f"{name}.tflite")
+    if not shipped.is_file():
         raise FileNotFoundError(
-            f"{SHIPPED}: wanted a .tflite model file, found none; this copy ships without a model: "
-            "train one and pass its path, as in Detector('face.tflite')"
+            f"{shipped}: wanted a .tflite model file, found none; this copy ships without a model: "
+            f"train one and pass its path, as in Detector('{name}.tflite')"
         )
-    return SHIPPED
+    return shipped
 
 
 def _candidates(logits: np.ndarray, scale: float, score_threshold: float) -> np.ndarray:

@@ -102,7 +102,8 @@ def evaluate(
         rule: What is ignored: "coco", or that of an independent scorer, "scorer"
             (`ssd.metrics.judging.judge` says what they are).
         class_map: For categories of the truth that the detector calls otherwise, the class that
-            is meant: `{"with_mask": "face", "without_mask": "face"}`.
+            is meant: `{"with_mask": "face", "without_mask": "face"}`. A class of the detector's
+            own counts as another likewise: `{"smile": "face"}`.
         score_floor: Least score of what is judged, in [0, 1]; scores below change no figure
             that anyone reads, and cost a long tail of boxes.
         max_detections: Greatest number of boxes judged in a photo, the best ones.

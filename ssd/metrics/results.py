@@ -16,6 +16,7 @@ from ssd.photos.reading import read_photo
 
 SCORE_FLOOR = 0.001
 MAX_DETECTIONS = 300
+_CANDIDATES = 8  # before suppression, for each box: where classes count as one, twice as many
 
 
 class PhotoResult(NamedTuple):
@@ -117,6 +118,7 @@ def run_detector(
     labeled, left_out = find_photos(annotations.photos, photos)
     labeled.sort(key=lambda named: id_order(named[1].key))
     class_names, class_of, problems = pair_classes(annotations, detector, class_map)
+    counted_as = _counted_as(class_names, class_map)
     complaints = [*annotations.complaints, *left_out]
     results = []
     for done, (name, photo) in enumerate(labeled, 1):
@@ -127,7 +129,7 @@ def run_detector(
         except ValueError as error:
             problems.append(f"{error}" if name in str(error) else f"{name}: {error}")
         else:
-            found = _detect(detector, pixels, score_floor, max_detections)
+            found = _detect(detector, pixels, score_floor, max_detections, counted_as)
             kept = _best(found, [*class_of.values()], max_detections)
             results.append(_beside(path, truth_of_it, kept, class_of))
         if progress:
@@ -157,7 +159,8 @@ def pair_classes(
         annotations: The truth.
         detector: An `ssd.Detector`, or something that does not say what its classes are: those
             are then the categories of the truth, in the order of their ids.
-        class_map: For categories of other names, the class that is meant.
+        class_map: For categories of other names, the class that is meant. A class of the detector
+            may be among them: what it finds of it then counts as the other.
 
     Returns:
         (names of the detector's classes, class ids by the truth's names, lines about names that
@@ -193,12 +196,23 @@ def pair_classes(
         for name in categories
         if name not in class_of
     ]
+    counted = {_folded(name) for name in class_map or {}}
     problems += [
         f"{path}: has no category {name!r}; what the model finds of it is left out"
         for place, name in enumerate(class_names, 1)
-        if place not in class_of.values()
+        if place not in class_of.values() and _folded(name) not in counted
     ]
     return class_names, class_of, problems
+
+
+def _counted_as(class_names: Sequence[str], class_map: Mapping[str, str] | None) -> np.ndarray:
+    """int [1 + classes]: as what class what is found of each class counts."""
+    place = {_folded(name): number for number, name in enumerate(class_names, 1)}
+    counted = np.arange(1 + len(class_names))
+    for name, meant in (class_map or {}).items():
+        if _folded(name) in place:
+            counted[place[_folded(name)]] = place[_folded(meant)]
+    return counted
 
 
 def describe_model(detector: object) -> dict[str, Any]:
@@ -241,12 +255,29 @@ def file_digest(path: str | pathlib.Path) -> str:
 
 
 def _detect(
-    detector: Any, photo: np.ndarray, score_floor: float, max_detections: int
+    detector: Any,
+    photo: np.ndarray,
+    score_floor: float,
+    max_detections: int,
+    counted_as: np.ndarray,
 ) -> Detections:
-    """What a detector finds, without the time that hopeless boxes cost where it can spare that."""
+    """What a detector finds, without the time that hopeless boxes cost where it can spare that.
+
+    Classes that count as one are suppressed as one: of a face that smiles the better box is left.
+    """
     if not isinstance(detector, Detector):
-        return detector(photo, score_threshold=score_floor)
-    return detector(photo, score_threshold=score_floor, max_detections=max_detections)
+        return _counted(detector(photo, score_threshold=score_floor), counted_as)
+    if (counted_as == np.arange(len(counted_as))).all():
+        return detector(photo, score_threshold=score_floor, max_detections=max_detections)
+    offsets, logits = detector.forward(detector.prepare(photo))
+    candidates = detector.decode(offsets, logits, photo.shape, score_threshold=score_floor)
+    candidates = _counted(candidates, counted_as).best(_CANDIDATES * max_detections)
+    return detector.suppress(candidates)
+
+
+def _counted(found: Detections, counted_as: np.ndarray) -> Detections:
+    boxes, scores, class_ids = found
+    return Detections(boxes, scores, counted_as[np.asarray(class_ids, int)])
 
 
 def _best(found: Detections, class_ids: Sequence[int], most: int) -> Detections:

@@ -10,7 +10,7 @@ import keras
 
 from ssd.balance.callback import Balance
 from ssd.config import Config
-from ssd.data import balancing, checking, records
+from ssd.data import balancing, checking, placing, records
 from ssd.data.pipeline import dataset
 from ssd.nets.growing import take_over
 from ssd.nets.loading import load
@@ -48,6 +48,8 @@ def train(
     seed: int | None = None,
     weights: Sequence[float] | None = None,
     balance: str | None = None,
+    crops: records.Labels | None = None,
+    crop_share: float = 0.3,
     freeze_normalization: bool = False,
     freeze_body: int = 0,
     validation: records.Labels | None = None,
@@ -85,6 +87,8 @@ def train(
         seed: Makes the run repeatable.
         weights: As in `ssd.dataset`: how often photos of each folder come.
         balance: As in `ssd.dataset`: "class" has photos of each class come equally often.
+        crops: As in `ssd.dataset`: labels of crops, placed into photos on which nothing is.
+        crop_share: As in `ssd.dataset`: how many of the examples are such.
         freeze_normalization: Whether to keep the normalization of `start`
             (`ssd.SSD.freeze_normalization`), which makes a step a third faster or more.
         freeze_body: Epochs to begin with in which nothing but the heads of `start` learns
@@ -152,6 +156,7 @@ def train(
     )
     check_cache(cache, [*records.folders(labels), out])
     content = _check_labels(labels, validation, config, batch_size)
+    placed = None if crops is None else placing.check(labels, crops, crop_share, config.classes)
     options = {
         "photos": content.photos,
         "epochs": epochs,
@@ -163,11 +168,17 @@ def train(
         "freeze_body": freeze_body,
         "weights": None if weights is None else [*weights],
         "balance": balance,
+        "crop_share": None if crops is None else crop_share,
         "parents": dict(parents) if parents else None,
         "patience": patience,
     }
-    about = _describe(labels, validation, start, config, content, options)
-    folders = [*records.folders(labels), *(records.folders(validation) if validation else [])]
+    about = {
+        **_describe(labels, validation, start, config, content, options),
+        "crops": None if crops is None else _resolved(crops),
+        "crops_content": placed,
+    }
+    several = [each for each in (labels, validation, crops) if each is not None]
+    folders = [folder for each in several for folder in records.folders(each)]
     with claim(out, about) as run, checking.naming_damage(folders, config.classes):
         if seed is not None:
             keras.utils.set_random_seed(seed)
@@ -178,7 +189,7 @@ def train(
             saving = SaveEpoch(run, validated=validation is not None, patience=patience)
             measuring = [] if validation is None else [MeasureAP(validation)]
             before = [FreezeBody(freeze_body), *measuring, saving]
-            _fit(model, labels, validation, cache, done, options, before, callbacks)
+            _fit(model, labels, validation, crops, cache, done, options, before, callbacks)
         plot(run.history, run.curves)
         return model if validation is None else _best(run)
 
@@ -239,7 +250,7 @@ def _steps(options):
     return options["photos"] // options["batch_size"]
 
 
-def _fit(model, labels, validation, cache, done, options, before, callbacks):
+def _fit(model, labels, validation, crops, cache, done, options, before, callbacks):
     """The epochs that are left."""
     batch_size, seed = options["batch_size"], options["seed"]
     # A run that goes on must not see the examples of its first epochs again.
@@ -252,6 +263,8 @@ def _fit(model, labels, validation, cache, done, options, before, callbacks):
         seed=order,
         weights=options["weights"],
         balance=options["balance"],
+        crops=crops,
+        crop_share=options["crop_share"] or 0.0,
         cache=cache,
     )
     # It comes after what is saved of an epoch: how long steps took is no part of a run's result.
