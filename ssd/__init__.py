@@ -17,6 +17,7 @@ _HOME = {
     "Config": "config",
     "Detections": "detect.detector",
     "Detector": "opening",
+    "KeepingLoss": "nets.keeping",
     "LabeledPhoto": "data.records",
     "MultiboxLoss": "nets.losses",
     "SSD": "nets.model",

@@ -22,6 +22,7 @@ from ssd.detect.tracking import Tracker as Tracker
 from ssd.metrics.evaluation import evaluate as evaluate
 from ssd.metrics.evaluation import evaluate_run as evaluate_run
 from ssd.metrics.results import run_detector as run_detector
+from ssd.nets.keeping import KeepingLoss as KeepingLoss
 from ssd.nets.loading import load as load
 from ssd.nets.losses import MultiboxLoss as MultiboxLoss
 from ssd.nets.model import SSD as SSD

@@ -13,6 +13,7 @@ from typing import Any
 # Registered name: module and class.
 _CLASSES = {
     "ssd>SSD": ("ssd.nets.model", "SSD"),
+    "ssd>KeepingLoss": ("ssd.nets.keeping", "KeepingLoss"),
     "ssd>MultiboxLoss": ("ssd.nets.losses", "MultiboxLoss"),
     "ssd>NormalizedConvolution": ("ssd.nets.layers", "NormalizedConvolution"),
     "ssd>PhotometricAugmentation": ("ssd.nets.photometric", "PhotometricAugmentation"),

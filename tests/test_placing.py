@@ -126,6 +126,16 @@ def test_sharpness_and_size_vary(two, plain):
     assert min(steepest) < 0.7 * max(steepest)
 
 
+def test_without_spread_a_crop_lies_in_the_middle(two, plain):
+    crops = parsed(np.full((64, 64, 3), 255), [2] * 4, (0, 0, 1, 1))
+    scene = tf.zeros([*two.image_size, 3], tf.uint8)
+    compiled = tf.function(lambda seed: placing.place(scene, crops, two, seed=seed, spread=0.0))
+    for seed in range(8):
+        image, _, class_ids = compiled(tf.constant([seed, 9]))
+        assert class_ids.numpy().tolist() == [2, 0, 0, 0]
+        np.testing.assert_allclose(white_box(image.numpy()), [10, 26, 53, 69], atol=1)
+
+
 def test_placing_is_the_same_inside_tf_data(two):
     crops = parsed(np.full((20, 20, 3), 200), [1, 2, 1, 2], (0, 0, 1, 1))
     scene = tf.fill([*two.image_size, 3], tf.constant(SCENE, tf.uint8))
@@ -189,6 +199,7 @@ def test_a_seed_makes_placed_crops_repeatable_and_each_pass_another(folders, two
     [
         ({"crop_share": 0.0}, "crop_share: wanted a number over 0 and below 1, got 0.0"),
         ({"crop_share": 1.0}, "crop_share: wanted a number over 0 and below 1, got 1.0"),
+        ({"crop_spread": 1.5}, "crop_spread: wanted a number from 0 to 1, got 1.5"),
         ({"training": False}, "crops: wanted training=True and no service"),
     ],
 )

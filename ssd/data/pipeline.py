@@ -28,6 +28,7 @@ def dataset(
     balance: str | None = None,
     crops: records.Labels | None = None,
     crop_share: float = 0.3,
+    crop_spread: float = 1.0,
     cache: str | os.PathLike | None = None,
     service: str | None = None,
 ) -> tf.data.Dataset:
@@ -51,6 +52,8 @@ def dataset(
             `labels`. With `balance`, crops of each class come equally often.
         crop_share: How many of the examples are such, over 0 and below 1; a pass has as many
             examples as without crops.
+        crop_spread: How far sizes and places of crops vary, from 0, each in the middle of its
+            image, to 1. What is hard to tell is learned sooner where it always lies alike.
         cache: Folder to keep decoded photos in, so that they are decoded once and not in each
             pass. Photos larger than twice the input are kept at that size for training. It is
             filled here, survives being killed, and follows changes of labels and Config.
@@ -99,7 +102,7 @@ def dataset(
             raise ValueError(f"{option}: wanted training=True and no service")
     balancing.check(labels, weights, balance)
     if crops is not None:
-        placing.check(labels, crops, crop_share, config.classes)
+        placing.check(labels, crops, crop_share, config.classes, spread=crop_spread)
     photo_count = checking.check(labels, config.classes).photos
     files = [str(path) for path in records.shards(labels)]
     if cache is not None:
@@ -128,7 +131,11 @@ def dataset(
         read = functools.partial(_read_records, training=True, seed=seed, in_order=in_order)
         scenes = make_examples(read(files, holds=placing.without_objects).repeat())
         placed = _place_crops(
-            scenes, _read_crops(crops, config, balance, read, seed=seed), config, seed=seed
+            scenes,
+            _read_crops(crops, config, balance, read, seed=seed),
+            config,
+            seed=seed,
+            spread=crop_spread,
         )
         examples = tf.data.Dataset.sample_from_datasets(
             [examples.repeat(), placed],
@@ -162,13 +169,13 @@ def _draw_records(groups, count, *, seed):
     return balancing.sample(groups, read, count=count, seed=seed)
 
 
-def _place_crops(scenes, crops, config, *, seed):
+def _place_crops(scenes, crops, config, *, seed, spread):
     """Examples of scenes, without an end, with some of the crops in each."""
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
     several = crops.batch(placing.PER_SCENE, drop_remainder=True).map(records.parse)
 
     def fill(scene, crops, seed):
-        image, boxes, class_ids = placing.place(scene[0], crops, config, seed=seed)
+        image, boxes, class_ids = placing.place(scene[0], crops, config, seed=seed, spread=spread)
         return image, make_label(boxes, class_ids, config)
 
     return tf.data.Dataset.zip(scenes, several, seeds).map(

@@ -19,6 +19,7 @@ from ssd.data.jpeg import recompress
 LAYOUTS = ((1, 1), (1, 1), (1, 2), (2, 2))
 PER_SCENE = max(rows * columns for rows, columns in LAYOUTS)
 _LARGEST = 0.95  # side of a crop, as a share of its cell's shorter side
+_USUAL = 2 / 3  # likewise, where sizes do not vary
 _TRIMMED = 0.06  # up to how much of a side is cut off
 _STRETCHED = 0.08  # up to how much taller than wide, or wider than tall
 # Half of the crops are scaled down first, to at least this share of the side that they will have.
@@ -47,7 +48,12 @@ def without_objects(serialized: tf.Tensor) -> tf.Tensor:
 
 
 def check(
-    labels: records.Labels, crops: records.Labels, share: float, class_names: Sequence[str]
+    labels: records.Labels,
+    crops: records.Labels,
+    share: float,
+    class_names: Sequence[str],
+    *,
+    spread: float = 1.0,
 ) -> str:
     """See that crops can be placed into photos of some labels.
 
@@ -56,14 +62,15 @@ def check(
         crops: A folder of crops, or a list of folders.
         share: How many of the examples are to be scenes with crops.
         class_names: The classes.
+        spread: How far sizes and places are to vary.
 
     Returns:
         A short text that is another where a crop or its label is.
 
     Raises:
         FileNotFoundError: If there are no such crops.
-        ValueError: If the share is out of range, there are no crops, they are unfinished or of
-            other classes, one has not just one face, or there is no photo to place them into.
+        ValueError: If share or spread is out of range, there are no crops, they are unfinished or
+            of other classes, one has not just one face, or there is no photo to place them into.
 
     Example:
         >>> check("labels", "crops", 1.0, ["face"])
@@ -72,6 +79,8 @@ def check(
     """
     if not 0 < share < 1:
         raise ValueError(f"crop_share: wanted a number over 0 and below 1, got {share!r}")
+    if not 0 <= spread <= 1:
+        raise ValueError(f"crop_spread: wanted a number from 0 to 1, got {spread!r}")
     content = checking.check(crops, class_names)
     named = ", ".join(map(str, records.folders(crops)))
     if not content.photos:
@@ -89,7 +98,12 @@ def check(
 
 
 def place(
-    scene: tf.Tensor, crops: dict[str, tf.Tensor], config: Config, *, seed: Any
+    scene: tf.Tensor,
+    crops: dict[str, tf.Tensor],
+    config: Config,
+    *,
+    seed: Any,
+    spread: float = 1.0,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """A scene with one crop, or several side by side, each at a random size and place.
 
@@ -101,6 +115,7 @@ def place(
             are placed.
         config: The `ssd.Config` of the model.
         seed: Two integers; the same seed makes the same example.
+        spread: How far sizes and places vary, from 0, one crop in the middle, to 1.
 
     Returns:
         The image, uint8 [height, width, 3]; boxes float32 [boxes, 4] `[ymin, xmin, ymax, xmax]` on
@@ -119,14 +134,14 @@ def place(
         (TensorShape([224, 288, 3]), TensorShape([4, 4]), True)
     """
     draw = tf.random.stateless_uniform([PER_SCENE + 1, _DRAWS], seed)
-    cells, used = _cells(config.image_size, draw[-1, 0])
+    cells, used = _cells(config.image_size, draw[-1, 0] * spread)
     image = tf.cast(scene, tf.float32)
     boxes, class_ids = [], []
     for number in range(PER_SCENE):
         image, box, class_id = tf.cond(
             number < used,
             lambda each=number, image=image: _place_one(
-                image, crops, each, cells[each], config, draw[each]
+                image, crops, each, cells[each], config, draw[each], spread
             ),
             lambda image=image: (image, tf.zeros([4]), tf.constant(0)),
         )
@@ -154,19 +169,20 @@ def _cells(image_size, draw):
     return cells[chosen], tf.constant(counts)[chosen]
 
 
-def _place_one(image, crops, number, cell, config, draw):
+def _place_one(image, crops, number, cell, config, draw, spread):
     """The image with a crop in one of its cells, the crop's box on the unit square, its class."""
     crop = tf.io.decode_jpeg(crops["encoded"][number], channels=3)
     box, class_id = crops["boxes"][number, 0], crops["class_ids"][number, 0]
-    crop, box = _mirror(*_trim(crop, box, draw[0:4]), draw[4])
+    crop, box = _mirror(*_trim(crop, box, draw[0:4] * spread), draw[4])
 
     low, extent = cell[:2], cell[2:] - cell[:2]
-    side = _draw_side(tf.reduce_min(extent) * _LARGEST, config.min_face, draw[5])
-    taller = tf.exp((draw[6] - 0.5) * _STRETCHED)
+    room = tf.reduce_min(extent)
+    side = (room * _USUAL) ** (1 - spread) * _draw_side(room, config.min_face, draw[5]) ** spread
+    taller = tf.exp((draw[6] - 0.5) * _STRETCHED * spread)
     size = tf.cast(tf.round(tf.stack([side * taller, side / taller])), tf.int32)
     size = tf.minimum(size, tf.cast(extent, tf.int32))
     free = extent - tf.cast(size, tf.float32)
-    corner = tf.cast(low + draw[7:9] * free, tf.int32)
+    corner = tf.cast(low + (0.5 + (draw[7:9] - 0.5) * spread) * free, tf.int32)
 
     patch = _scale(crop, size, draw[9:11])
     image = _paste(image, patch, _fade(size, draw[11:13]), corner)
@@ -176,8 +192,9 @@ def _place_one(image, crops, number, cell, config, draw):
     return image, moved / whole, class_id
 
 
-def _draw_side(most, least, draw):
-    return tf.exp(math.log(least) + draw * (tf.math.log(most) - math.log(least)))
+def _draw_side(room, least, draw):
+    most = tf.math.log(room * _LARGEST)
+    return tf.exp(math.log(least) + draw * (most - math.log(least)))
 
 
 def _trim(crop, box, draw):

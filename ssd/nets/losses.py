@@ -153,11 +153,12 @@ class MultiboxLoss(keras.losses.Loss):
         both = join(terms.confidence, self.options["alpha"] * terms.location)
         return both + self.options["extra"] * terms.extra
 
-    def terms(self, labels: Any, predictions: Any) -> LossTerms:
+    def terms(self, labels: Any, predictions: Any, images: Any = None) -> LossTerms:
         """Each term of the loss of a batch by itself.
 
         Args:
             labels, predictions: As for a call.
+            images: What the predictions are of; not needed here.
 
         Returns:
             `LossTerms`.

@@ -83,7 +83,7 @@ class SSD(keras.Model):
         refuse_weights(sample_weight)
         if not isinstance(self.loss, MultiboxLoss):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
-        terms = self.loss.terms(y, y_pred)
+        terms = self.loss.terms(y, y_pred, x)
         for name, mean in self.term_means.items():
             mean.update_state(getattr(terms, name))
         self._count_classes(y)

@@ -13,6 +13,7 @@ from ssd.config import Config
 from ssd.data import balancing, checking, placing, records
 from ssd.data.pipeline import dataset
 from ssd.nets.growing import take_over
+from ssd.nets.keeping import KeepingLoss
 from ssd.nets.loading import load
 from ssd.nets.losses import MultiboxLoss
 from ssd.nets.model import SSD
@@ -50,6 +51,7 @@ def train(
     balance: str | None = None,
     crops: records.Labels | None = None,
     crop_share: float = 0.3,
+    crop_spread: float = 1.0,
     freeze_normalization: bool = False,
     freeze_body: int = 0,
     validation: records.Labels | None = None,
@@ -73,7 +75,8 @@ def train(
         out: Folder for `model.keras`, `history.csv` and `curves.png`.
         config: The `ssd.Config` of the model. If left out, that of `loss` or of `start`, or the
             default one. The labels must have its classes, in the same order.
-        loss: An `ssd.MultiboxLoss` of the same Config; if left out, the default one.
+        loss: An `ssd.MultiboxLoss` or `ssd.KeepingLoss` of the same Config; if left out, the
+            default one.
         start: A `.keras` file whose weights to begin with. Its Config must have the same
             backbone, width and anchors. Its heads grow: classes of the same name stay, and a
             new one begins as its parent.
@@ -89,6 +92,7 @@ def train(
         balance: As in `ssd.dataset`: "class" has photos of each class come equally often.
         crops: As in `ssd.dataset`: labels of crops, placed into photos on which nothing is.
         crop_share: As in `ssd.dataset`: how many of the examples are such.
+        crop_spread: As in `ssd.dataset`: how far their sizes and places vary.
         freeze_normalization: Whether to keep the normalization of `start`
             (`ssd.SSD.freeze_normalization`), which makes a step a third faster or more.
         freeze_body: Epochs to begin with in which nothing but the heads of `start` learns
@@ -144,6 +148,8 @@ def train(
         patience=patience,
     )
     check_loss(loss, config)
+    if isinstance(loss, KeepingLoss):
+        loss.open_old()  # before any work
     balancing.check(labels, weights, balance)
     check_balance(balance, config)
     check_start(
@@ -156,7 +162,9 @@ def train(
     )
     check_cache(cache, [*records.folders(labels), out])
     content = _check_labels(labels, validation, config, batch_size)
-    placed = None if crops is None else placing.check(labels, crops, crop_share, config.classes)
+    placed = None
+    if crops is not None:
+        placed = placing.check(labels, crops, crop_share, config.classes, spread=crop_spread)
     options = {
         "photos": content.photos,
         "epochs": epochs,
@@ -169,6 +177,7 @@ def train(
         "weights": None if weights is None else [*weights],
         "balance": balance,
         "crop_share": None if crops is None else crop_share,
+        "crop_spread": None if crops is None else crop_spread,
         "parents": dict(parents) if parents else None,
         "patience": patience,
     }
@@ -242,6 +251,8 @@ def _build_or_resume(run, config, first, loss, content, options):
         model.compile(_optimizer(options["learning_rate"], steps), loss)
     if options["freeze_normalization"]:
         model.freeze_normalization()
+    if isinstance(model.loss, KeepingLoss):
+        model.loss.open_old()
     return model
 
 
@@ -265,6 +276,7 @@ def _fit(model, labels, validation, crops, cache, done, options, before, callbac
         balance=options["balance"],
         crops=crops,
         crop_share=options["crop_share"] or 0.0,
+        crop_spread=options["crop_spread"] or 0.0,
         cache=cache,
     )
     # It comes after what is saved of an epoch: how long steps took is no part of a run's result.
