@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 import ssd
 
-crops, out, epochs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int([*sys.argv, "20"][3])
+crops, out, epochs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int([*sys.argv, "40"][3])
 keras.utils.set_random_seed(0)
 kept, learned = [], []
 for label, folder in enumerate(sorted(path for path in crops.iterdir() if path.is_dir())):
@@ -34,6 +34,8 @@ def load(pairs):
 
 body = ssd.SSD(ssd.Config(image_size=(64, 64)))
 x = keras.layers.RandomFlip("horizontal")(body.inputs[0])
+x = keras.layers.RandomRotation(0.03)(keras.layers.RandomTranslation(0.06, 0.06)(x))
+x = keras.layers.RandomZoom((-0.15, 0.05))(x)
 x = keras.Model(body.inputs, body.get_layer("conv6_relu").output)(x)
 x = keras.layers.Dropout(0.5)(keras.layers.GlobalAveragePooling2D()(x))
 model = keras.Model(body.inputs, keras.layers.Dense(1, "sigmoid")(x))

@@ -11,20 +11,21 @@ any point, the same command goes on where it was. In OUT then lie `smile.tflite`
    the crop set into a margin. Crops on which it sees no face are not learned from.
 2. Faces of FACES become faces of unknown class: nobody has said whether they smile. Of the last
    folder, 100 photos on which nothing is are kept out, to measure in.
-3. The face model's heads grow by the column `smile`, and all of it learns in stages
-   (`smile_stages.py`).
+3. The face model's heads grow by the column `smile`, and all of it learns, in stages: from small
+   images with crops in the middle, where a smile is soon found, to whole ones with crops anywhere.
+   What is no smile stays as the face model has it (`ssd.KeepingLoss`).
 4. Scores are fitted to PHOTOS, where a smile is a face; the model is exported and measured there,
    and on the crops that were kept out: placed into the scenes that were, and bare in a margin.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 
 import keras
 import numpy as np
 import recipe
-import smile_stages
 from PIL import Image
 
 import ssd
@@ -33,6 +34,14 @@ CLASSES, FOLDERS = ("face", "smile"), ("neutral", "smiling")
 KEPT, SCENES = 150, 100  # crops of each class, and scenes, to measure on
 HEIGHTS = ((30, 60), (60, 120), (120, 200))  # of the faces there, pixels
 MARGIN, GRAY = 32, 128  # around a crop when its face is looked for, pixels; and its gray
+# Size of images (in the end the face model's own), how far crops spread, share of examples with
+# crops, epochs, batch, peak rate.
+STAGES = (
+    ((96, 96), 0.0, 0.8, 1, 32, 2e-3),
+    ((96, 96), 0.5, 0.8, 1, 32, 2e-3),
+    ((128, 160), 1.0, 0.7, 4, 32, 2e-3),
+    (None, 1.0, 0.6, 2, 16, 1e-3),
+)
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
 MERGED = {"smile": "face"}  # where a smile is a face
 
@@ -44,7 +53,7 @@ def main():
     keras.config.set_dtype_policy(options.policy)
     find_boxes(options)
     labels = without_classes(options)
-    model = smile_stages.train(options.start, labels, options.out / "crops", options.out)
+    model = train(labels, options)
     ship(model, labels, options)
     compose(options.out)
     (options.out / "smile.md").write_text("\n".join(card(options)) + "\n")
@@ -147,6 +156,31 @@ def without_classes(options):
             name = pathlib.PurePath(photo.filename).with_suffix(".jpg").name
             (options.out / "scenes" / name).write_bytes(photo.encoded)
     return labels
+
+
+def train(labels, options):
+    """Step 3: the model, stage by stage; each goes on from the one before."""
+    face, start = ssd.load(options.start).config, options.start
+    for number, (size, spread, share, epochs, batch, rate) in enumerate(STAGES, 1):
+        print(f"stage {number} of {len(STAGES)}", flush=True)
+        config = dataclasses.replace(face, image_size=size or face.image_size, classes=CLASSES)
+        model = ssd.train(
+            labels,
+            options.out / f"stage{number}",
+            config,
+            loss=ssd.KeepingLoss(config, old=options.start),
+            start=start,
+            parents={"smile": "face"} if start == options.start else None,
+            epochs=epochs,
+            batch_size=batch,
+            learning_rate=rate,
+            crops=options.out / "crops",
+            crop_share=share,
+            crop_spread=spread,
+            freeze_normalization=True,
+        )
+        start = options.out / f"stage{number}" / "model.keras"
+    return model
 
 
 def ship(model, labels, options):
