@@ -318,6 +318,13 @@ def test_models_that_ship_are_opened_by_their_names(tmp_path, monkeypatch):
         ssd.Detector("smile")
 
 
+def test_the_smile_model_knows_faces_and_smiles_in_half_a_megabyte():
+    detector = ssd.Detector("smile")
+    assert detector.config.classes == ("face", "smile")
+    assert detector.path is not None
+    assert detector.path.stat().st_size <= 500_000
+
+
 def test_the_command_line_knows_the_same_names():
     assert arguments.SHIPPED_MODELS == module.NAMES
 

@@ -56,7 +56,7 @@ def test_another_box_and_another_score_are_charged(grown, old, images):
     assert moved["location"] > 1e-3
     assert moved["confidence"] == pytest.approx(0, abs=1e-4)
     bias = grown.get_layer("logits0").bias
-    bias.assign(np.asarray(bias) + np.tile([0.0, 1.0, 1.0], len(bias) // 3))
+    bias.assign(np.asarray(bias) + np.tile([0.0, 1.0, 1.0], bias.shape[0] // 3))
     surer, _ = terms(grown, old, images, [-2, 0])
     assert surer["confidence"] > 1e-3
 
@@ -69,7 +69,7 @@ def test_a_known_class_is_charged_among_the_classes(grown, old, images):
     assert unlearned["confidence"] > 0  # the old model was less sure that this is a face
     for layer in range(3):
         bias = grown.get_layer(f"logits{layer}").bias
-        bias.assign(np.asarray(bias) + np.tile([0.0, -2.0, 2.0], len(bias) // 3))
+        bias.assign(np.asarray(bias) + np.tile([0.0, -2.0, 2.0], bias.shape[0] // 3))
     right, _ = terms(grown, old, images, [2, 0], class_factor=3.0)
     wrong, _ = terms(grown, old, images, [1, 0], class_factor=3.0)
     assert right["confidence"] < even["confidence"] < wrong["confidence"]
