@@ -131,8 +131,8 @@ def as_label(path, class_id, box):
     """A crop as `ssd.write_labels` takes it."""
     with Image.open(path) as photo:
         size = photo.height, photo.width
-    name, box = f"{path.parent.name}/{path.name}", np.float32([box])
-    return ssd.LabeledPhoto(path.read_bytes(), name, *size, box, np.int32([class_id]), np.ones(1))
+    name, box = f"{path.parent.name}/{path.name}", np.array([box], np.float32)
+    return ssd.LabeledPhoto(path.read_bytes(), name, *size, box, np.array([class_id]), np.ones(1))
 
 
 def without_classes(options):
@@ -235,10 +235,11 @@ def write_truth(folder, file, rows):
 def card(options):
     """The model card, line by line."""
     kept = json.loads((options.out / "kept.json").read_text())
-    detector = ssd.Detector(options.out / "smile.tflite")
+    file = options.out / "smile.tflite"
+    detector = ssd.Detector(file)
     edges = ", ".join(f"{edge:+.3f}" for edge in kept["edges"])
     yield "# Smile model\n"
-    yield f"`smile.tflite`, {detector.path.stat().st_size / 1000:.0f} KB. Research use.\n"
+    yield f"`smile.tflite`, {file.stat().st_size / 1000:.0f} KB. Research use.\n"
     yield f"{kept['learned']} crops were learned from; on {kept['without']} more no face was seen."
     yield f"Median edges of the face's box, from the crop's (top, left, bottom, right): {edges}.\n"
     for kind in ("placed", "bare"):
@@ -248,9 +249,11 @@ def card(options):
             )
             yield f"## {kind}, at a precision of {precision}\n\n```text\n{result}\n```\n"
     for photos, truth in options.validation:
-        for model, merged in ((detector, MERGED), (ssd.Detector(options.start), None)):
-            result = ssd.evaluate(model, photos, truth, min_height=SMALLEST, class_map=merged)
-            yield f"## {truth.name}, {model.path.name}\n\n```text\n{result}\n```\n"
+        for model, merged in ((file, MERGED), (options.start, None)):
+            result = ssd.evaluate(
+                ssd.Detector(model), photos, truth, min_height=SMALLEST, class_map=merged
+            )
+            yield f"## {truth.name}, {model.name}\n\n```text\n{result}\n```\n"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,15 @@ import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ssd.arguments import Command, complain, existing_model, new_file, number, whole_number
+from ssd.arguments import (
+    Command,
+    complain,
+    existing_file,
+    existing_model,
+    new_file,
+    number,
+    whole_number,
+)
 from ssd.lines import printable
 from ssd.sinks.journal import check_new
 from ssd.sources.naming import Source, find_sources
