@@ -48,7 +48,7 @@ def compare(paths: Sequence[str | os.PathLike]) -> str:
         ...     file = f"{folder}/a.json"
         ...     envelope.write(file, "latency", result)
         ...     print(compare([file, file]).splitlines()[-1])
-              total       2.000     2.000  1.00      3.000     3.000  1.00
+              total        2.000     2.000  1.00      3.000     3.000  1.00
     """
     before, after = (_read(path) for path in paths)
     counts = [count for count in before["threads"] if count in after["threads"]]

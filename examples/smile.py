@@ -40,7 +40,7 @@ STAGES = (
     ((96, 96), 0.0, 0.8, 1, 32, 2e-3),
     ((96, 96), 0.5, 0.8, 1, 32, 2e-3),
     ((128, 160), 1.0, 0.7, 4, 32, 2e-3),
-    (None, 1.0, 0.6, 2, 16, 1e-3),
+    (None, 1.0, 0.6, 4, 16, 1e-3),
 )
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
 MERGED = {"smile": "face"}  # where a smile is a face

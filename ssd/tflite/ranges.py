@@ -38,7 +38,7 @@ def fit_ranges(model: Any, flatbuffer: bytes, images: np.ndarray) -> None:
         >>> from ssd.tflite.flatbuffer import unpack
         >>> file = importlib.resources.files("ssd") / "models" / "face.tflite"
         >>> model = unpack(file.read_bytes())
-        >>> fit_ranges(model, file.read_bytes(), np.zeros((1, 224, 288, 3), np.uint8))
+        >>> fit_ranges(model, file.read_bytes(), np.zeros((1, 256, 320, 3), np.uint8))
 
     Source:
         Sung, Shin, Hwang: Resiliency of Deep Neural Networks under Quantization (2015), 3.1, who
