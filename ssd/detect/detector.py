@@ -388,8 +388,8 @@ def _candidates(logits: np.ndarray, scale: float, score_threshold: float) -> np.
     lead = math.log(score_threshold / (1 - score_threshold)) - 1e-3  # rounding loses none
     if scale:
         logits, lead = logits.astype(np.int16), lead / scale
-    # One class is by far the most common case, and a maximum over one column is slow.
-    best = logits[:, 1] if logits.shape[1] == 2 else logits[:, 1:].max(axis=1)
+    # Classes are few, and a maximum along few columns is slow.
+    best = functools.reduce(np.maximum, logits.T[1:])
     return np.flatnonzero(best - logits[:, 0] >= lead)
 
 
