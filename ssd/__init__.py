@@ -30,7 +30,7 @@ _HOME = {
     "equation": "balance",
     "evaluate": "metrics.evaluation",
     "evaluate_run": "metrics.evaluation",
-    "export": "tflite.exporting",
+    "export": "exporting",
     "find_runtime": "detect.runtime",
     "import_labels": "data.importing",
     "letterbox": "photos.letterbox",

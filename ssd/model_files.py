@@ -192,10 +192,31 @@ def read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
         ValueError: model.json: wanted JSON (NaN is no number)
     """
 
+    return parse_json(read_member(archive, name), name)
+
+
+def parse_json(content: bytes | str, name: str) -> dict[str, Any]:
+    """A JSON object of a stranger.
+
+    Args:
+        content: Its text.
+        name: What to call it in messages.
+
+    Returns:
+        The object.
+
+    Raises:
+        ValueError: If it is something else.
+
+    Example:
+        >>> parse_json("[1]", "model.json")
+        Traceback (most recent call last):
+        ValueError: model.json: wanted a JSON object, got a list
+    """
+
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is no number")
 
-    content = read_member(archive, name)
     try:
         found = json.loads(content, parse_constant=refuse)
     except (ValueError, RecursionError) as error:

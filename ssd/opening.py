@@ -1,4 +1,4 @@
-"""`ssd.Detector`: of a `.tflite` file, of a `.keras` file, or of a model in memory.
+"""`ssd.Detector`: of a `.tflite`, `.onnx` or `.keras` file, or of a model in memory.
 
 `ssd/detect/` knows no Keras and `ssd/nets/` no detector; they are put together here, when a
 detector of a Keras model is asked for, and no sooner: on a board there is no Keras.
@@ -30,11 +30,11 @@ class Detector(detector.Detector):
     takes one call after the other.
 
     Args:
-        model: A `.tflite` file that `ssd.export` wrote; a `.keras` file, or an `ssd.SSD` itself,
-            which find what they would find once exported in float32; or any other model that is
-            open (`ssd.detect.detector.Model`); or the name of a model that ships: "face", which is
-            the default, or "smile".
-        threads: Threads of the LiteRT runtime for one photo; Keras has its own.
+        model: A `.tflite` or `.onnx` file that `ssd.export` wrote; a `.keras` file, or an
+            `ssd.SSD` itself, which find what they would find once exported in float32; any other
+            model that is open (`ssd.detect.detector.Model`); or the name of a model that ships:
+            "face", which is the default, or "smile".
+        threads: Threads of the runtime for one photo; Keras has its own.
         portable: Use only the kernels that all LiteRT runtimes share. An int8 model then answers
             the same to the last bit under LiteRT and tflite-runtime; it takes several times as
             long under LiteRT (docs/pi.md). Without it, their boxes may differ by some pixels.
@@ -49,7 +49,7 @@ class Detector(detector.Detector):
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no model, or a model without what `ssd.export` adds.
         TypeError: If `model` is something else.
-        ImportError: If no LiteRT runtime is installed, or no Keras for a Keras model.
+        ImportError: If no runtime of the file's format is installed, or no Keras for a Keras model.
 
     Example:
         >>> import matplotlib.cbook
@@ -94,15 +94,11 @@ class KerasModel:
     scales = ((0.0, 0), (0.0, 0))
 
     def __init__(self, model: "SSD", path: str | os.PathLike | None = None) -> None:
-        import keras
-
-        import anchors
         from anchors.coding import VARIANCES
+        from ssd.nets.describing import anchor_rows
 
-        config = model.config
-        grid = anchors.grid(config.feature_shapes, config.anchor_shapes)
         self.path = None if path is None else pathlib.Path(path)
-        self.anchors = keras.ops.convert_to_numpy(grid).astype(np.float32)
+        self.anchors = anchor_rows(model)
         self.about: dict[str, Any] = {
             "config": model.get_config()["config"],
             "variances": list(VARIANCES),
@@ -153,5 +149,5 @@ def _open_keras(model: Any) -> str | os.PathLike | Model | None:
     if hasattr(model, "predict_on_batch") and hasattr(model, "config"):
         return KerasModel(model)
     raise TypeError(
-        f"model: wanted a .tflite or .keras file, or an ssd.SSD, got {type(model).__name__}"
+        f"model: wanted a .tflite, .onnx or .keras file, or an ssd.SSD, got {type(model).__name__}"
     )

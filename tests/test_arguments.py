@@ -67,6 +67,8 @@ WRONG = [
     ),
     ("ssd", "evaluate file here file spare", 2, "one argument too many: 'spare'"),
     ("ssd", "export file out.tflite", 1, "int8 wants --calibration"),
+    ("ssd", "export file o.onnx --precision int8", 1, "wanted float32 for an ONNX file, got int8"),
+    ("ssd", "export file o --format pb", 2, "--format: invalid choice: 'pb'"),
     ("ssd", "export file here", 1, "here: wanted a file to write, this is a folder"),
     ("ssd", "export file o --precision int4", 2, "--precision: invalid choice: 'int4'"),
     ("ssd", "import pascal file here out", 2, "invalid choice: 'pascal'"),

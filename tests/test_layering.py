@@ -48,7 +48,10 @@ ROWS = {
         ],
         ["tensorflow"],
     ),
-    "ssd.nets": (["anchors", "ssd.config", "ssd.model_files", "ssd.old_names"], ["keras"]),
+    "ssd.nets": (
+        ["anchors", "ssd.config", "ssd.model_files", "ssd.old_names", "ssd.version"],
+        ["keras"],
+    ),
     "ssd.detect": (
         [
             "ssd.atomic",
@@ -71,7 +74,6 @@ ROWS = {
     "ssd.calibrating": (["ssd.detect", "ssd.metrics", "ssd.nets", "ssd.opening"], []),
     "ssd.tflite": (
         [
-            "anchors",
             "ssd.atomic",
             "ssd.config",
             "ssd.detect",
@@ -81,6 +83,8 @@ ROWS = {
         ],
         ["keras", "tensorflow"],
     ),
+    "ssd.onnx": (["ssd.atomic", "ssd.nets", "ssd.version"], ["keras"]),
+    "ssd.exporting": (["ssd.nets", "ssd.onnx", "ssd.tflite"], []),
     "ssd.metrics": (
         ["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.data", "ssd.detect", "ssd.photos"],
         ["matplotlib"],
@@ -108,6 +112,7 @@ ROWS = {
             "ssd.data",
             "ssd.detect",
             "ssd.detecting",
+            "ssd.exporting",
             "ssd.lines",
             "ssd.metrics",
             "ssd.nets",
@@ -118,7 +123,6 @@ ROWS = {
             "ssd.sources",
             "ssd.status_line",
             "ssd.stopping",
-            "ssd.tflite",
             "ssd.training",
         ],
         ["keras"],

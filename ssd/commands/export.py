@@ -1,6 +1,7 @@
-"""`ssd export`: from a trained model to a `.tflite` file."""
+"""`ssd export`: from a trained model to a file that other programs run."""
 
 import argparse
+import importlib.util
 
 from ssd.arguments import Command, existing_file, existing_folder, new_file
 from ssd.quiet import import_tensorflow
@@ -8,12 +9,16 @@ from ssd.quiet import import_tensorflow
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=existing_file("a .keras model file"), help=".keras file")
-    parser.add_argument("out", type=new_file, help=".tflite file to write")
+    parser.add_argument("out", type=new_file, help=".tflite or .onnx file to write")
+    parser.add_argument(
+        "--format",
+        choices=("tflite", "onnx"),
+        help="tflite or onnx (what the name of the file says)",
+    )
     parser.add_argument(
         "--precision",
         choices=("int8", "float16", "float32"),
-        default="int8",
-        help="int8 (default), float16 or float32",
+        help="int8 (default), float16 or float32; an ONNX file is float32",
     )
     parser.add_argument(
         "--calibration",
@@ -23,23 +28,35 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    if options.precision == "int8" and options.calibration is None:
+    format = options.format or ("onnx" if options.out.suffix.lower() == ".onnx" else "tflite")
+    precision = options.precision or ("float32" if format == "onnx" else "int8")
+    if format == "onnx":
+        _check_onnx(precision)
+    elif precision == "int8" and options.calibration is None:
         raise ValueError("int8 wants --calibration, a folder of labels with photos to look at")
     import_tensorflow()
     from ssd.data.pipeline import dataset
+    from ssd.exporting import export
     from ssd.nets.loading import load
-    from ssd.tflite.exporting import export
 
     model, photos = load(options.model), None
-    if options.precision == "int8":
+    if precision == "int8":
         photos = dataset(options.calibration, model.config)
-    export(model, options.out, precision=options.precision, calibration=photos)
+    export(model, options.out, format=format, precision=precision, calibration=photos)
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} KB")
+
+
+def _check_onnx(precision: str) -> None:
+    """What an ONNX file wants, asked before anything heavy is imported."""
+    if precision != "float32":
+        raise ValueError(f"--precision: wanted float32 for an ONNX file, got {precision}")
+    if importlib.util.find_spec("onnx") is None:
+        raise ImportError("no package onnx: pip install 'ssd-faces[onnx]'")
 
 
 COMMAND = Command(
     "export",
-    "Turn a trained model into a .tflite file.",
+    "Turn a trained model into a .tflite or .onnx file.",
     _add_arguments,
     _run,
 )

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from ssd.config import Config
 from ssd.detect.litert import LiteRTModel
+from ssd.detect.onnx import ONNXModel
 from ssd.detect.suppression import vote
 from ssd.photos.letterbox import check_photo, letterbox, letterbox_scale
 
@@ -143,8 +144,8 @@ class Detector:
     """What `ssd.Detector` is where there is no Keras: that one opens Keras models, too.
 
     Args:
-        model: A `.tflite` file that `ssd.export` wrote, a `Model` that is open, or the name of a
-            model that ships: "face", which is the default, or "smile".
+        model: A `.tflite` or `.onnx` file that `ssd.export` wrote, a `Model` that is open, or the
+            name of a model that ships: "face", which is the default, or "smile".
         threads: As for `ssd.Detector`.
         portable: As for `ssd.Detector`.
 
@@ -154,7 +155,7 @@ class Detector:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no model, or a model without what `ssd.export` adds.
-        ImportError: If no LiteRT runtime is installed.
+        ImportError: If no runtime of the file's format is installed.
 
     Example:
         >>> import matplotlib.cbook
@@ -180,7 +181,10 @@ class Detector:
         if model is None or (isinstance(model, str) and model in NAMES):
             model = _find_shipped(model or NAMES[0])
         if isinstance(model, str | os.PathLike):
-            model = LiteRTModel(model, threads=threads, portable=portable)
+            if pathlib.Path(model).suffix.lower() == ".onnx":
+                model = ONNXModel(model, threads=threads)
+            else:
+                model = LiteRTModel(model, threads=threads, portable=portable)
         self._model: Model = model
         self.threads, self.portable = threads, portable
         self.path: pathlib.Path | None = getattr(model, "path", None)

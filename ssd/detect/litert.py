@@ -9,7 +9,7 @@ import numpy as np
 from ssd import model_files
 from ssd.config import Config
 from ssd.detect.runtime import find_runtime
-from ssd.old_names import renamed
+from ssd.detect.saying import check_about, read_anchors
 from ssd.quiet import without_greeting
 
 _WANTED = "a .tflite model file"
@@ -157,35 +157,9 @@ class LiteRTModel:
 def _read_archive(content: bytes) -> tuple[dict[str, Any], np.ndarray]:
     """What the archive at the end of a model says, checked."""
     with model_files.open_archive(io.BytesIO(content)) as archive:
-        about = renamed(model_files.read_json(archive, "model.json"))
+        about = check_about(model_files.read_json(archive, "model.json"))
         member = model_files.read_member(archive, "anchors.npy", limit=model_files.MAX_BYTES // 4)
-    for field in ("config", "variances"):
-        if field not in about:
-            raise ValueError(f"model.json: wanted a field {field!r}")
-    if not isinstance(about["config"], dict):
-        raise ValueError("model.json: wanted a JSON object as config")
-    Config.from_dict(about["config"])
-    variances = np.array(about["variances"], np.float32)
-    if variances.shape != (4,) or not (np.isfinite(variances) & (variances > 0)).all():
-        raise ValueError("model.json: wanted four positive variances")
-    return about, _read_anchors(member)
-
-
-def _read_anchors(content: bytes) -> np.ndarray:
-    """The array in an .npy file, of which the header claims no more than there is."""
-    file = io.BytesIO(content)
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("anchors.npy: wanted version 1.0 of the format")
-    shape, columns_first, dtype = np.lib.format.read_array_header_1_0(file)
-    size, left = int(np.prod(shape, dtype=object)) * dtype.itemsize, len(content) - file.tell()
-    if len(shape) != 2 or shape[1] != 4 or dtype.kind != "f" or columns_first or size != left:
-        raise ValueError(
-            f"anchors.npy: wanted numbers [anchors, 4], got {dtype} {list(shape)} in {left:,} bytes"
-        )
-    anchors = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape).astype(np.float32)
-    if not np.isfinite(anchors).all():
-        raise ValueError("anchors.npy: wanted finite numbers, got others among them")
-    return anchors
+    return about, read_anchors(member)
 
 
 def _byte_table(tensor: dict[str, Any]) -> np.ndarray | None:

@@ -143,15 +143,24 @@ class NormalizedConvolution(layers.Layer):
             Feature map [batch, ceil(height / stride), ceil(width / stride), channels].
         """
         if not training or self.frozen or self.body_frozen:
-            scale, shift = self._affine(self.mean, self.variance)
+            kernel, shift = self.folded()
             # A constant of one value per channel is a bias: kernels add it on their way.
-            return ops.add(self._convolve(x, self.kernel * scale), ops.cast(shift, x.dtype))
+            return ops.add(self._convolve(x, kernel), ops.cast(shift, x.dtype))
         y = ops.cast(self._convolve(x, self.kernel), "float32")
         mean, variance = ops.moments(y, axes=[0, 1, 2])
         for average, now in ((self.mean, mean), (self.variance, variance)):
             average.assign(_MOMENTUM * average + (1 - _MOMENTUM) * ops.stop_gradient(now))
         scale, shift = self._affine(mean, variance)
         return ops.cast(y * scale + shift, self.compute_dtype)
+
+    def folded(self) -> tuple[Any, Any]:
+        """The layer as it is out of training: one convolution.
+
+        Returns:
+            Kernel [size, size, channels before, channels] and bias [channels].
+        """
+        scale, shift = self._affine(self.mean, self.variance)
+        return self.kernel * scale, shift
 
     def _affine(self, mean, variance):
         """Factor and constant [channels] that normalize: gamma (y - mean) / deviation + beta."""

@@ -1,8 +1,6 @@
 """A Keras model as a `.tflite` file that explains itself."""
 
-import io
 import itertools
-import json
 import os
 import pathlib
 import subprocess
@@ -15,9 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
-import anchors
-from anchors.coding import VARIANCES
 from ssd import atomic
+from ssd.nets.describing import PREPROCESSING, describe_model
 from ssd.nets.model import SSD, check_finite
 from ssd.quiet import quietly
 from ssd.tflite.flatbuffer import pack, unpack
@@ -27,11 +24,6 @@ from ssd.tflite.saturation import saturate
 from ssd.version import __version__
 
 PRECISIONS = ("float32", "float16", "int8")
-_PREPROCESSING = (
-    "RGB bytes. Scale the photo with its aspect kept (by 2x2 means while it is twice the size "
-    "wanted or more, then bilinearly, half-pixel centers) so that it just fits "
-    "the input, put it into the top left corner, leave the rest 0. Values stay in [0, 255]."
-)
 _OUTPUTS = {
     "offsets": (
         "For each anchor, the offsets (dy, dx, dh, dw) of its box. With its center (y, x) and size "
@@ -52,27 +44,20 @@ _LIMITS = {"offsets": 5.0, "logits": 8.0}
 _CALIBRATION_PHOTOS = 256
 
 
-def export(
+def write_tflite(
     model: SSD,
-    path: str | os.PathLike,
+    path: pathlib.Path,
     *,
-    precision: str = "int8",
+    precision: str,
     calibration: np.ndarray | Iterable[tuple[Any, Any]] | None = None,
 ) -> pathlib.Path:
-    """Write a model as a TFLite file for `ssd.Detector` and any other TFLite runtime.
-
-    The file has two outputs, `offsets` [1, anchors, 4] and `logits` [1, anchors, 1 + classes],
-    apart because int8 gives each tensor one scale. It carries the standard TFLite metadata, and
-    a ZIP archive at its end (`unzip` reads it, runtimes pass over it) holds `model.json` with
-    the Config and what is known of the training, `anchors.npy` and `labels.txt`.
+    """Write a model as a TFLite file, as `ssd.export` says.
 
     Args:
         model: An `ssd.SSD`, trained under any Keras backend.
         path: File to write; it appears whole or not at all.
-        precision: "float32", "float16" (weights only) or "int8" (weights and activations; the
-            input is then uint8).
-        calibration: For int8, what `ssd.dataset` returns, or uint8 images
-            [photos, height, width, 3]: photos like those the model will see.
+        precision: "float32", "float16" or "int8".
+        calibration: As for `ssd.export`.
 
     Returns:
         The path.
@@ -82,14 +67,12 @@ def export(
             not finite.
 
     Example:
-        >>> import tempfile, ssd
+        >>> import ssd
         >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width_multiplier=0.05))
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     file = ssd.export(model, f"{folder}/face.tflite", precision="float32")
-        ...     len(ssd.Detector(file)(np.zeros((48, 64, 3), np.uint8)).boxes)
-        0
+        >>> write_tflite(model, pathlib.Path("face.tflite"), precision="int4")
+        Traceback (most recent call last):
+        ValueError: precision: wanted one of float32, float16, int8, got 'int4'
     """
-    path = pathlib.Path(path)
     if precision not in PRECISIONS:
         raise ValueError(f"precision: wanted one of {', '.join(PRECISIONS)}, got {precision!r}")
     check_finite(model)
@@ -177,9 +160,9 @@ def _describe(flatbuffer, config, precision):
         version=__version__,
         description=(
             f"Single-shot detector of {', '.join(config.classes)} ({precision}). "
-            f"{_PREPROCESSING} model.json says how the outputs become boxes."
+            f"{PREPROCESSING} model.json says how the outputs become boxes."
         ),
-        inputs={"images": f"A photo in {height} x {width} pixels. {_PREPROCESSING}"},
+        inputs={"images": f"A photo in {height} x {width} pixels. {PREPROCESSING}"},
         outputs=_OUTPUTS,
         files=_FILES,
     )
@@ -228,20 +211,7 @@ def _convert_elsewhere(model, precision, images):
 
 def _append_archive(path, model, precision):
     """Add the ZIP that travels at the end of the file: what a runtime must know and cannot see."""
-    config = model.config
-    grid = anchors.grid(config.feature_shapes, config.anchor_shapes)
-    about = {
-        "config": json.loads(config.to_json()),
-        "precision": precision,
-        "variances": list(VARIANCES),
-        "preprocessing": _PREPROCESSING,
-        "version": __version__,
-        "provenance": model.provenance,
-    }
-    rows = io.BytesIO()
-    np.save(rows, keras.ops.convert_to_numpy(grid).astype(np.float32))
     # Appending counts offsets from the start of the file, as `unzip` expects them.
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("model.json", json.dumps(about, indent=2))
-        archive.writestr("anchors.npy", rows.getvalue())
-        archive.writestr("labels.txt", "\n".join(["background", *config.classes]) + "\n")
+        for name, content in describe_model(model, precision).items():
+            archive.writestr(name, content)
