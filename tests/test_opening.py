@@ -75,7 +75,7 @@ def test_files_and_things_that_are_no_models(tmp_path):
     with pytest.raises(ValueError, match=r"a\.keras: wanted a \.keras model file"):
         ssd.Detector(tmp_path / "a.keras")
     with pytest.raises(
-        TypeError, match=r"wanted a \.tflite or \.keras file, or an ssd\.SSD, got i"
+        TypeError, match=r"wanted a \.tflite, \.onnx or \.keras file, or an ssd\.SSD, got i"
     ):
         ssd.Detector(7)
 

@@ -1,5 +1,7 @@
 """Other scores from the same model: what its last layers say is scaled and moved."""
 
+import keras
+
 from ssd.nets.model import SSD
 
 
@@ -36,3 +38,29 @@ def rescale_scores(model: SSD, slope: float, shift: float) -> None:
         kernel.assign(kernel * slope)
         bias.assign(bias * slope + moved * (bias.shape[0] // classes))
         assert bias.shape[0] == classes * len(sizes)
+
+
+def center_scores(model: SSD) -> None:
+    """Move the logits of each anchor together, so that their mean is 0; no score changes.
+
+    Training leaves that mean anywhere, since a softmax is of differences. A file of 8 bits has
+    few steps, and none to spare for it.
+
+    Args:
+        model: An `ssd.SSD`; it is changed.
+
+    Example:
+        >>> import numpy as np, ssd
+        >>> model = ssd.SSD(ssd.Config(image_size=(64, 64), width_multiplier=0.05))
+        >>> center_scores(model)
+        >>> logits = np.asarray(model(np.zeros([1, 64, 64, 3], np.uint8)))[0, :, 4:]
+        >>> bool(np.abs(logits.mean(axis=1)).max() < 1e-5)
+        True
+    """
+    classes = 1 + len(model.config.classes)
+    for level in range(len(model.config.anchor_sizes)):
+        for weight in model.get_layer(f"logits{level}").weights:
+            values = keras.ops.convert_to_numpy(weight)
+            anchors = values.reshape(*values.shape[:-1], -1, classes)
+            centered = anchors - anchors.mean(axis=-1, keepdims=True)
+            weight.assign(centered.reshape(values.shape))

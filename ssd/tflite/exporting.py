@@ -16,6 +16,7 @@ import numpy as np
 from ssd import atomic
 from ssd.nets.describing import PREPROCESSING, describe_model
 from ssd.nets.model import SSD, check_finite
+from ssd.nets.scores import center_scores
 from ssd.quiet import quietly
 from ssd.tflite.flatbuffer import pack, unpack
 from ssd.tflite.metadata import describe
@@ -83,7 +84,7 @@ def write_tflite(
         images = _calibration_images(calibration, model.config.image_size)
     path.parent.mkdir(parents=True, exist_ok=True)
     if keras.backend.backend() == "tensorflow":
-        flatbuffer = _convert(_in_float32(model), precision, images)
+        flatbuffer = _convert(model, precision, images)
     else:
         flatbuffer = _convert_elsewhere(model, precision, images)
 
@@ -110,10 +111,8 @@ def _calibration_images(calibration, image_size):
     return images
 
 
-def _in_float32(model):
-    """The same model, computing in float32: TFLite has no convolution in bfloat16."""
-    if all(layer.compute_dtype == "float32" for layer in model.layers):
-        return model
+def _to_convert(model, precision):
+    """A copy that computes in float32, since TFLite has no convolution in bfloat16."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
@@ -121,6 +120,8 @@ def _in_float32(model):
     finally:
         keras.config.set_dtype_policy(policy)
     whole.set_weights(model.get_weights())
+    if precision == "int8":
+        center_scores(whole)
     return whole
 
 
@@ -128,6 +129,7 @@ def _convert(model, precision, images):
     """The TFLite flatbuffer of a model, made in this process (Keras on TensorFlow)."""
     import tensorflow as tf
 
+    model = _to_convert(model, precision)
     outputs = {name: model.get_layer(name).output for name in ("offsets", "logits")}
     apart = keras.Model(model.inputs, outputs)
 
