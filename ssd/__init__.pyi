@@ -19,6 +19,7 @@ from ssd.detect.runtime import find_runtime as find_runtime
 from ssd.detect.smoothing import Smoother as Smoother
 from ssd.detect.suppression import nms as nms
 from ssd.detect.tracking import Tracker as Tracker
+from ssd.exporting import export as export
 from ssd.metrics.evaluation import evaluate as evaluate
 from ssd.metrics.evaluation import evaluate_run as evaluate_run
 from ssd.metrics.results import run_detector as run_detector
@@ -30,7 +31,6 @@ from ssd.opening import Detector as Detector
 from ssd.photos.letterbox import letterbox as letterbox
 from ssd.photos.reading import read_photo as read_photo
 from ssd.photos.reading import write_photo as write_photo
-from ssd.tflite.exporting import export as export
 from ssd.training.fitting import train as train
 
 __all__: list[str]
