@@ -177,8 +177,8 @@ def test_help_and_version_are_there(package, words, capsys):
 def test_every_command_is_helped_with():
     assert sorted(NAMES) == sorted(
         [
-            *("calibrate", "coco", "compare", "detect", "evaluate"),
-            *("export", "import", "skew", "train"),
+            *("calibrate", "coco", "compare", "csv", "detect", "evaluate"),
+            *("export", "import", "skew", "split", "train", "yolo"),
         ]
     )
 

@@ -18,6 +18,7 @@ from ssd.arguments import (
 )
 from ssd.lines import printable
 from ssd.sinks.journal import check_new
+from ssd.sinks.picture_names import check_pictures
 from ssd.sources.naming import Source, find_sources
 from ssd.status_line import StatusLine
 from ssd.stopping import stopping
@@ -95,7 +96,7 @@ def _run(options: argparse.Namespace) -> int:
     sources = find_sources(options.sources)
     photos = [source for source in sources if source.kind == "photo"]
     moving = [source for source in sources if source.kind != "photo"]
-    _refuse(options, moving)
+    _refuse(options, photos, moving)
 
     from ssd.detecting import Run
     from ssd.opening import Detector
@@ -133,7 +134,9 @@ def _run(options: argparse.Namespace) -> int:
     return 0 if good else 1
 
 
-def _refuse(options: argparse.Namespace, moving: Sequence[Source]) -> None:
+def _refuse(
+    options: argparse.Namespace, photos: Sequence[Source], moving: Sequence[Source]
+) -> None:
     """Arguments that do not go together, and packages that are not there, before the work."""
     if options.blur and not (options.out or options.show):
         options.refuse("--blur: wanted --out or --show beside it, for the pictures")
@@ -148,6 +151,8 @@ def _refuse(options: argparse.Namespace, moving: Sequence[Source]) -> None:
         options.refuse("--json, --csv, --coco: wanted a file for each, got one for two")
     for path in files:
         check_new(path)
+    if options.out and photos:
+        check_pictures(pathlib.Path(options.out), photos)
     if any(source.kind in ("video", "stream") for source in moving):
         import av  # noqa: F401  that it is not there is said before the work
 

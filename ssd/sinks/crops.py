@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ssd.sinks.folders import frame_name, new_folder
-from ssd.sinks.picture_files import picture_suffix, write_picture
+from ssd.sinks.picture_files import write_picture
+from ssd.sinks.picture_names import picture_suffix
 from ssd.sinks.sink import FrameResult, Sink
 
 

@@ -3,24 +3,14 @@
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ssd import atomic
+from ssd.sinks.picture_names import PICTURE_OPTIONS, check_pictures, picture_path
 from ssd.sinks.sink import FrameResult, Sink
 from ssd.sources.naming import Source
-
-# Formats that can be written as they came; all others become PNG. The losses of a second encoding
-# stay below those of a resize.
-_JPEG = {"quality": 95, "subsampling": 0}
-_OPTIONS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), _JPEG),
-    ".webp": {"quality": 95},
-    ".png": {"compress_level": 1},
-    **{suffix: {} for suffix in (".bmp", ".dib", ".tif", ".tiff")},
-}
 
 
 class PictureFiles(Sink):
@@ -50,20 +40,7 @@ class PictureFiles(Sink):
 
     def __init__(self, folder: str | os.PathLike, photos: Sequence[Source]) -> None:
         self._folder = folder = pathlib.Path(folder)
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(f"{folder}: wanted a folder for the pictures, this is a file")
-        own = folder.resolve()
-        for parent in {photo.path.parent: photo for photo in photos}.items():
-            if parent[0].resolve() == own:
-                raise FileExistsError(
-                    f"{folder}: wanted a folder without the photos, {parent[1].name} is in it"
-                )
-        for photo in photos:
-            path = self._path(photo.stem, photo.name)
-            if path.exists():
-                raise FileExistsError(
-                    f"{path}: wanted a new file, there is one; name another folder"
-                )
+        check_pictures(folder, photos)
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, result: FrameResult) -> None:
@@ -76,24 +53,7 @@ class PictureFiles(Sink):
             write_picture(self._path(result.frame.stem, result.frame.source), result.picture)
 
     def _path(self, stem: str, name: str) -> pathlib.Path:
-        return self._folder / f"{stem}{picture_suffix(name)}"
-
-
-def picture_suffix(name: str) -> str:
-    """The suffix of a picture that is made of a file.
-
-    Args:
-        name: Of the file.
-
-    Returns:
-        Its own, small, if that format can be written; else ".png".
-
-    Example:
-        >>> picture_suffix("a.JPG"), picture_suffix("a.heic")
-        ('.jpg', '.png')
-    """
-    suffix = pathlib.PurePath(name).suffix.lower()
-    return suffix if suffix in _OPTIONS else ".png"
+        return picture_path(self._folder, stem, name)
 
 
 def write_picture(path: pathlib.Path, pixels: np.ndarray) -> None:
@@ -111,4 +71,4 @@ def write_picture(path: pathlib.Path, pixels: np.ndarray) -> None:
         ['a.jpg']
     """
     with atomic.whole(path) as temporary:
-        Image.fromarray(pixels).save(temporary, **_OPTIONS[path.suffix])
+        Image.fromarray(pixels).save(temporary, **PICTURE_OPTIONS[path.suffix])
