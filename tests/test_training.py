@@ -210,7 +210,7 @@ def test_too_few_photos_are_refused(disc_labels, tiny, tmp_path):
 
 @pytest.mark.parametrize("option", ["epochs", "batch_size"])
 def test_options_out_of_range_are_refused(disc_labels, tiny, tmp_path, option):
-    with pytest.raises(ValueError, match=f"{option}: wanted 1 or more, got 0"):
+    with pytest.raises(ValueError, match=f"{option}: wanted a whole number of 1 or more, got 0"):
         ssd.train(disc_labels, tmp_path / "run", tiny, **{option: 0})
 
 
