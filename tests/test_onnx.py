@@ -38,7 +38,7 @@ def photos(count, height, width):
     """Photos of SSD_PHOTOS where the folder is given, else noise in patches."""
     folder = os.environ.get("SSD_PHOTOS")
     if folder:
-        paths = sorted(path for path in pathlib.Path(folder).iterdir() if path.is_file())
+        paths = sorted(pathlib.Path(folder, "validation").iterdir())
         return [ssd.read_photo(path) for path in paths[:count]]
     random = np.random.default_rng(1)
     small = random.integers(0, 256, (count, height // 4, width // 4, 3), dtype=np.uint8)
