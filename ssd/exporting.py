@@ -19,6 +19,7 @@ def export(
     *,
     format: str | None = None,
     precision: str | None = None,
+    boxes: bool = False,
     calibration: np.ndarray | Iterable[tuple[Any, Any]] | None = None,
 ) -> pathlib.Path:
     """Write a model as a file for `ssd.Detector` and any other runtime of its format.
@@ -35,6 +36,8 @@ def export(
         format: "tflite" or "onnx"; by default what the file's name ends in, else "tflite".
         precision: Of a TFLite file "float32", "float16" (weights only) or, by default, "int8"
             (weights and activations; the input is then uint8). An ONNX file is "float32".
+        boxes: Of an ONNX file, whether it gives `boxes`, `scores` and `class_ids` in place of the
+            outputs of all anchors, suppressed without voting (docs/model-file.md).
         calibration: For int8, what `ssd.dataset` returns, or uint8 images
             [photos, height, width, 3]: photos like those the model will see.
 
@@ -42,7 +45,8 @@ def export(
         The path.
 
     Raises:
-        ValueError: If the format or the precision is unknown, int8 is asked for without photos,
+        ValueError: If the format or the precision is unknown, boxes are asked for in a TFLite file,
+            int8 is asked for without photos,
             or a weight is not finite.
         ImportError: If an ONNX file is asked for and the package onnx is not installed.
 
@@ -61,7 +65,9 @@ def export(
             raise ValueError(f"precision: wanted float32 for an ONNX file, got {precision!r}")
         from ssd.onnx.exporting import write_onnx
 
-        return write_onnx(model, path)
+        return write_onnx(model, path, boxes=boxes)
+    if boxes:
+        raise ValueError("boxes: wanted an ONNX file, a TFLite file cannot have them")
     from ssd.tflite.exporting import write_tflite
 
     return write_tflite(model, path, precision=precision or "int8", calibration=calibration)

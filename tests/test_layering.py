@@ -83,7 +83,7 @@ ROWS = {
         ],
         ["keras", "tensorflow"],
     ),
-    "ssd.onnx": (["ssd.atomic", "ssd.nets", "ssd.version"], ["keras"]),
+    "ssd.onnx": (["anchors", "ssd.atomic", "ssd.nets", "ssd.version"], ["keras"]),
     "ssd.exporting": (["ssd.nets", "ssd.onnx", "ssd.tflite"], []),
     "ssd.metrics": (
         ["ssd.atomic", "ssd.boxes", "ssd.config", "ssd.data", "ssd.detect", "ssd.photos"],

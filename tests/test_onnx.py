@@ -122,3 +122,26 @@ def test_what_onnx_cannot_be_is_refused(model, tmp_path):
     assert choose_format(tmp_path / "a.ONNX", None) == "onnx"
     assert choose_format(tmp_path / "a", "onnx") == "onnx"
     assert not [*tmp_path.iterdir()]
+
+
+def test_boxes_of_the_file_are_those_of_nms(model, tmp_path):
+    file = ssd.export(model, tmp_path / "boxes.onnx", boxes=True)
+    session, detector = onnxruntime.InferenceSession(file), ssd.Detector(model)
+    for photo in np.random.default_rng(2).integers(0, 256, (3, 71, 150, 3), dtype=np.uint8):
+        tensor = detector.prepare(photo)
+        every = detector.decode(*detector.forward(tensor), photo.shape, score_threshold=0)
+        threshold = float(np.median(every.scores))
+        found = detector.decode(*detector.forward(tensor), photo.shape, score_threshold=threshold)
+        kept = ssd.nms(found.boxes, found.scores)
+        given = {
+            "images": tensor.astype(np.uint8),
+            "photo_size": np.array(photo.shape[:2]),
+            "score_threshold": np.array([threshold], np.float32),
+        }
+        boxes, scores, class_ids = session.run(None, given)
+        assert len(kept) > 5
+        np.testing.assert_allclose(scores, found.scores[kept], atol=1e-4)
+        np.testing.assert_allclose(boxes, found.boxes[kept], atol=0.05)
+        assert (class_ids == 1).all()
+    with pytest.raises(ValueError, match="boxes: wanted an ONNX file"):
+        ssd.export(model, tmp_path / "a.tflite", boxes=True)

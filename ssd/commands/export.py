@@ -16,6 +16,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tflite or onnx (what the name of the file says)",
     )
     parser.add_argument(
+        "--boxes", action="store_true", help="boxes and scores from the file itself (ONNX)"
+    )
+    parser.add_argument(
         "--precision",
         choices=("int8", "float16", "float32"),
         help="int8 (default), float16 or float32; an ONNX file is float32",
@@ -32,6 +35,8 @@ def _run(options: argparse.Namespace) -> None:
     precision = options.precision or ("float32" if format == "onnx" else "int8")
     if format == "onnx":
         _check_onnx(precision)
+    elif options.boxes:
+        raise ValueError("--boxes: wanted --format onnx, a TFLite file cannot have them")
     elif precision == "int8" and options.calibration is None:
         raise ValueError("int8 wants --calibration, a folder of labels with photos to look at")
     import_tensorflow()
@@ -42,7 +47,14 @@ def _run(options: argparse.Namespace) -> None:
     model, photos = load(options.model), None
     if precision == "int8":
         photos = dataset(options.calibration, model.config)
-    export(model, options.out, format=format, precision=precision, calibration=photos)
+    export(
+        model,
+        options.out,
+        format=format,
+        precision=precision,
+        boxes=options.boxes,
+        calibration=photos,
+    )
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} KB")
 
 

@@ -4,15 +4,18 @@ import base64
 import pathlib
 from typing import Any
 
+import numpy as np
+
+from anchors.coding import VARIANCES
 from ssd import atomic
-from ssd.nets.describing import PREPROCESSING, describe_model
+from ssd.nets.describing import PREPROCESSING, anchor_rows, describe_model
 from ssd.nets.model import SSD, check_finite
 from ssd.version import __version__
 
 _IR_VERSION = 8  # of the file format, that of opset 17
 
 
-def write_onnx(model: SSD, path: pathlib.Path) -> pathlib.Path:
+def write_onnx(model: SSD, path: pathlib.Path, *, boxes: bool = False) -> pathlib.Path:
     """Write a model as an ONNX file, computing in float32.
 
     Input is `images`, uint8 [1, height, width, 3]; outputs are `offsets` [1, anchors, 4] and
@@ -22,6 +25,7 @@ def write_onnx(model: SSD, path: pathlib.Path) -> pathlib.Path:
     Args:
         model: An `ssd.SSD`, under any Keras backend.
         path: File to write; it appears whole or not at all.
+        boxes: Whether decoding and suppression are in the file, as `ssd.export` says.
 
     Returns:
         The path.
@@ -39,7 +43,7 @@ def write_onnx(model: SSD, path: pathlib.Path) -> pathlib.Path:
     """
     check_finite(model)
     try:
-        content = _build(model).SerializeToString()
+        content = _build(model, boxes).SerializeToString()
     except ModuleNotFoundError as error:
         if error.name != "onnx":
             raise
@@ -50,11 +54,13 @@ def write_onnx(model: SSD, path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def _build(model: SSD) -> Any:
+def _build(model: SSD, boxes: bool) -> Any:
     """The `onnx.ModelProto` of a model, checked."""
     from onnx import TensorProto, checker, helper
 
-    from ssd.onnx.graph import OPSET, Graph, add_model
+    from ssd.onnx.boxes import add_boxes
+    from ssd.onnx.building import OPSET, Graph
+    from ssd.onnx.graph import add_model
 
     graph = Graph()
     add_model(graph, model)
@@ -65,8 +71,18 @@ def _build(model: SSD) -> Any:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, count, columns])
         for name, columns in (("offsets", 4), ("logits", classes))
     ]
+    inputs = [images]
+    if boxes:
+        optional, outputs = add_boxes(
+            graph,
+            anchor_rows(model),
+            np.float32(VARIANCES),
+            model.config.image_size,
+            score_threshold=model.config.score_threshold,
+        )
+        inputs += optional
     made = helper.make_model(
-        helper.make_graph(graph.nodes, "ssd-faces", [images], outputs, graph.constants),
+        helper.make_graph(graph.nodes, "ssd-faces", inputs, outputs, graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=_IR_VERSION,
         producer_name="ssd-faces",

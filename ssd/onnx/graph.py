@@ -1,67 +1,14 @@
 """The layers of a model as ONNX operations: channels first, normalization folded."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import keras
 import numpy as np
 from keras import layers
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
 from ssd.nets.layers import Gate, NormalizedConvolution
 from ssd.nets.model import SSD
 from ssd.nets.photometric import PhotometricAugmentation
-
-OPSET = 17  # of 2022: what OpenCV, browsers and phones have learned since
-
-
-class Graph:
-    """An ONNX graph while it is put together.
-
-    Attributes:
-        nodes: The operations so far.
-        constants: The weights so far.
-
-    Example:
-        >>> graph = Graph()
-        >>> graph.add("Add", ["x", graph.constant("one", np.float32(1))], "y")
-        'y'
-        >>> graph.nodes[0].op_type, graph.constants[0].name
-        ('Add', 'one')
-    """
-
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def add(self, operation: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        """One more operation.
-
-        Args:
-            operation: Its name in ONNX.
-            inputs: Names of what goes in.
-            output: Name of what comes out.
-            **attributes: As ONNX has them.
-
-        Returns:
-            The output's name.
-        """
-        node = helper.make_node(operation, [*inputs], [output], name=output, **attributes)
-        self.nodes.append(node)
-        return output
-
-    def constant(self, name: str, values: Any) -> str:
-        """One more array that is part of the model.
-
-        Args:
-            name: Of the array.
-            values: An array in the type that it is to have.
-
-        Returns:
-            The name.
-        """
-        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
-        return name
+from ssd.onnx.building import Graph
 
 
 def add_model(graph: Graph, model: SSD) -> None:
