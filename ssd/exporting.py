@@ -67,7 +67,7 @@ def export(
 
         return write_onnx(model, path, boxes=boxes)
     if boxes:
-        raise ValueError("boxes: wanted an ONNX file, a TFLite file cannot have them")
+        raise ValueError("boxes: wanted an ONNX file, a TFLite file cannot have them yet")
     from ssd.tflite.exporting import write_tflite
 
     return write_tflite(model, path, precision=precision or "int8", calibration=calibration)

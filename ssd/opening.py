@@ -38,6 +38,9 @@ class Detector(detector.Detector):
         portable: Use only the kernels that all LiteRT runtimes share. An int8 model then answers
             the same to the last bit under LiteRT and tflite-runtime; it takes several times as
             long under LiteRT (docs/pi.md). Without it, their boxes may differ by some pixels.
+        suppression: What is done with boxes that overlap: "vote" moves the best to the mean of
+            all, "nms" leaves it where it is, as in a file that gives boxes itself
+            (`ssd.export(..., boxes=True)`); that is somewhat less exact.
 
     Attributes:
         path: The file, or None if there is none.
@@ -67,8 +70,11 @@ class Detector(detector.Detector):
         *,
         threads: int = 1,
         portable: bool = False,
+        suppression: str = "vote",
     ) -> None:
-        super().__init__(_open_keras(model), threads=threads, portable=portable)
+        super().__init__(
+            _open_keras(model), threads=threads, portable=portable, suppression=suppression
+        )
 
 
 class KerasModel:

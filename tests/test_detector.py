@@ -155,6 +155,20 @@ def test_boxes_of_one_face_vote(tmp_path):
     assert found.boxes == pytest.approx(np.float32([[16, 28, 40, 52]]), abs=0.01)
 
 
+def test_without_a_vote_the_best_box_stays(tmp_path):
+    wide = np.log(3) / 0.2
+    path = lamps.write_model(
+        tmp_path / "a.tflite", offset=(0, 0, wide, wide), classes=("lamp", "red")
+    )
+    detector = ssd.Detector(path, suppression="nms")
+    found = detector(photo_with((3, 4, WHITE), (3, 5, WHITE), (3, 6, RED)))
+    assert found.class_ids.tolist() == [1, 2]
+    boxes = [[16, 24, 40, 48], [16, 40, 40, 64]]
+    assert found.boxes == pytest.approx(np.float32(boxes), abs=0.01)
+    with pytest.raises(ValueError, match="suppression: wanted vote or nms, got 'soft'"):
+        ssd.Detector(path, suppression="soft")
+
+
 def test_a_batch_is_the_same_as_single_calls(detector):
     photos = [photo_with((row, row + 1, WHITE), shape=(64 + 8 * row, 96)) for row in range(6)]
     together = detector.batch(photos, score_threshold=0.6)

@@ -1,8 +1,10 @@
 """An ONNX file has the outputs of the TFLite file of the same model, and finds the same."""
 
+import dataclasses
 import os
 import pathlib
 
+import box_files
 import numpy as np
 import pytest
 
@@ -125,23 +127,58 @@ def test_what_onnx_cannot_be_is_refused(model, tmp_path):
 
 
 def test_boxes_of_the_file_are_those_of_nms(model, tmp_path):
+    detector = ssd.Detector(model, suppression="nms")
+    random = np.random.default_rng(2)
+    for photo in random.integers(0, 256, (3, 64, 96, 3), dtype=np.uint8):
+        threshold = between_scores(detector(photo, score_threshold=0.1, iou_threshold=1).scores)
+        easy = ssd.SSD(dataclasses.replace(model.config, score_threshold=threshold))
+        easy.set_weights(model.get_weights())
+        session = open_plainly(ssd.export(easy, tmp_path / "boxes.onnx", boxes=True))
+        boxes, scores, class_ids = session.run(None, {"images": photo[None]})
+        found = detector(photo, score_threshold=threshold)
+        assert len(found) > 5
+        np.testing.assert_allclose(scores, found.scores, atol=1e-4)
+        np.testing.assert_allclose(boxes, found.boxes, atol=0.05)
+        np.testing.assert_array_equal(class_ids, found.class_ids)
+
+
+@pytest.mark.skipif(not SHIPPED.is_file(), reason="no model ships")
+def test_boxes_of_the_shipped_model_are_those_of_a_detector_without_voting(tmp_path):
+    shipped = ssd.load(SHIPPED.with_suffix(".keras"))
+    session = open_plainly(ssd.export(shipped, tmp_path / "boxes.onnx", boxes=True))
+    detector, total = ssd.Detector(shipped, suppression="nms"), 0
+    for photo in box_files.faces(100 if "SSD_PHOTOS" in os.environ else 10):
+        boxes, scores, _ = session.run(None, {"images": detector.prepare(photo).astype(np.uint8)})
+        found = detector(photo)
+        boxes, scores = box_files.on_photo(boxes, scores, photo, detector.config)
+        box_files.assert_found(boxes, scores, found, photo, detector.config)
+        total += len(found)
+    assert total > 10
+
+
+def between_scores(scores):
+    """A threshold of which no score is near, best first."""
+    some = slice(len(scores) // 4, len(scores) // 2)
+    gap = np.argmax(scores[some][:-1] - scores[some][1:])
+    return float(scores[some][gap : gap + 2].mean())
+
+
+def open_plainly(file):
+    """A session as any program opens one; the runtime has nothing to say about the file."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 2
+    return onnxruntime.InferenceSession(file, options)
+
+
+def test_a_file_that_gives_boxes_is_told_from_one_for_a_detector(model, tmp_path):
     file = ssd.export(model, tmp_path / "boxes.onnx", boxes=True)
-    session, detector = onnxruntime.InferenceSession(file), ssd.Detector(model)
-    for photo in np.random.default_rng(2).integers(0, 256, (3, 71, 150, 3), dtype=np.uint8):
-        tensor = detector.prepare(photo)
-        every = detector.decode(*detector.forward(tensor), photo.shape, score_threshold=0)
-        threshold = float(np.median(every.scores))
-        found = detector.decode(*detector.forward(tensor), photo.shape, score_threshold=threshold)
-        kept = ssd.nms(found.boxes, found.scores)
-        given = {
-            "images": tensor.astype(np.uint8),
-            "photo_size": np.array(photo.shape[:2]),
-            "score_threshold": np.array([threshold], np.float32),
-        }
-        boxes, scores, class_ids = session.run(None, given)
-        assert len(kept) > 5
-        np.testing.assert_allclose(scores, found.scores[kept], atol=1e-4)
-        np.testing.assert_allclose(boxes, found.boxes[kept], atol=0.05)
-        assert (class_ids == 1).all()
-    with pytest.raises(ValueError, match="boxes: wanted an ONNX file"):
-        ssd.export(model, tmp_path / "a.tflite", boxes=True)
+    with pytest.raises(ValueError, match="this file gives boxes itself"):
+        ssd.Detector(file)
+
+
+def test_where_nothing_is_found_there_are_no_boxes(model, tmp_path):
+    blind = ssd.SSD(dataclasses.replace(model.config, score_threshold=1.0))
+    session = open_plainly(ssd.export(blind, tmp_path / "blind.onnx", boxes=True))
+    boxes, scores, _ = session.run(None, {"images": np.zeros((1, 64, 96, 3), np.uint8)})
+    assert boxes.shape == (0, 4)
+    assert scores.shape == (0,)

@@ -8,7 +8,9 @@ from ssd.quiet import import_tensorflow
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=existing_file("a model file"), help=".keras or .tflite file")
+    parser.add_argument(
+        "model", type=existing_file("a model file"), help=".keras, .tflite or .onnx file"
+    )
     parser.add_argument(
         "validation",
         nargs="+",

@@ -42,7 +42,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=existing_model,
-        help=".tflite or .keras file, or smile: the one that ships and knows smiles (face)",
+        help=".tflite, .onnx or .keras file, or smile: the one that ships and knows smiles (face)",
     )
     parser.add_argument(
         "--score-threshold",

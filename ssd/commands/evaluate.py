@@ -21,7 +21,9 @@ from ssd.commands.judged import add_judged
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", type=existing_model, help=".tflite or .keras file; face or smile, which ship"
+        "model",
+        type=existing_model,
+        help=".tflite, .onnx or .keras file; face or smile, which ship",
     )
     parser.add_argument(
         "photos", type=existing_folder("a folder of photos"), help="folder of photos"
@@ -69,6 +71,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-detections", type=whole_number(), default=300, help="boxes judged per photo (300)"
     )
+    parser.add_argument(
+        "--suppression",
+        choices=("vote", "nms"),
+        default="vote",
+        help="of boxes that overlap: vote (default), or nms as in a file of ssd export --boxes",
+    )
     parser.add_argument("--report", type=new_file, help="PNG file for curves and mistakes")
     parser.add_argument(
         "--json", type=new_file, help="JSON file for figures and every match, for ssd compare"
@@ -88,7 +96,7 @@ def _run(options: argparse.Namespace) -> None:
     from ssd.metrics.evaluation import evaluate
     from ssd.opening import Detector
 
-    detector = Detector(options.model, threads=options.threads)
+    detector = Detector(options.model, threads=options.threads, suppression=options.suppression)
     with _bar() as progress:
         result = evaluate(
             detector,
@@ -125,7 +133,7 @@ def _run_protocol(options: argparse.Namespace) -> None:
     from ssd.metrics.wider import evaluate_wider
     from ssd.opening import Detector
 
-    detector = Detector(options.model, threads=options.threads)
+    detector = Detector(options.model, threads=options.threads, suppression=options.suppression)
     evaluate = evaluate_wider if options.wider else evaluate_fddb
     with _bar() as progress:
         figures = evaluate(

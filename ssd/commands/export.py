@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> None:
     if format == "onnx":
         _check_onnx(precision)
     elif options.boxes:
-        raise ValueError("--boxes: wanted --format onnx, a TFLite file cannot have them")
+        raise ValueError("--boxes: wanted --format onnx, a TFLite file cannot have them yet")
     elif precision == "int8" and options.calibration is None:
         raise ValueError("int8 wants --calibration, a folder of labels with photos to look at")
     import_tensorflow()

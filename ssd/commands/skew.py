@@ -18,7 +18,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=existing_file("a model file"),
-        help=".tflite or .keras file, to compare scores as well",
+        help=".tflite, .onnx or .keras file, to compare scores as well",
     )
     parser.add_argument("--plot", type=new_file, help="PNG file to draw the differences into")
 

@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike
 from ssd.config import Config
 from ssd.detect.litert import LiteRTModel
 from ssd.detect.onnx import ONNXModel
-from ssd.detect.suppression import vote
+from ssd.detect.suppression import nms, vote
 from ssd.photos.letterbox import check_photo, letterbox, letterbox_scale
 
 _CANDIDATES = 4  # before suppression, for each box that is asked for
 SHIPPED = pathlib.Path(__file__).parent.parent / "models" / "face.tflite"
 NAMES = ("face", "smile")  # of the models that ship, which are opened by them
+SUPPRESSIONS = ("vote", "nms")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,6 +149,7 @@ class Detector:
             name of a model that ships: "face", which is the default, or "smile".
         threads: As for `ssd.Detector`.
         portable: As for `ssd.Detector`.
+        suppression: As for `ssd.Detector`.
 
     Attributes:
         path, config, anchors, about: As those of `ssd.Detector`.
@@ -175,7 +177,10 @@ class Detector:
         *,
         threads: int = 1,
         portable: bool = False,
+        suppression: str = "vote",
     ) -> None:
+        if suppression not in SUPPRESSIONS:
+            raise ValueError(f"suppression: wanted vote or nms, got {suppression!r}")
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise ValueError(f"threads: wanted a positive integer, got {threads!r}")
         if model is None or (isinstance(model, str) and model in NAMES):
@@ -186,7 +191,7 @@ class Detector:
             else:
                 model = LiteRTModel(model, threads=threads, portable=portable)
         self._model: Model = model
-        self.threads, self.portable = threads, portable
+        self.threads, self.portable, self.suppression = threads, portable, suppression
         self.path: pathlib.Path | None = getattr(model, "path", None)
         self.about, self.anchors = self._model.about, self._model.anchors
         self.config = Config.from_dict(self.about["config"])
@@ -336,7 +341,8 @@ class Detector:
     def suppress(self, found: Detections, iou_threshold: float = 0.45) -> Detections:
         """The best of overlapping `Detections`, each class for itself, best first.
 
-        Each takes the scores of the best, and as its box the mean that all of them vote for.
+        Its score stays. Its box becomes the mean that all of them vote for, or stays where
+        `suppression` is "nms".
 
         Args:
             found: What `decode` returned.
@@ -349,14 +355,14 @@ class Detector:
             ValueError: If the limit is outside [0, 1].
         """
         boxes, scores, class_ids = found
-        if len(self.config.classes) == 1:
-            kept, boxes = vote(boxes, scores, iou_threshold=iou_threshold)
-        else:
-            # Classes shifted so far apart that no box overlaps one of another class.
-            shift = (class_ids * (1.0 + boxes.max(initial=0)))[:, None]
-            kept, boxes = vote(boxes + shift, scores, iou_threshold=iou_threshold)
-            boxes = boxes - shift[kept]
-        return Detections(boxes.astype(np.float32), scores[kept], class_ids[kept])
+        # Classes shifted so far apart that no box overlaps one of another class.
+        shift = ((class_ids - 1) * (1.0 + boxes.max(initial=0)))[:, None]
+        if self.suppression == "nms":
+            kept = nms(boxes + shift, scores, iou_threshold=iou_threshold)
+            return Detections(boxes[kept], scores[kept], class_ids[kept])
+        kept, moved = vote(boxes + shift, scores, iou_threshold=iou_threshold)
+        moved = (moved - shift[kept]).astype(np.float32)
+        return Detections(moved, scores[kept], class_ids[kept])
 
     def _decode_boxes(self, offsets: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Boxes [rows, 4] in pixels of the input, of some anchors and their offsets."""

@@ -9,7 +9,7 @@ import numpy as np
 from ssd import model_files
 from ssd.config import Config
 from ssd.detect.runtime import find_runtime
-from ssd.detect.saying import check_about, read_anchors
+from ssd.detect.saying import GIVES_BOXES, check_about, read_anchors
 from ssd.quiet import without_greeting
 
 _WANTED = "a .tflite model file"
@@ -68,6 +68,8 @@ class LiteRTModel:
             raise ValueError(
                 f"{self.path}: wanted {_WANTED} ({model_files.one_line(error)})"
             ) from None
+        if "boxes" in outputs:
+            raise ValueError(f"{self.path}: {GIVES_BOXES}")
         self._input = interpreter.get_input_details()[0]
         self._offsets, self._logits = (outputs.get(name, {}) for name in ("offsets", "logits"))
         self._check()

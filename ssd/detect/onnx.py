@@ -8,7 +8,7 @@ import numpy as np
 
 from ssd import model_files
 from ssd.config import Config
-from ssd.detect.saying import check_about, read_anchors
+from ssd.detect.saying import GIVES_BOXES, check_about, read_anchors
 
 _WANTED = "an .onnx model file"
 
@@ -102,6 +102,8 @@ class ONNXModel:
         }
         tensors = [*self._session.get_inputs(), *self._session.get_outputs()]
         came = {each.name: (each.type, each.shape) for each in tensors}
+        if "boxes" in came:
+            raise ValueError(f"{self.path}: {GIVES_BOXES}")
         for name, tensor in wanted.items():
             if came.get(name) != tensor:
                 raise ValueError(

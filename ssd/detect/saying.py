@@ -8,6 +8,8 @@ import numpy as np
 from ssd.config import Config
 from ssd.old_names import renamed
 
+GIVES_BOXES = "wanted a model with offsets and logits, this file gives boxes itself (--boxes)"
+
 
 def check_about(about: dict[str, Any]) -> dict[str, Any]:
     """What `model.json` says, if it is what a detector needs.

@@ -57,6 +57,30 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
+    def floats(self, name: str, values: Any) -> str:
+        """A `constant` in float32.
+
+        Args:
+            name: Of the array.
+            values: A number, or anything that becomes an array.
+
+        Returns:
+            The name.
+        """
+        return self.constant(name, np.asarray(values, np.float32))
+
+    def integers(self, name: str, values: Any) -> str:
+        """A `constant` in int64, which is what ONNX takes for shapes, axes and indices.
+
+        Args:
+            name: Of the array.
+            values: A number, or anything that becomes an array.
+
+        Returns:
+            The name.
+        """
+        return self.constant(name, np.asarray(values, np.int64))
+
     def split(
         self,
         inputs: Sequence[str],

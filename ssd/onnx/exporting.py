@@ -19,7 +19,8 @@ def write_onnx(model: SSD, path: pathlib.Path, *, boxes: bool = False) -> pathli
     """Write a model as an ONNX file, computing in float32.
 
     Input is `images`, uint8 [1, height, width, 3]; outputs are `offsets` [1, anchors, 4] and
-    `logits` [1, anchors, 1 + classes]. The metadata holds `model.json`, `labels.txt` and, in
+    `logits` [1, anchors, 1 + classes], or with `boxes` those of
+    `ssd.onnx.boxes.add_boxes`. The metadata holds `model.json`, `labels.txt` and, in
     base64, `anchors.npy`.
 
     Args:
@@ -71,18 +72,16 @@ def _build(model: SSD, boxes: bool) -> Any:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, count, columns])
         for name, columns in (("offsets", 4), ("logits", classes))
     ]
-    inputs = [images]
     if boxes:
-        optional, outputs = add_boxes(
+        outputs = add_boxes(
             graph,
             anchor_rows(model),
-            np.float32(VARIANCES),
+            np.array(VARIANCES, np.float32),
             model.config.image_size,
             score_threshold=model.config.score_threshold,
         )
-        inputs += optional
     made = helper.make_model(
-        helper.make_graph(graph.nodes, "ssd-faces", inputs, outputs, graph.constants),
+        helper.make_graph(graph.nodes, "ssd-faces", [images], outputs, graph.constants),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=_IR_VERSION,
         producer_name="ssd-faces",

@@ -45,9 +45,7 @@ def _add_layer(graph, layer, inputs):
         case PhotometricAugmentation() | Gate():  # which act in training only
             return inputs[0]
         case layers.Rescaling():
-            return graph.add(
-                "Mul", [*inputs, graph.constant("scale_by", _float(layer.scale))], name
-            )
+            return graph.add("Mul", [*inputs, graph.floats("scale_by", layer.scale)], name)
         case NormalizedConvolution():
             kernel, bias = _folded(layer)
             return _convolve(graph, layer, inputs, kernel, bias, stride=layer.stride)
@@ -62,12 +60,12 @@ def _add_layer(graph, layer, inputs):
             window = _window(layer, layer.pool_size[0], layer.strides[0])
             return graph.add("MaxPool", inputs, name, **window)
         case layers.UpSampling2D():
-            factors = graph.constant(f"{name}_factors", np.array([1, 1, *layer.size], np.float32))
+            factors = graph.floats(f"{name}_factors", [1, 1, *layer.size])
             half = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
             return graph.add("Resize", [*inputs, "", factors], name, **half)
         case layers.Reshape():
             cells = graph.add("Transpose", inputs, f"{name}_cells", perm=[0, 2, 3, 1])
-            shape = graph.constant(f"{name}_shape", np.array([1, *layer.target_shape], np.int64))
+            shape = graph.integers(f"{name}_shape", [1, *layer.target_shape])
             return graph.add("Reshape", [cells, shape], name)
         case layers.Concatenate():
             return graph.add("Concat", inputs, name, axis=layer.axis)
