@@ -34,8 +34,9 @@ def time_stages(
 
     Returns:
         A dictionary: seconds of each of `STAGES`; "example", T_g, all of them together; and
-        "bare_decoding", of decoding the same files whole and doing nothing else; and
-        "first_trainer", of the Python loop that the project began with.
+        "sampled_on_device", the same where the device samples; "bare_decoding", of decoding the
+        same files whole and doing nothing else; and "first_trainer", of the Python loop that the
+        project began with.
 
     Raises:
         ValueError: If there is less than a batch of photos.
@@ -59,6 +60,7 @@ def time_stages(
     return {
         **dict(zip(STAGES, steps.tolist(), strict=True)),
         "example": until["batch"],
+        "sampled_on_device": until["parts"],
         "bare_decoding": until["whole_files"] - until["read"],
         "first_trainer": _first_trainer(photos[:FEW_PHOTOS], config, repeats),
     }
@@ -76,7 +78,7 @@ def _processor_seconds(
     alone.autotune.enabled = False
     # Among them is making maps parallel: what was made during another's turn would be found.
     alone.experimental_optimization.apply_default_optimizations = False
-    size = {"batch": count // batch_size}
+    size: dict[str, int] = dict.fromkeys(("batch", "parts"), count // batch_size)
     passes = {
         name: iter(stage.map(lambda *_: 0).batch(size.get(name, count)).with_options(alone))
         for name, stage in stages.items()

@@ -64,7 +64,13 @@ class View(NamedTuple):
 
 
 def plan_examples(
-    sizes: tf.Tensor, boxes: tf.Tensor, class_ids: tf.Tensor, config: Config, *, seed: Any
+    sizes: tf.Tensor,
+    boxes: tf.Tensor,
+    class_ids: tf.Tensor,
+    config: Config,
+    *,
+    seed: Any,
+    all_qualities: bool = False,
 ) -> tuple[View, tf.Tensor, tf.Tensor]:
     """Training examples, all but their pixels: random crops of photos, every other one mirrored.
 
@@ -77,6 +83,8 @@ def plan_examples(
             unknown class.
         config: The `ssd.Config` of the model.
         seed: Two integers; the same seed makes the same examples.
+        all_qualities: Whether every view says a quality, since it is the device that compresses
+            and chooses which.
 
     Returns:
         The `View` of each; boxes [..., boxes, 4] on the unit square of the image; their classes
@@ -92,7 +100,8 @@ def plan_examples(
     draw = tf.random.stateless_uniform(tf.concat([tf.shape(sizes)[:-1], [8]], axis=0), seed)
     windows = choose_windows(sizes, boxes, class_ids, config, draw=draw[..., :5])
     view = window_to_view(sizes, windows, config.image_size, mirrored=draw[..., 5] < 0.5)
-    view = view._replace(quality=draw_quality(draw[..., 7], draw[..., 6]))
+    whether = tf.zeros_like(draw[..., 7]) if all_qualities else draw[..., 7]
+    view = view._replace(quality=draw_quality(whether, draw[..., 6]))
     return view, *move_boxes(boxes, class_ids, sizes, view, config.image_size)
 
 
@@ -332,6 +341,61 @@ def make_image(photo: tf.Tensor, view: View, image_size: tuple[int, int]) -> tf.
     # One branch or the other: choosing between two finished images takes ten times as long.
     image = tf.cond(view.mirrored, lambda: tf.reverse(image, axis=[1]), lambda: image)
     return recompress(tf.ensure_shape(image, (*image_size, 3)), view.quality)
+
+
+def make_part(photo: tf.Tensor, view: View, image_size: tuple[int, int]) -> dict[str, tf.Tensor]:
+    """What a device needs to make the image itself (`ssd.nets.sampling`).
+
+    Args:
+        photo: string [], a JPEG file; or uint8 [height, width, 3].
+        view: The `View` of this photo.
+        image_size: (height, width) of the image in pixels.
+
+    Returns:
+        "windows", uint8 [rows, columns, 3], the part halved but not sampled, at most twice the
+        image in either direction; "views", int32 [9]: its extent in pixels of the photo, how many
+        of these make one of its own, where it begins and ends in the image, 1 where left and right
+        are exchanged, and the quality of the JPEG file.
+
+    Example:
+        >>> photo = tf.io.encode_jpeg(tf.zeros([480, 640, 3], tf.uint8))
+        >>> part = make_part(photo, photo_to_view([480, 640], [192, 256]), (256, 256))
+        >>> part["windows"].shape.as_list(), part["views"].numpy().tolist()
+        ([240, 320, 3], [480, 640, 2, 0, 0, 192, 256, 0, 0])
+    """
+    part, halvings = decode_part(photo, view)
+    size, extent = view.to_stop - view.to_start, view.stop - view.start
+    unit = tf.bitwise.left_shift(1, view.halved)
+    part = tf.cond(halvings > 0, lambda: _halve(part, halvings), lambda: part)
+    # A panorama that becomes a single row may be longer than that: it is sampled here.
+    fits = tf.reduce_all(tf.shape(part)[:2] <= 2 * tf.constant(image_size))
+
+    def sampled():
+        return scale_part(part, tf.zeros_like(halvings), view), size, tf.ones_like(unit)
+
+    windows, extent, unit = tf.cond(fits, lambda: (part, extent, unit), sampled)
+    mirrored = tf.cast(view.mirrored, tf.int32)
+    ends = tf.concat([view.to_start, view.to_stop], axis=0)
+    numbers = tf.stack([unit, mirrored, view.quality])
+    views = tf.concat([extent, numbers[:1], ends, numbers[1:]], axis=0)
+    return {"windows": windows, "views": views}
+
+
+def finished_part(image: tf.Tensor) -> dict[str, tf.Tensor]:
+    """An image that is made already, as a part: the device leaves it as it is.
+
+    Args:
+        image: uint8 [height, width, 3], of the image's size.
+
+    Returns:
+        "windows" and "views", as `make_part` gives them.
+
+    Example:
+        >>> finished_part(tf.zeros([64, 96, 3], tf.uint8))["views"].numpy().tolist()
+        [64, 96, 1, 0, 0, 64, 96, 0, 0]
+    """
+    height, width, _ = image.shape
+    return {"windows": image, "views": tf.constant([height, width, 1, 0, 0, height, width, 0, 0])}
 
 
 def decode_part(photo: tf.Tensor, view: View) -> tuple[tf.Tensor, tf.Tensor]:

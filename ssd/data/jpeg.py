@@ -6,8 +6,7 @@ import tensorflow as tf
 def recompress(image: tf.Tensor, quality: tf.Tensor | int) -> tf.Tensor:
     """A photo that has been a JPEG file of some quality.
 
-    Before the batch and not with the rest of the light (`ssd/nets/photometric.py`), since no device
-    encodes JPEG.
+    Before the batch; where the device samples, it also does this (`ssd/nets/compression.py`).
 
     Args:
         image: uint8 [height, width, 3].

@@ -31,6 +31,7 @@ def dataset(
     crop_spread: float = 1.0,
     cache: str | os.PathLike | None = None,
     service: str | None = None,
+    sample_on_device: bool = False,
 ) -> tf.data.Dataset:
     """Batches of photos and labels from a folder of shards.
 
@@ -63,6 +64,10 @@ def dataset(
             training, there is no end, so give `fit` the number of steps, and no `seed`. Where no
             batch comes any more a line says so after half a minute, and again and again; after
             ten minutes the loop ends with a `tf.errors.InvalidArgumentError`.
+        sample_on_device: Whether photos are scaled, mirrored and compressed on the device, by
+            `ssd.SSD` in `fit`. An example then costs a core about half as much, and a batch is four
+            times as large on its way. For a GPU that waits for its photos; where the device is
+            the processor nothing is saved. Scenes with crops are made here all the same.
 
     Returns:
         A `tf.data.Dataset` of (images, labels):
@@ -70,7 +75,9 @@ def dataset(
         `[ymin, xmin, ymax, xmax]` on the unit square of the image, then class. Unused rows are
         all zeros. Class -2 is a face of unknown class. Class -1 marks a region to ignore, among
         them every face smaller than `config.min_face` and, in training, faces that a crop cut in
-        half.
+        half. With `sample_on_device`, in place of the images a dictionary of "windows", uint8
+        [batch, 2 * height, 2 * width, 3], and "views", int32 [batch, 9]
+        (`ssd.data.augment.make_part`).
 
     Raises:
         ConnectionError: If nobody answers at the address of the `service`.
@@ -116,7 +123,7 @@ def dataset(
     else:
         serialized = _read_records(files, training=training, seed=seed, in_order=in_order)
 
-    def make_examples(serialized):
+    def make_examples(serialized, *, sample_on_device):
         return _make_examples(
             serialized,
             config,
@@ -124,19 +131,22 @@ def dataset(
             seed=seed,
             in_order=in_order,
             cached=cache is not None,
+            sample_on_device=sample_on_device,
         )
 
-    examples = make_examples(serialized)
+    examples = make_examples(serialized, sample_on_device=sample_on_device)
     if crops is not None:
         read = functools.partial(_read_records, training=True, seed=seed, in_order=in_order)
-        scenes = make_examples(read(files, holds=placing.without_objects).repeat())
+        scenes = read(files, holds=placing.without_objects).repeat()
         placed = _place_crops(
-            scenes,
+            make_examples(scenes, sample_on_device=False),
             _read_crops(crops, config, balance, read, seed=seed),
             config,
             seed=seed,
             spread=crop_spread,
         )
+        if sample_on_device:
+            placed = placed.map(lambda image, label: (augment.finished_part(image), label))
         examples = tf.data.Dataset.sample_from_datasets(
             [examples.repeat(), placed],
             weights=[1 - crop_share, crop_share],
@@ -145,7 +155,10 @@ def dataset(
         ).take(photo_count)
     # With the number of batches known, a progress bar has an end from the first pass on.
     examples = examples.apply(tf.data.experimental.assert_cardinality(photo_count))
-    batches = examples.batch(batch_size, drop_remainder=training)
+    if sample_on_device:
+        batches = pad_parts(examples, config, batch_size, drop_remainder=training)
+    else:
+        batches = examples.batch(batch_size, drop_remainder=training)
     if service is not None:
         batches = remote.distribute(batches, service)
     return batches.prefetch(tf.data.AUTOTUNE)
@@ -209,7 +222,33 @@ def _read_records(files, *, training, seed, in_order, holds=None):
     return photos.shuffle(_SHUFFLE, seed=seed) if training else photos
 
 
-def _make_examples(serialized, config, *, training, seed, in_order, cached):
+def pad_parts(
+    examples: tf.data.Dataset, config: Config, batch_size: int, *, drop_remainder: bool
+) -> tf.data.Dataset:
+    """Batches of parts of photos, each in the top left corner of a window of one size.
+
+    Args:
+        examples: What `ssd.data.augment.make_part` gives, and the label.
+        config: The `ssd.Config` of the model.
+        batch_size: Photos in a batch.
+        drop_remainder: Whether an incomplete last batch is dropped.
+
+    Returns:
+        Batches of ({"windows", "views"}, labels).
+
+    Example:
+        >>> part = {"windows": tf.zeros([8, 9, 3], tf.uint8), "views": tf.zeros([9], tf.int32)}
+        >>> examples = tf.data.Dataset.from_tensors((part, tf.zeros([128, 5])))
+        >>> parts, labels = next(iter(pad_parts(examples, Config(), 1, drop_remainder=True)))
+        >>> parts["windows"].shape
+        TensorShape([1, 512, 512, 3])
+    """
+    rows, columns = (2 * side for side in config.image_size)
+    shapes = ({"windows": [rows, columns, 3], "views": [9]}, [2 * config.max_boxes, 5])
+    return examples.padded_batch(batch_size, shapes, drop_remainder=drop_remainder)
+
+
+def _make_examples(serialized, config, *, training, seed, in_order, cached, sample_on_device):
     """Records to (image, label): numbers for many photos at once, then pixels photo by photo."""
     groups = serialized.batch(TOGETHER)
     if training:
@@ -218,18 +257,20 @@ def _make_examples(serialized, config, *, training, seed, in_order, cached):
 
     def plan(serialized, seed=None):
         record = checking.assert_sound(records.parse(serialized), len(config.classes))
-        return plan_examples(record, config, seed=seed)
+        return plan_examples(record, config, seed=seed, all_qualities=sample_on_device)
+
+    make = augment.make_part if sample_on_device else augment.make_image
 
     def fill(photo, view, label):
         photo = kept.pixels(*photo) if cached else photo[0]
-        return augment.make_image(photo, view, config.image_size), label
+        return make(photo, view, config.image_size), label
 
     every = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": in_order}
     return groups.map(plan, **every).unbatch().map(fill, **every)
 
 
 def plan_examples(
-    record: dict[str, tf.Tensor], config: Config, *, seed: Any = None
+    record: dict[str, tf.Tensor], config: Config, *, seed: Any = None, all_qualities: bool = False
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], augment.View, tf.Tensor]:
     """Examples of a few photos, all but their pixels.
 
@@ -237,6 +278,7 @@ def plan_examples(
         record: What `ssd.data.records.parse` gives of several records.
         config: The `ssd.Config` of the model.
         seed: Two integers for training examples; without, each photo is shown as a whole.
+        all_qualities: As for `ssd.data.augment.plan_examples`.
 
     Returns:
         The photos, as (encoded [photos], sizes [photos, 2]); the `ssd.data.augment.View` of each;
@@ -258,7 +300,9 @@ def plan_examples(
         view = letterbox_view(sizes, config)
         boxes, class_ids = augment.move_boxes(boxes, class_ids, sizes, view, config.image_size)
     else:
-        view, boxes, class_ids = augment.plan_examples(sizes, boxes, class_ids, config, seed=seed)
+        view, boxes, class_ids = augment.plan_examples(
+            sizes, boxes, class_ids, config, seed=seed, all_qualities=all_qualities
+        )
     return (record["encoded"], sizes), view, make_label(boxes, class_ids, config)
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ssd.config import Config
 from ssd.data import augment, records
-from ssd.data.pipeline import TOGETHER, plan_examples
+from ssd.data.pipeline import TOGETHER, pad_parts, plan_examples
 
 
 def pipeline_stages(
@@ -27,7 +27,8 @@ def pipeline_stages(
         Endless `tf.data.Dataset`s, in the order of the work: "read", records taken apart;
         "augment", windows chosen and boxes moved; "decode", the part of the photo that a window
         shows; "resize", scaled into the input; "batch". All but the last hand out single photos.
-        And "whole_files", beside the road: records read and their photos decoded whole.
+        And beside the road: "parts", batches of `sample_on_device`; "whole_files", records read
+        and their photos decoded whole.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no shard in it.
@@ -37,7 +38,7 @@ def pipeline_stages(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     records.write_shard(records.shard_path(folder, 0), [])
         ...     list(pipeline_stages(folder, Config()))
-        ['read', 'augment', 'decode', 'resize', 'batch', 'whole_files']
+        ['read', 'augment', 'decode', 'resize', 'batch', 'parts', 'whole_files']
     """
     files = [str(path) for path in records.shards(labels)]
     serialized = tf.data.TFRecordDataset(files).take(-1 if photos is None else photos).repeat()
@@ -50,12 +51,16 @@ def pipeline_stages(
     examples = planned.map(
         lambda photo, view, label: (augment.make_image(photo[0], view, config.image_size), label)
     )
+    parts = planned.map(
+        lambda photo, view, label: (augment.make_part(photo[0], view, config.image_size), label)
+    )
     return {
         "read": read,
         "augment": planned,
         "decode": planned.map(lambda photo, view, label: augment.decode_part(photo[0], view)[0]),
         "resize": examples,
         "batch": examples.batch(batch_size, drop_remainder=True),
+        "parts": pad_parts(parts, config, batch_size, drop_remainder=True),
         "whole_files": read.map(lambda record: decode_whole(record["encoded"])),
     }
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from ssd.nets import backbones
 from ssd.nets.layers import Gate, NormalizedConvolution, added, channels, convolution
 from ssd.nets.losses import LossTerms, MultiboxLoss, refuse_weights
 from ssd.nets.photometric import PhotometricAugmentation
+from ssd.nets.sampling import make_images
 from ssd.old_names import renamed
 
 # A fresh model calls an anchor background with this confidence. It mostly is, and starting
@@ -28,7 +30,8 @@ class SSD(keras.Model):
         config: The `ssd.Config` to build; it travels inside every file the model is saved to.
 
     Call arguments:
-        images: [batch, height, width, 3], uint8 or float, values in [0, 255].
+        images: [batch, height, width, 3], uint8 or float, values in [0, 255]; or what
+            `ssd.dataset(..., sample_on_device=True)` has in their place.
 
     Returns:
         [batch, anchors, 4 + 1 + classes]: offsets from the anchor as `anchors.encode` makes
@@ -63,6 +66,33 @@ class SSD(keras.Model):
         self.term_means = {name: keras.metrics.Mean(name=name) for name in LossTerms._fields}
         several = config.classes if len(config.classes) > 1 else ()
         self.class_shares = {name: keras.metrics.Mean(name=f"share_{name}") for name in several}
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Predictions; parts of photos are made into images first.
+
+        Args:
+            inputs, args, kwargs: As Keras gives them.
+
+        Returns:
+            Predictions.
+        """
+        return super().__call__(self._images(inputs, kwargs.get("training")), *args, **kwargs)
+
+    def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """As `__call__`; Keras comes here at once where it has no state to keep.
+
+        Args:
+            inputs, training, kwargs: As Keras gives them.
+
+        Returns:
+            Predictions.
+        """
+        return super().call(self._images(inputs, training), training=training, **kwargs)
+
+    def _images(self, inputs, training):
+        if not isinstance(inputs, Mapping):
+            return inputs
+        return make_images(inputs, self.config.image_size, training=bool(training))
 
     def compute_loss(
         self,
