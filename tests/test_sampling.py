@@ -117,17 +117,18 @@ def test_the_pipeline_s_batches_become_its_images(disc_labels, tiny):
 
 
 def test_crops_placed_into_scenes_come_as_parts_that_are_made_already(disc_labels, tiny, tmp_path):
-    def black(name, side, classes):
+    def gray(name, side, classes):
         height, width = side, 2 * side
-        boxes = np.float32([[0.0, 0.0, 1.0, 1.0]] * len(classes))
+        boxes = np.array([[0.0, 0.0, 1.0, 1.0]] * len(classes), np.float32).reshape(-1, 4)
+        class_ids = np.array(classes, np.int32)
         encoded = encode(np.full((height, width, 3), 9 * side, np.uint8))
         return records.LabeledPhoto(
-            encoded, name, height, width, boxes, np.int32(classes), np.ones(len(classes))
+            encoded, name, height, width, boxes, class_ids, np.ones(len(classes))
         )
 
     crops, scenes = tmp_path / "crops", tmp_path / "scenes"
-    ssd.write_labels(crops, [black(f"{n}.jpg", 20, [1]) for n in range(4)], class_names=["face"])
-    ssd.write_labels(scenes, [black(f"{n}.jpg", 10, []) for n in range(48)], class_names=["face"])
+    ssd.write_labels(crops, [gray(f"{n}.jpg", 20, [1]) for n in range(4)], class_names=["face"])
+    ssd.write_labels(scenes, [gray(f"{n}.jpg", 10, []) for n in range(48)], class_names=["face"])
     options = {"batch_size": 16, "training": True, "seed": 3, "crops": crops, "crop_share": 0.5}
     labels = [disc_labels, scenes]
     images, wanted = zip(*ssd.dataset(labels, tiny, **options).as_numpy_iterator(), strict=True)
@@ -176,3 +177,11 @@ def test_a_model_learns_from_parts_and_answers_as_to_images(disc_labels, tiny):
         ssd.dataset(disc_labels, tiny, sample_on_device=True), verbose=0, return_dict=True
     )
     assert np.isfinite(judged["loss"])
+
+
+def test_a_run_trains_on_parts_and_keeps_what_an_old_model_knew(disc_labels, tiny, tmp_path):
+    ssd.SSD(tiny).save(old := tmp_path / "old.keras")
+    options = {"epochs": 1, "batch_size": 16, "start": old, "sample_on_device": True}
+    loss = ssd.KeepingLoss(tiny, old=old)
+    model = ssd.train(disc_labels, tmp_path / "run", tiny, loss=loss, **options)
+    assert np.isfinite(model.provenance["terms"]["loss"])

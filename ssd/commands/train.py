@@ -104,6 +104,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--policy", default="float32", help="Keras dtype policy (float32); GPUs: mixed_bfloat16"
     )
     parser.add_argument("--cache", type=pathlib.Path, help="folder to keep decoded photos in")
+    parser.add_argument(
+        "--sample-on-device",
+        action="store_true",
+        help="scale, mirror and compress photos on the device: for a GPU that waits for them",
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -144,6 +149,7 @@ def _run(options: argparse.Namespace) -> None:
         patience=options.patience,
         callbacks=callbacks,
         cache=options.cache,
+        sample_on_device=options.sample_on_device,
     )
     kept = "best.keras" if options.validation else "model.keras"
     print(f"model: {options.out / kept}\ncurves: {options.out / 'curves.png'}")

@@ -58,6 +58,7 @@ def train(
     patience: int | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
     cache: str | os.PathLike | None = None,
+    sample_on_device: bool = False,
 ) -> SSD:
     """Train a detector on labels.
 
@@ -104,6 +105,7 @@ def train(
         callbacks: Keras's, or your own. After each epoch they are called when it is saved; in a
             run that goes on they see the epochs that are left, under their numbers.
         cache: As in `ssd.dataset`.
+        sample_on_device: As in `ssd.dataset`: for a GPU that waits for its photos.
 
     Returns:
         The trained `ssd.SSD`: that of `out/best.keras` if there is a validation, or else that
@@ -198,7 +200,8 @@ def train(
             saving = SaveEpoch(run, validated=validation is not None, patience=patience)
             measuring = [] if validation is None else [MeasureAP(validation)]
             before = [FreezeBody(freeze_body), *measuring, saving]
-            _fit(model, labels, validation, crops, cache, done, options, before, callbacks)
+            making = {"crops": crops, "cache": cache, "sample_on_device": sample_on_device}
+            _fit(model, labels, validation, making, done, options, before, callbacks)
         plot(run.history, run.curves)
         return model if validation is None else _best(run)
 
@@ -261,7 +264,7 @@ def _steps(options):
     return options["photos"] // options["batch_size"]
 
 
-def _fit(model, labels, validation, crops, cache, done, options, before, callbacks):
+def _fit(model, labels, validation, making, done, options, before, callbacks):
     """The epochs that are left."""
     batch_size, seed = options["batch_size"], options["seed"]
     # A run that goes on must not see the examples of its first epochs again.
@@ -274,10 +277,9 @@ def _fit(model, labels, validation, crops, cache, done, options, before, callbac
         seed=order,
         weights=options["weights"],
         balance=options["balance"],
-        crops=crops,
         crop_share=options["crop_share"] or 0.0,
         crop_spread=options["crop_spread"] or 0.0,
-        cache=cache,
+        **making,
     )
     # It comes after what is saved of an epoch: how long steps took is no part of a run's result.
     balance, epochs = Balance(say=lambda line: None), options["epochs"]
