@@ -29,6 +29,7 @@ def export(
     metadata, and a ZIP archive at its end (`unzip` reads it, runtimes pass over it) holds
     `model.json` with the Config and what is known of the training, `anchors.npy` and
     `labels.txt`. An ONNX file has the same outputs, and the same three in its metadata.
+    With `boxes` a file gives boxes itself (docs/model-file.md).
 
     Args:
         model: An `ssd.SSD`, trained under any Keras backend.
@@ -36,8 +37,8 @@ def export(
         format: "tflite" or "onnx"; by default what the file's name ends in, else "tflite".
         precision: Of a TFLite file "float32", "float16" (weights only) or, by default, "int8"
             (weights and activations; the input is then uint8). An ONNX file is "float32".
-        boxes: Of an ONNX file, whether it gives `boxes`, `scores` and `class_ids` in place of the
-            outputs of all anchors, suppressed without voting (docs/model-file.md).
+        boxes: Whether the file gives boxes in place of the outputs of all anchors: those of
+            `ssd.Detector(..., suppression="nms")`, in the form that other programs expect.
         calibration: For int8, what `ssd.dataset` returns, or uint8 images
             [photos, height, width, 3]: photos like those the model will see.
 
@@ -45,8 +46,7 @@ def export(
         The path.
 
     Raises:
-        ValueError: If the format or the precision is unknown, boxes are asked for in a TFLite file,
-            int8 is asked for without photos,
+        ValueError: If the format or the precision is unknown, int8 is asked for without photos,
             or a weight is not finite.
         ImportError: If an ONNX file is asked for and the package onnx is not installed.
 
@@ -66,11 +66,11 @@ def export(
         from ssd.onnx.exporting import write_onnx
 
         return write_onnx(model, path, boxes=boxes)
-    if boxes:
-        raise ValueError("boxes: wanted an ONNX file, a TFLite file cannot have them yet")
     from ssd.tflite.exporting import write_tflite
 
-    return write_tflite(model, path, precision=precision or "int8", calibration=calibration)
+    return write_tflite(
+        model, path, precision=precision or "int8", boxes=boxes, calibration=calibration
+    )
 
 
 def choose_format(path: pathlib.Path, format: str | None) -> str:

@@ -74,6 +74,7 @@ ROWS = {
     "ssd.calibrating": (["ssd.detect", "ssd.metrics", "ssd.nets", "ssd.opening"], []),
     "ssd.tflite": (
         [
+            "anchors",
             "ssd.atomic",
             "ssd.config",
             "ssd.detect",

@@ -16,7 +16,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tflite or onnx (what the name of the file says)",
     )
     parser.add_argument(
-        "--boxes", action="store_true", help="boxes and scores from the file itself (ONNX)"
+        "--boxes", action="store_true", help="a file that gives boxes and scores itself"
     )
     parser.add_argument(
         "--precision",
@@ -35,8 +35,6 @@ def _run(options: argparse.Namespace) -> None:
     precision = options.precision or ("float32" if format == "onnx" else "int8")
     if format == "onnx":
         _check_onnx(precision)
-    elif options.boxes:
-        raise ValueError("--boxes: wanted --format onnx, a TFLite file cannot have them yet")
     elif precision == "int8" and options.calibration is None:
         raise ValueError("int8 wants --calibration, a folder of labels with photos to look at")
     import_tensorflow()

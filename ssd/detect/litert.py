@@ -13,6 +13,7 @@ from ssd.detect.saying import GIVES_BOXES, check_about, read_anchors
 from ssd.quiet import without_greeting
 
 _WANTED = "a .tflite model file"
+_BOXES_OPERATION = b"TFLite_Detection_PostProcess"
 
 
 class LiteRTModel:
@@ -52,6 +53,8 @@ class LiteRTModel:
         self._content = self.path.read_bytes()
         if self._content[4:8] != b"TFL3":
             raise ValueError(f"{self.path}: wanted {_WANTED}, this is something else")
+        if _BOXES_OPERATION in self._content:
+            raise ValueError(f"{self.path}: {GIVES_BOXES}")
         try:
             self.about, self.anchors = _read_archive(self._content)
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -68,8 +71,6 @@ class LiteRTModel:
             raise ValueError(
                 f"{self.path}: wanted {_WANTED} ({model_files.one_line(error)})"
             ) from None
-        if "boxes" in outputs:
-            raise ValueError(f"{self.path}: {GIVES_BOXES}")
         self._input = interpreter.get_input_details()[0]
         self._offsets, self._logits = (outputs.get(name, {}) for name in ("offsets", "logits"))
         self._check()

@@ -19,17 +19,18 @@ PREPROCESSING = (
 )
 
 
-def describe_model(model: SSD, precision: str) -> dict[str, bytes]:
+def describe_model(model: SSD, precision: str, *, background: bool = True) -> dict[str, bytes]:
     """The files that travel with an exported model.
 
     Args:
         model: The `ssd.SSD`.
         precision: Of the exported file.
+        background: Whether the file speaks of the background as a class.
 
     Returns:
         Contents by name: `model.json` (Config, variances, preprocessing, provenance),
         `anchors.npy` (float32 [anchors, 4] `[ymin, xmin, ymax, xmax]` on the unit square) and
-        `labels.txt` (names of the classes, background first).
+        `labels.txt` (names of the classes, background first if there is one).
 
     Example:
         >>> import ssd
@@ -46,12 +47,13 @@ def describe_model(model: SSD, precision: str) -> dict[str, bytes]:
         "version": __version__,
         "provenance": model.provenance,
     }
+    names = ["background", *config.classes] if background else config.classes
     rows = io.BytesIO()
     np.save(rows, anchor_rows(model))
     return {
         "model.json": json.dumps(about, indent=2).encode(),
         "anchors.npy": rows.getvalue(),
-        "labels.txt": ("\n".join(["background", *config.classes]) + "\n").encode(),
+        "labels.txt": ("\n".join(names) + "\n").encode(),
     }
 
 

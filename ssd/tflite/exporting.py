@@ -13,11 +13,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from anchors.coding import VARIANCES
 from ssd import atomic
-from ssd.nets.describing import PREPROCESSING, describe_model
+from ssd.nets.describing import PREPROCESSING, anchor_rows, describe_model
 from ssd.nets.model import SSD, check_finite
 from ssd.nets.scores import center_scores
 from ssd.quiet import quietly
+from ssd.tflite.boxes import add_boxes
 from ssd.tflite.flatbuffer import pack, unpack
 from ssd.tflite.metadata import describe
 from ssd.tflite.ranges import fit_ranges
@@ -33,11 +35,18 @@ _OUTPUTS = {
     ),
     "logits": "For each anchor, logits of background and the classes; their softmax is the scores.",
 }
+_BOXES = {
+    "boxes": "ymin, xmin, ymax, xmax on the unit square of the input, not clipped to it.",
+    "classes": "Class of each box, 0 for the first in labels.txt.",
+    "scores": "Score of each box, best first.",
+    "count": "Number of boxes; what comes after them means nothing.",
+}
 _FILES = {
     "model.json": "Config, variances, preprocessing and provenance.",
     "anchors.npy": "float32 [anchors, 4], ymin xmin ymax xmax on the unit square of the input.",
-    "labels.txt": "Names of the classes, background first, one to a line.",
+    "labels.txt": "Names of the classes, one to a line; background first where there are logits.",
 }
+_BOXES_FILES = {name: _FILES[name] for name in ("model.json", "labels.txt")}
 # What int8 outputs reach. An anchor that is assigned to a face is asked for offsets of less than
 # 5 (at an overlap of 0.4, a center 4.3 away or a size 4.6), and a score of 1 / (1 + exp(-16)) is 1.
 _LIMITS = {"offsets": 5.0, "logits": 8.0}
@@ -50,6 +59,7 @@ def write_tflite(
     path: pathlib.Path,
     *,
     precision: str,
+    boxes: bool = False,
     calibration: np.ndarray | Iterable[tuple[Any, Any]] | None = None,
 ) -> pathlib.Path:
     """Write a model as a TFLite file, as `ssd.export` says.
@@ -58,6 +68,7 @@ def write_tflite(
         model: An `ssd.SSD`, trained under any Keras backend.
         path: File to write; it appears whole or not at all.
         precision: "float32", "float16" or "int8".
+        boxes: Whether decoding and suppression are in the file, as `ssd.export` says.
         calibration: As for `ssd.export`.
 
     Returns:
@@ -84,13 +95,13 @@ def write_tflite(
         images = _calibration_images(calibration, model.config.image_size)
     path.parent.mkdir(parents=True, exist_ok=True)
     if keras.backend.backend() == "tensorflow":
-        flatbuffer = _convert(model, precision, images)
+        flatbuffer = _convert(model, precision, images, boxes=boxes)
     else:
-        flatbuffer = _convert_elsewhere(model, precision, images)
+        flatbuffer = _convert_elsewhere(model, precision, images, boxes)
 
     with atomic.whole(path) as temporary:
         temporary.write_bytes(flatbuffer)
-        _append_archive(temporary, model, precision)
+        _append_archive(temporary, model, precision, boxes)
     return path
 
 
@@ -125,7 +136,7 @@ def _to_convert(model, precision):
     return whole
 
 
-def _convert(model, precision, images):
+def _convert(model, precision, images, *, boxes):
     """The TFLite flatbuffer of a model, made in this process (Keras on TensorFlow)."""
     import tensorflow as tf
 
@@ -149,11 +160,14 @@ def _convert(model, precision, images):
     if precision == "int8":
         saturate(flatbuffer, _LIMITS)
         fit_ranges(flatbuffer, made, images)
-    _describe(flatbuffer, model.config, precision)
+    if boxes:
+        threshold = model.config.score_threshold
+        add_boxes(flatbuffer, anchor_rows(model), VARIANCES, score_threshold=threshold)
+    _describe(flatbuffer, model.config, precision, boxes)
     return pack(flatbuffer)
 
 
-def _describe(flatbuffer, config, precision):
+def _describe(flatbuffer, config, precision, boxes):
     """Add what tools show of a model."""
     height, width = config.image_size
     describe(
@@ -165,8 +179,8 @@ def _describe(flatbuffer, config, precision):
             f"{PREPROCESSING} model.json says how the outputs become boxes."
         ),
         inputs={"images": f"A photo in {height} x {width} pixels. {PREPROCESSING}"},
-        outputs=_OUTPUTS,
-        files=_FILES,
+        outputs=_BOXES if boxes else _OUTPUTS,
+        files=_BOXES_FILES if boxes else _FILES,
     )
 
 
@@ -186,7 +200,7 @@ def _converted(tf, converter, precision, images):
         return converter.convert()
 
 
-def _convert_elsewhere(model, precision, images):
+def _convert_elsewhere(model, precision, images, boxes):
     """The same for a model of another backend: saved, and converted by a TensorFlow process."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -195,13 +209,14 @@ def _convert_elsewhere(model, precision, images):
             np.save(folder / "images.npy", images)
         script = (
             "import sys, pathlib, numpy as np, ssd, ssd.tflite.exporting as e\n"
-            "folder, precision = pathlib.Path(sys.argv[1]), sys.argv[2]\n"
+            "folder, precision, boxes = pathlib.Path(sys.argv[1]), *sys.argv[2:]\n"
             "images = np.load(folder / 'images.npy') if precision == 'int8' else None\n"
-            "made = e._convert(ssd.load(folder / 'model.keras'), precision, images)\n"
+            "model = ssd.load(folder / 'model.keras')\n"
+            "made = e._convert(model, precision, images, boxes=bool(boxes))\n"
             "(folder / 'model.tflite').write_bytes(made)\n"
         )
         done = subprocess.run(
-            [sys.executable, "-c", script, str(folder), precision],
+            [sys.executable, "-c", script, str(folder), precision, "boxes" * boxes],
             env={**os.environ, "KERAS_BACKEND": "tensorflow"},
             capture_output=True,
             text=True,
@@ -211,9 +226,12 @@ def _convert_elsewhere(model, precision, images):
         return (folder / "model.tflite").read_bytes()
 
 
-def _append_archive(path, model, precision):
+def _append_archive(path, model, precision, boxes):
     """Add the ZIP that travels at the end of the file: what a runtime must know and cannot see."""
+    files = describe_model(model, precision, background=not boxes)
+    # MediaPipe reads no compressed file; and what has boxes needs no anchors, the largest.
+    names, method = (_BOXES_FILES, zipfile.ZIP_STORED) if boxes else (_FILES, zipfile.ZIP_DEFLATED)
     # Appending counts offsets from the start of the file, as `unzip` expects them.
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in describe_model(model, precision).items():
-            archive.writestr(name, content)
+    with zipfile.ZipFile(path, "a", method) as archive:
+        for name in names:
+            archive.writestr(name, files[name])

@@ -13,10 +13,20 @@ import numpy as np
 from ssd.tflite.flatbuffer import schema
 
 _IDENTIFIER = b"M001"
-_DESCRIPTIONS, _AXIS_LABELS = 1, 2  # AssociatedFileType
-_FEATURE, _IMAGE = 1, 2  # ContentProperties
+_DESCRIPTIONS, _AXIS_LABELS, _VALUE_LABELS = 1, 2, 3  # AssociatedFileType
+_FEATURE, _IMAGE, _BOX = 1, 2, 3  # ContentProperties
+_BOUNDARIES = 1  # BoundingBoxType
 _RGB = 1  # ColorSpaceType
 _NORMALIZATION = 1  # ProcessUnitOptions
+# The outputs that labels.txt says something of, and what.
+_LABELED = {"logits": _AXIS_LABELS, "classes": _VALUE_LABELS}
+# What tools know outputs by that are boxes already.
+_KNOWN = {
+    "boxes": "location",
+    "classes": "category",
+    "scores": "score",
+    "count": "number of detections",
+}
 
 
 def describe(
@@ -40,7 +50,8 @@ def describe(
             with values from 0 to 255.
         outputs: Description of each output, likewise.
         files: Description of each file that will be appended as a ZIP archive, by its name.
-            `labels.txt` holds the names along the last axis of the output `logits`.
+            `labels.txt` holds the names along the last axis of the output `logits`, or those
+            of the values of the output `classes`.
 
     Example:
         >>> import importlib.resources
@@ -81,7 +92,7 @@ def _model_metadata(name, version, description, inputs, outputs, files):
     """A finished `ModelMetadata`, bytes."""
     builder = flatbuffers.Builder(1024)
     images = [_image(builder, each, text) for each, text in inputs]
-    features = [_feature(builder, each, text, files) for each, text in outputs]
+    features = [_output(builder, each, text, files) for each, text in outputs]
     graph = _table(builder, None, None, _vector(builder, images), _vector(builder, features))
     parts = (
         builder.CreateString(name),
@@ -115,16 +126,21 @@ def _image(builder, name, description):
     )
 
 
-def _feature(builder, name, description, files):
-    """`TensorMetadata` of an output that has to be decoded."""
+def _output(builder, name, description, files):
+    """`TensorMetadata` of an output: boxes, or numbers."""
     labels = "labels.txt"
-    about = _file(builder, labels, files[labels], _AXIS_LABELS) if name == "logits" else None
+    about = _file(builder, labels, files[labels], _LABELED[name]) if name in _LABELED else None
+    if name == "boxes":
+        order = _integers(builder, 1, 0, 3, 2)  # where left, top, right and bottom stand
+        content = _table(builder, _Byte(_BOX), _table(builder, order, _Byte(_BOUNDARIES)))
+    else:
+        content = _table(builder, _Byte(_FEATURE), _table(builder))
     return _table(
         builder,
-        builder.CreateString(name),
+        builder.CreateString(_KNOWN.get(name, name)),
         builder.CreateString(description),
         None,
-        _table(builder, _Byte(_FEATURE), _table(builder)),
+        content,
         None,
         None,
         _vector(builder, [about]) if about else None,
@@ -161,4 +177,11 @@ def _floats(builder, *values):
     builder.StartVector(4, len(values), 4)
     for value in reversed(values):
         builder.PrependFloat32(value)
+    return builder.EndVector()
+
+
+def _integers(builder, *values):
+    builder.StartVector(4, len(values), 4)
+    for value in reversed(values):
+        builder.PrependUint32(value)
     return builder.EndVector()
