@@ -39,9 +39,9 @@ class Page:
         self.problems = []  # exceptions and errors that the page met
 
     def open(self, path, *, ready):
-        """Opens a file and waits until an expression holds; returns the seconds that took."""
+        """Opens a file or address and waits until an expression holds; returns the seconds."""
         start = time.monotonic()
-        self._send("Page.navigate", url=path.absolute().as_uri())
+        self._send("Page.navigate", url=path if isinstance(path, str) else path.absolute().as_uri())
         self.until(ready)
         return time.monotonic() - start
 
