@@ -23,6 +23,7 @@ _HOME = {
     "SSD": "nets.model",
     "Smoother": "detect.smoothing",
     "Tracker": "detect.tracking",
+    "backbone": "nets.backbones",
     "blur": "detect.blurring",
     "calibrate": "calibrating",
     "dataset": "data.pipeline",

@@ -23,6 +23,7 @@ from ssd.exporting import export as export
 from ssd.metrics.evaluation import evaluate as evaluate
 from ssd.metrics.evaluation import evaluate_run as evaluate_run
 from ssd.metrics.results import run_detector as run_detector
+from ssd.nets.backbones import backbone as backbone
 from ssd.nets.keeping import KeepingLoss as KeepingLoss
 from ssd.nets.loading import load as load
 from ssd.nets.losses import MultiboxLoss as MultiboxLoss

@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-BACKBONES = ("alexnet",)
+# Those that come with this project, each a file in `ssd/nets/`; `ssd.backbone` registers others.
+BACKBONES = ("alexnet", "darknet", "mobilenet", "resnet")
 STRIDES = (8, 16, 32)
 # Of a label, in place of a class: a region that is neither an object nor background, and an object
 # of which nobody has said what class it has.
@@ -25,7 +26,9 @@ class Config:
     Args:
         image_size: (height, width) of the input in pixels, multiples of 32, up to 4096.
         classes: Names of the classes. Class 0 is background, so the first name is class 1.
-        backbone: Name of a module in `ssd.nets.backbones`.
+        backbone: "alexnet", "darknet", "mobilenet", "resnet", or a name that `ssd.backbone`
+            registers. Whoever makes the model sees to it that it is registered: a detector of a
+            `.tflite` file does without.
         width_multiplier: Channels of the backbone as a share of the original network's.
         anchor_sizes: For each of the three levels (strides 8, 16 and 32), anchor sizes in
             pixels: the square root of the area.
@@ -214,7 +217,10 @@ _RULES = {
         f"(height, width), both multiples of {STRIDES[-1]} up to {LARGEST}",
     ),
     "classes": (_are_names, 'different names such as ("face",)'),
-    "backbone": (lambda name: name in BACKBONES, f"one of {', '.join(BACKBONES)}"),
+    "backbone": (
+        lambda name: isinstance(name, str) and name.isidentifier() and len(name) <= 80,
+        f"one of {', '.join(BACKBONES)}, or the name of a registered one",
+    ),
     "width_multiplier": (lambda x: _is_number(x) and 0 < x <= 4, "a number in (0, 4]"),
     "anchor_sizes": (
         _are_anchor_sizes,

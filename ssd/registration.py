@@ -16,6 +16,7 @@ _CLASSES = {
     "ssd>KeepingLoss": ("ssd.nets.keeping", "KeepingLoss"),
     "ssd>MultiboxLoss": ("ssd.nets.losses", "MultiboxLoss"),
     "ssd>NormalizedConvolution": ("ssd.nets.layers", "NormalizedConvolution"),
+    "ssd>NormalizedDepthwise": ("ssd.nets.layers", "NormalizedDepthwise"),
     "ssd>PhotometricAugmentation": ("ssd.nets.photometric", "PhotometricAugmentation"),
 }
 

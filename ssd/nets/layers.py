@@ -32,6 +32,26 @@ def convolution(x: Any, channels: int, size: int, *, stride: int = 1, name: str)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
+def depthwise(x: Any, size: int, *, stride: int = 1, name: str) -> Any:
+    """Each channel convolved by itself, batch normalization, ReLU.
+
+    Args:
+        x: Feature map [batch, height, width, channels].
+        size: Edge of the kernel in cells.
+        stride: Cells of the input per cell of the result, both ways.
+        name: Name of the convolution; the ReLU is named after it.
+
+    Returns:
+        Feature map [batch, ceil(height / stride), ceil(width / stride), channels].
+
+    Example:
+        >>> tuple(depthwise(keras.Input((5, 8, 16)), 3, stride=2, name="first").shape)
+        (None, 3, 4, 16)
+    """
+    x = NormalizedDepthwise(x.shape[-1], size, stride=stride, name=name)(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
 def added(x: Any, y: Any, *, name: str) -> Any:
     """The sum of two maps of the same shape, rectified: how a residual block ends.
 
@@ -125,7 +145,7 @@ class NormalizedConvolution(layers.Layer):
             )
 
         # Normalization subtracts the mean, so a bias would be forgotten at once.
-        kernel = (self.size, self.size, shape[-1], self.channels)
+        kernel = (self.size, self.size, self._taken(shape[-1]), self.channels)
         self.kernel = weight("kernel", "he_normal", kernel)
         self.gamma = weight("gamma", keras.initializers.Constant(self.start))
         self.beta = weight("beta", "zeros")
@@ -167,6 +187,10 @@ class NormalizedConvolution(layers.Layer):
         scale = self.gamma * ops.rsqrt(variance + _EPSILON)
         return scale, self.beta - mean * scale
 
+    def _taken(self, given):
+        """Channels that one channel of the result is made of."""
+        return given
+
     def _convolve(self, x, kernel):
         kernel = ops.cast(kernel, x.dtype)
         return ops.conv(x, kernel, strides=self.stride, padding="same", data_format="channels_last")
@@ -182,6 +206,49 @@ class NormalizedConvolution(layers.Layer):
         """
         batch, rows, columns, _ = shape
         return (batch, -(-rows // self.stride), -(-columns // self.stride), self.channels)
+
+
+@keras.saving.register_keras_serializable("ssd")
+class NormalizedDepthwise(NormalizedConvolution):
+    """A convolution of each channel by itself, and the batch normalization of its result.
+
+    Everything else is as in `NormalizedConvolution`; kernels are [size, size, 1, channels].
+
+    Args:
+        channels: Channels of the map and of the result.
+        size: Edge of the kernel in cells.
+        stride: Cells of the input per cell of the result, both ways.
+        start: What a channel is scaled by at first.
+
+    Call arguments:
+        x: Feature map [batch, height, width, channels].
+        training: Whether the batch's own mean and variance count.
+
+    Returns:
+        Feature map [batch, ceil(height / stride), ceil(width / stride), channels].
+
+    Raises:
+        ValueError: If the map has another number of channels.
+
+    Source:
+        Chollet: Xception: Deep Learning with Depthwise Separable Convolutions (2016).
+
+    Example:
+        >>> layer = NormalizedDepthwise(8, 3, stride=2)
+        >>> tuple(layer(ops.ones([1, 5, 8, 8])).shape), tuple(layer.kernel.shape)
+        ((1, 3, 4, 8), (3, 3, 1, 8))
+    """
+
+    def _taken(self, given):
+        if given != self.channels:
+            raise ValueError(f"{self.name}: wanted {self.channels} channels, got {given}")
+        return 1
+
+    def _convolve(self, x, kernel):
+        kernel = ops.transpose(ops.cast(kernel, x.dtype), [0, 1, 3, 2])
+        return ops.depthwise_conv(
+            x, kernel, strides=self.stride, padding="same", data_format="channels_last"
+        )
 
 
 @keras.saving.register_keras_serializable("ssd")

@@ -11,6 +11,7 @@ import keras
 
 from ssd import model_files
 from ssd.config import Config
+from ssd.nets.backbones import find_backbone
 from ssd.nets.layers import channels
 from ssd.nets.model import SSD
 from ssd.old_names import renamed
@@ -34,7 +35,8 @@ def load(path: str | os.PathLike) -> SSD:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it holds no `ssd.SSD`, is damaged, or claims to be what it is not.
+        ValueError: If it holds no `ssd.SSD`, is damaged, or claims to be what it is not; or its
+            backbone is a user's own, and not registered.
 
     Example:
         >>> import tempfile, ssd
@@ -46,9 +48,13 @@ def load(path: str | os.PathLike) -> SSD:
     path = model_files.check_file(path, _WANTED)
     try:
         with path.open("rb") as file, model_files.open_archive(file) as archive:
-            _check(archive)
+            name, home = _check(archive)
     except ValueError as error:
         raise ValueError(f"{path}: wanted {_WANTED} ({error})") from None
+    try:
+        find_backbone(name, home)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     try:
         model = keras.saving.load_model(path)
     except Exception as error:  # whatever a damaged file makes Keras raise
@@ -57,8 +63,11 @@ def load(path: str | os.PathLike) -> SSD:
     return model
 
 
-def _check(archive: zipfile.ZipFile) -> None:
-    """That an archive holds an `ssd.SSD`, of weights as many as its Config implies."""
+def _check(archive: zipfile.ZipFile) -> tuple[str, str | None]:
+    """That an archive holds an `ssd.SSD`, of weights as many as its Config implies.
+
+    Returns its backbone, and where that is defined.
+    """
     other = sorted(set(archive.namelist()) - _MEMBERS)
     if other:
         raise ValueError(f"wanted {', '.join(sorted(_MEMBERS))} in it, got {other[0][:80]!r}")
@@ -74,6 +83,7 @@ def _check(archive: zipfile.ZipFile) -> None:
     numbers = _count_numbers(weights)
     if numbers < _least_numbers(config):
         raise ValueError(f"{numbers:,} weights are too few for its Config")
+    return config.backbone, about["config"].get("backbone_home")
 
 
 def _read_config(about: dict[str, Any]) -> Config:
@@ -131,8 +141,9 @@ def _count_numbers(content: bytes) -> int:
 
 
 def _least_numbers(config: Config) -> int:
-    """Weights of a model's heads and of one wide convolution: it has more than these."""
-    width = config.width_multiplier
+    """Weights of a model's heads and of the layers before them, whatever its backbone."""
+    narrow, block, count = (channels(each, config.width_multiplier) for each in (128, 192, 256))
     anchors = sum(map(len, config.anchor_sizes))
-    heads = anchors * (4 + 1 + len(config.classes)) * 9 * channels(128, width)
-    return heads + 9 * channels(384, width) ** 2
+    heads = anchors * (4 + 1 + len(config.classes)) * 9 * count
+    mixing = len(config.anchor_sizes) * narrow * (2 * count + 9 * narrow)
+    return heads + mixing + 2 * 9 * count * block

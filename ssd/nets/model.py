@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from ssd.config import Config
-from ssd.nets import backbones
+from ssd.nets.backbones import find_backbone, home_of
 from ssd.nets.layers import Gate, NormalizedConvolution, added, channels, convolution
 from ssd.nets.losses import LossTerms, MultiboxLoss, refuse_weights
 from ssd.nets.photometric import PhotometricAugmentation
@@ -132,7 +132,7 @@ class SSD(keras.Model):
 
         A step is quicker then, for the normalization is part of the convolutions. For a model
         that has been trained: a fresh one has learned nothing that could stay. Call it before
-        `compile`; it is not saved.
+        `compile`; it is not saved. Layers of Keras in a user's own backbone go on as they are.
         """
         for layer in self.layers:
             if isinstance(layer, NormalizedConvolution):
@@ -142,7 +142,8 @@ class SSD(keras.Model):
         """From here on, train the heads alone, or all again: offsets and logits of each level.
 
         For heads that have something to learn and a body that has learned already. Nothing
-        before the heads changes, its normalization neither. Not saved.
+        before the heads changes, its normalization neither (averages that layers of Keras keep in
+        a user's own backbone do). Not saved.
 
         Args:
             frozen: Whether the body stays as it is.
@@ -160,8 +161,10 @@ class SSD(keras.Model):
         Returns:
             What `from_config` takes.
         """
+        home = home_of(self.config.backbone)
         return {
             "config": dataclasses.asdict(self.config),
+            **({} if home is None else {"backbone_home": home}),
             "name": self.name,
             # By way of JSON, because Keras wraps the dictionaries that a model holds.
             "provenance": json.loads(json.dumps(self.provenance)),
@@ -178,7 +181,9 @@ class SSD(keras.Model):
             An `SSD`.
         """
         config = renamed(config)
-        model = cls(Config.from_dict(config["config"]), name=config["name"])
+        made = Config.from_dict(config["config"])
+        find_backbone(made.backbone, config.get("backbone_home"))
+        model = cls(made, name=config["name"])
         model.provenance = config.get("provenance", {})
         return model
 
@@ -220,7 +225,7 @@ def _network(images, config):
     # no caller can forget it.
     x = PhotometricAugmentation(name="light")(images)
     x = layers.Rescaling(1 / 255, name="scale")(x)
-    maps = getattr(backbones, config.backbone)(x, config.width_multiplier)
+    maps = _backbone_maps(x, config)
     maps = _context(
         maps, channels(256, config.width_multiplier), channels(128, config.width_multiplier)
     )
@@ -234,6 +239,22 @@ def _network(images, config):
     offsets = layers.Concatenate(axis=1, dtype="float32", name="offsets")(offsets)
     logits = layers.Concatenate(axis=1, dtype="float32", name="logits")(logits)
     return layers.Concatenate(axis=2, dtype="float32", name="predictions")([offsets, logits])
+
+
+def _backbone_maps(x, config):
+    """What a backbone makes of images, if it is what the rest is built on."""
+    maps = list(find_backbone(config.backbone)(x, config.width_multiplier))
+    got = [tuple(each.shape[1:3]) for each in maps]
+    if got != [*config.feature_shapes]:
+        raise ValueError(
+            f"backbone {config.backbone!r}: wanted maps of {_sizes(config.feature_shapes)} "
+            f"cells, finest first, got {_sizes(got)}"
+        )
+    return maps
+
+
+def _sizes(shapes):
+    return ", ".join("×".join(map(str, shape)) for shape in shapes) or "none"
 
 
 def _context(maps, count, narrow):

@@ -32,7 +32,8 @@ def write_onnx(model: SSD, path: pathlib.Path, *, boxes: bool = False) -> pathli
         The path.
 
     Raises:
-        ValueError: If a weight is not finite.
+        ValueError: If a weight is not finite, or a user's own backbone has a layer for which ONNX
+            is not known.
         ImportError: If the package onnx is not installed.
 
     Example:

@@ -15,6 +15,8 @@ import numpy as np
 
 from anchors.coding import VARIANCES
 from ssd import atomic
+from ssd.config import BACKBONES
+from ssd.nets.backbones import find_backbone
 from ssd.nets.describing import PREPROCESSING, anchor_rows, describe_model
 from ssd.nets.model import SSD, check_finite
 from ssd.nets.scores import center_scores
@@ -75,8 +77,8 @@ def write_tflite(
         The path.
 
     Raises:
-        ValueError: If the precision is unknown, int8 is asked for without photos, or a weight is
-            not finite.
+        ValueError: If the precision is unknown, int8 is asked for without photos, a weight is
+            not finite, or under JAX a user's own backbone is in no module.
 
     Example:
         >>> import ssd
@@ -88,16 +90,18 @@ def write_tflite(
     if precision not in PRECISIONS:
         raise ValueError(f"precision: wanted one of {', '.join(PRECISIONS)}, got {precision!r}")
     check_finite(model)
+    elsewhere = keras.backend.backend() != "tensorflow"
+    home = _module_of(model.config.backbone) if elsewhere else ""
     images = None
     if precision == "int8":
         if calibration is None:
             raise ValueError("int8 export: wanted calibration photos, got none")
         images = _calibration_images(calibration, model.config.image_size)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if keras.backend.backend() == "tensorflow":
-        flatbuffer = _convert(model, precision, images, boxes=boxes)
+    if elsewhere:
+        flatbuffer = _convert_elsewhere(model, precision, images, boxes, home)
     else:
-        flatbuffer = _convert_elsewhere(model, precision, images, boxes)
+        flatbuffer = _convert(model, precision, images, boxes=boxes)
 
     with atomic.whole(path) as temporary:
         temporary.write_bytes(flatbuffer)
@@ -144,16 +148,19 @@ def _convert(model, precision, images, *, boxes):
     outputs = {name: model.get_layer(name).output for name in ("offsets", "logits")}
     apart = keras.Model(model.inputs, outputs)
 
-    def serve(images):
-        return apart(images, training=False)
+    # Weights as constants: a SavedModel of many variables takes four times as long.
+    weights = [
+        [tf.constant(keras.ops.convert_to_numpy(each)) for each in group]
+        for group in (apart.trainable_variables, apart.non_trainable_variables)
+    ]
 
-    # By way of a SavedModel, because only there are variables frozen and outputs named.
+    @tf.function(input_signature=[tf.TensorSpec((1, *model.config.image_size, 3), name="images")])
+    def serve(images):
+        return apart.stateless_call(*weights, images, training=False)[0]
+
+    # By way of a SavedModel, because only there are outputs named.
     with tempfile.TemporaryDirectory() as folder:
-        archive = keras.export.ExportArchive()
-        archive.track(apart)
-        images_spec = tf.TensorSpec((1, *model.config.image_size, 3), tf.float32, name="images")
-        archive.add_endpoint("serving_default", serve, input_signature=[images_spec])
-        archive.write_out(folder, verbose=False)
+        tf.saved_model.save(tf.Module(), folder, signatures=serve)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         made = _converted(tf, converter, precision, images)
     flatbuffer = unpack(made)
@@ -200,7 +207,20 @@ def _converted(tf, converter, precision, images):
         return converter.convert()
 
 
-def _convert_elsewhere(model, precision, images, boxes):
+def _module_of(backbone):
+    """The module that another process imports to know a backbone; "" for this project's own."""
+    if backbone in BACKBONES:
+        return ""
+    module = getattr(find_backbone(backbone), "__module__", "__main__")
+    if module == "__main__":
+        raise ValueError(
+            f"export: under {keras.backend.backend()} wanted backbone {backbone!r} in a module, "
+            "which a process of TensorFlow imports; got one of a script"
+        )
+    return module
+
+
+def _convert_elsewhere(model, precision, images, boxes, home):
     """The same for a model of another backend: saved, and converted by a TensorFlow process."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -208,22 +228,28 @@ def _convert_elsewhere(model, precision, images, boxes):
         if images is not None:
             np.save(folder / "images.npy", images)
         script = (
-            "import sys, pathlib, numpy as np, ssd, ssd.tflite.exporting as e\n"
-            "folder, precision, boxes = pathlib.Path(sys.argv[1]), *sys.argv[2:]\n"
+            "import sys, importlib, pathlib, numpy as np, ssd, ssd.tflite.exporting as e\n"
+            "folder, precision, boxes, home = pathlib.Path(sys.argv[1]), *sys.argv[2:]\n"
+            "home and importlib.import_module(home)\n"
             "images = np.load(folder / 'images.npy') if precision == 'int8' else None\n"
             "model = ssd.load(folder / 'model.keras')\n"
             "made = e._convert(model, precision, images, boxes=bool(boxes))\n"
             "(folder / 'model.tflite').write_bytes(made)\n"
         )
         done = subprocess.run(
-            [sys.executable, "-c", script, str(folder), precision, "boxes" * boxes],
-            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+            [sys.executable, "-c", script, str(folder), precision, "boxes" * boxes, home],
+            env=os.environ | {"KERAS_BACKEND": "tensorflow"} | _paths(home),
             capture_output=True,
             text=True,
         )
         if done.returncode:
             raise RuntimeError(f"TFLite conversion failed:\n{done.stderr}")
         return (folder / "model.tflite").read_bytes()
+
+
+def _paths(home):
+    """Another process finds a user's module where this one did."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} if home else {}
 
 
 def _append_archive(path, model, precision, boxes):

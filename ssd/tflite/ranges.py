@@ -10,6 +10,7 @@ from ssd.tflite.flatbuffer import schema
 
 # Where a range may end, as shares of the extreme that calibration saw.
 _ENDS = np.arange(1.0, 0.24, -0.025)
+_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 
 def fit_ranges(model: Any, flatbuffer: bytes, images: np.ndarray) -> None:
@@ -26,12 +27,10 @@ def fit_ranges(model: Any, flatbuffer: bytes, images: np.ndarray) -> None:
     Args:
         model: What `ssd.tflite.flatbuffer.unpack` gave; it is changed. It may compute
             convolutions, sums, pooling, resizing, and reshapes and concatenations before the
-            outputs.
+            outputs. What else a user's own backbone computes keeps the ranges of calibration, at
+            both ends.
         flatbuffer: The file with the same maps inside, to be run.
         images: uint8 [photos, height, width, 3], photos like those the model will see.
-
-    Raises:
-        ValueError: If the model computes something else.
 
     Example:
         >>> import importlib.resources
@@ -57,7 +56,7 @@ def fit_ranges(model: Any, flatbuffer: bytes, images: np.ndarray) -> None:
         range_.scale, range_.zeroPoint, range_.min, range_.max = [scale], [zero], None, None
     for operation in operations:
         taken = source.get(operation.inputs[0], operation.inputs[0])
-        if operation.name == "CONV_2D" and taken in after:
+        if operation.name in _CONVOLUTIONS and taken in after:
             ratio = before[taken][0] / after[taken][0]
             _scale_bias(model, graph.tensors[operation.inputs[2]], ratio)
 
@@ -82,14 +81,13 @@ def _maps(operations, outputs):
     """The tensors whose range is free, and {tensor that hands on values: the one they are of}."""
     source, computed, fixed = {}, set(), set()
     for name, inputs, output in operations:
-        if name in ("CONV_2D", "ADD"):
+        if name in _CONVOLUTIONS or name == "ADD":
             computed.add(output)
         elif name in ("MAX_POOL_2D", "RESIZE_BILINEAR", "RESHAPE"):
             source[output] = source.get(inputs[0], inputs[0])
-        elif name == "CONCATENATION":
-            fixed.update(source.get(each, each) for each in inputs)
         elif name != "QUANTIZE":
-            raise ValueError(f"int8 model: wanted operations of an ssd.SSD, got {name}")
+            # Many operations want one range for all they take and give.
+            fixed.update(source.get(each, each) for each in (*inputs, output))
     fixed.update(source.get(each, each) for each in outputs)
     return sorted(computed - fixed), source
 

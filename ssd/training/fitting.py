@@ -12,6 +12,7 @@ from ssd.balance.callback import Balance
 from ssd.config import Config
 from ssd.data import balancing, checking, placing, records
 from ssd.data.pipeline import dataset
+from ssd.nets.backbones import find_backbone
 from ssd.nets.growing import take_over
 from ssd.nets.keeping import KeepingLoss
 from ssd.nets.loading import load
@@ -139,6 +140,7 @@ def train(
     """
     first = None if start is None else load(start)
     config = _config(config, loss, first)
+    find_backbone(config.backbone)
     loss = loss or MultiboxLoss(config)
     check_options(
         epochs=epochs,
