@@ -112,6 +112,19 @@ def site(tmp_path_factory):
     return folder
 
 
+def file(content, name):
+    """A File of a browser, in JavaScript."""
+    letters = base64.b64encode(content).decode()
+    return f'new File([Uint8Array.from(atob("{letters}"), (c) => c.charCodeAt(0))], "{name}")'
+
+
+def png(photo):
+    """A photo as a File."""
+    content = io.BytesIO()
+    Image.fromarray(photo).save(content, "PNG")
+    return file(content.getvalue(), "photo.png")
+
+
 # What the browser says when the page would speak to another server.
 ELSEWHERE = """new Promise((done) => {
     document.addEventListener("securitypolicyviolation", (no) => done(no.effectiveDirective));
@@ -121,15 +134,11 @@ ELSEWHERE = """new Promise((done) => {
 
 @pytest.mark.skipif(browser.find() is None, reason="no Chromium")
 def test_a_page_finds_the_same_and_tells_nobody(detector, photos, site, page, tmp_path):
-    show = """import("./page.js").then(({show}) => show(new File(
-        [Uint8Array.from(atob("%s"), (byte) => byte.charCodeAt(0))], "photo.png")))"""
     with served(site) as (address, asked):
         page.open(f"{address}/index.html", ready="said.textContent === 'Ready.'")
         loaded, total = len(asked), 0
         for photo in photos:
-            file = io.BytesIO()
-            Image.fromarray(photo).save(file, "PNG")
-            found = page.ask(show % base64.b64encode(file.getvalue()).decode())
+            found = page.ask(f'import("./page.js").then(({{show}}) => show({png(photo)}))')
             boxes = np.array([each["box"] for each in found]).reshape(-1, 4)
             scores = np.array([each["score"] for each in found])
             box_files.assert_found(boxes, scores, detector(photo), photo, detector.config)
@@ -144,3 +153,28 @@ def test_a_page_finds_the_same_and_tells_nobody(detector, photos, site, page, tm
         assert paths - {"/favicon.ico"} == own | {f"/runtime/{name}" for name in MADE}
         assert page.ask(ELSEWHERE) == "connect-src"
     assert not page.problems
+
+
+DROP = """(() => {
+    const what = new DataTransfer();
+    what.items.add(%s);
+    document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: what, bubbles: true}));
+})()"""
+
+
+@pytest.mark.skipif(browser.find() is None, reason="no Chromium")
+def test_a_page_takes_what_is_dropped_and_says_what_it_cannot_do(photos, site, page):
+    with served(site) as (address, _):
+        page.open(f"{address}/index.html", ready="said.textContent === 'Ready.'")
+        page.ask(DROP % file(b"nothing to see", "notes.txt"))
+        page.until("said.textContent === 'notes.txt is no photo that this browser can read.'")
+        page.ask(DROP % png(photos[0]))
+        page.until("/^\\d+ faces? in \\d+ ms/.test(said.textContent)")
+        assert not page.ask("said.classList.contains('wrong')")
+        assert page.ask("document.querySelector('canvas').width") == photos[0].shape[1]
+
+    folder = site.with_name("bare")
+    shutil.copytree(site, folder, ignore=shutil.ignore_patterns("runtime", "face.onnx"))
+    with served(folder) as (address, _):
+        page.open(f"{address}/index.html", ready="said.classList.contains('wrong')")
+        assert '"make page" puts it here' in page.ask("said.textContent")

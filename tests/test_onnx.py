@@ -145,13 +145,16 @@ def test_boxes_of_the_file_are_those_of_nms(model, tmp_path):
 
 
 @pytest.mark.skipif(not SHIPPED.is_file(), reason="no model ships")
-def test_boxes_of_the_shipped_model_are_those_of_a_detector_without_voting(tmp_path):
-    shipped = ssd.load(SHIPPED.with_suffix(".keras"))
+@pytest.mark.parametrize("name", ["face", "smile"])
+def test_boxes_of_a_shipped_model_are_those_of_a_detector_without_voting(tmp_path, name):
+    shipped = ssd.load(SHIPPED.with_name(f"{name}.keras"))
     session = open_plainly(ssd.export(shipped, tmp_path / "boxes.onnx", boxes=True))
     detector, total = ssd.Detector(shipped, suppression="nms"), 0
     for photo in box_files.faces(100 if "SSD_PHOTOS" in os.environ else 10):
-        boxes, scores, _ = session.run(None, {"images": detector.prepare(photo).astype(np.uint8)})
+        images = detector.prepare(photo).astype(np.uint8)
+        boxes, scores, class_ids = session.run(None, {"images": images})
         found = detector(photo)
+        np.testing.assert_array_equal(class_ids, found.class_ids)
         boxes, scores = box_files.on_photo(boxes, scores, photo, detector.config)
         box_files.assert_found(boxes, scores, found, photo, detector.config)
         total += len(found)

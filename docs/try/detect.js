@@ -63,16 +63,19 @@ function letterbox(photo, height, width) {
 }
 
 /** Each unit by unit pixels as their mean; where the photo ends inside, its edge goes on. */
-function halve(photo, unit) {
-  const height = Math.ceil(photo.height / unit), width = Math.ceil(photo.width / unit);
+function halve({height: h, width: w, data}, unit) { // data: red, green, blue, opacity
+  const height = Math.ceil(h / unit), width = Math.ceil(w / unit);
   const values = new Float32Array(height * width * 3);
   for (let row = 0; row < height * unit; row++) {
-    const from = Math.min(row, photo.height - 1) * photo.width;
-    const to = Math.floor(row / unit) * width;
-    for (let column = 0; column < width * unit; column++) {
-      const pixel = (from + Math.min(column, photo.width - 1)) * 4; // red, green, blue, opacity
-      const place = (to + Math.floor(column / unit)) * 3;
-      for (let color = 0; color < 3; color++) values[place + color] += photo.data[pixel + color];
+    const from = Math.min(row, h - 1) * w;
+    let place = Math.floor(row / unit) * width * 3;
+    for (let column = 0; column < width; column++, place += 3) {
+      for (let next = column * unit; next < (column + 1) * unit; next++) {
+        const pixel = (from + Math.min(next, w - 1)) * 4;
+        values[place] += data[pixel];
+        values[place + 1] += data[pixel + 1];
+        values[place + 2] += data[pixel + 2];
+      }
     }
   }
   return {height, width, values: values.map((sum) => sum / unit ** 2)};

@@ -14,7 +14,11 @@ function say(text, wrong = false) {
 say("Loading the model …");
 const opening = import("./detect.js")
   .then(({openDetector}) => openDetector("face.onnx"))
-  .then((detect) => (say("Ready."), detect));
+  .then(async (detect) => {
+    await detect(new ImageData(8, 8)); // the first run is slower than all others
+    say("Ready.");
+    return detect;
+  });
 opening.catch((error) => say(`The model could not be loaded (${error.message}): "make page" puts it here.`, true));
 
 /** Detects on a file that should be a photo, and draws what was found; returns it. */
