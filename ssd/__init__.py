@@ -42,6 +42,7 @@ _HOME = {
     "read_photo": "photos.reading",
     "run_detector": "metrics.results",
     "train": "training.fitting",
+    "turn_boxes": "boxes",
     "write_labels": "data.labels",
     "write_photo": "photos.reading",
 }

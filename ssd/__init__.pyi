@@ -3,6 +3,7 @@
 
 from ssd.balance import equation as equation
 from ssd.balance.callback import Balance as Balance
+from ssd.boxes import turn_boxes as turn_boxes
 from ssd.calibrating import calibrate as calibrate
 from ssd.config import Config as Config
 from ssd.data.importing import import_labels as import_labels

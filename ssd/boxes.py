@@ -101,6 +101,40 @@ def covered(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     return np.divide(shared, own, out=np.zeros_like(shared), where=own > 0)
 
 
+def turn_boxes(
+    boxes: ArrayLike, degrees: float, size: tuple[int, int], *, whole: ArrayLike = False
+) -> np.ndarray:
+    """Boxes of what is turned about the middle of a photo.
+
+    A face fills its box as an ellipse does, not to the corners: its new box is that of the turned
+    ellipse. The box of the turned box would be twice as large at 45°, and half background.
+
+    Args:
+        boxes: [n, 4] `[ymin, xmin, ymax, xmax]` in pixels.
+        degrees: How far, against the clock as seen.
+        size: (height, width) of the photo.
+        whole: [n], or for all: whether the new box holds all of the old one, as that of a region
+            to ignore must.
+
+    Returns:
+        float [n, 4]; what is turned out of the photo lies beyond its edge.
+
+    Example:
+        >>> turn_boxes([[0, 10, 20, 20]], 90, (40, 40)).round(3)
+        array([[20.,  0., 30., 20.]])
+        >>> turn_boxes([[10, 10, 30, 30]], 45, (40, 40)).round(3)
+        array([[10., 10., 30., 30.]])
+    """
+    boxes, middle = _rows(boxes), np.divide(size, 2)
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    y, x = ((boxes[:, :2] + boxes[:, 2:]) / 2 - middle).T
+    tall, wide = ((boxes[:, 2:] - boxes[:, :2]) / 2).T
+    center = np.stack([cosine * y - sine * x, sine * y + cosine * x], axis=1) + middle
+    parts = np.abs([[cosine * tall, sine * wide], [sine * tall, cosine * wide]])  # [2, 2, n]
+    half = np.where(whole, parts.sum(axis=1), np.hypot(parts[:, 0], parts[:, 1])).T
+    return np.concatenate([center - half, center + half], axis=1)
+
+
 def _rows(boxes: ArrayLike) -> np.ndarray:
     """As an array [n, 4] of floats; an empty list has no boxes."""
     return np.asarray(boxes, _float(boxes)).reshape(-1, 4)

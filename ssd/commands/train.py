@@ -109,6 +109,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="scale, mirror and compress photos on the device: for a GPU that waits for them",
     )
+    parser.add_argument(
+        "--rotation",
+        type=number(0, 180),
+        default=0.0,
+        metavar="DEGREES",
+        help="turn every other example by up to so much, either way (0)",
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -150,6 +157,7 @@ def _run(options: argparse.Namespace) -> None:
         callbacks=callbacks,
         cache=options.cache,
         sample_on_device=options.sample_on_device,
+        rotation=options.rotation,
     )
     kept = "best.keras" if options.validation else "model.keras"
     print(f"model: {options.out / kept}\ncurves: {options.out / 'curves.png'}")
@@ -183,6 +191,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("--freeze-body: wanted --start with it, a trained model")
     if options.parents and not options.start:
         raise ValueError("--parents: wanted --start with it, a trained model")
+    if options.rotation and options.sample_on_device:
+        raise ValueError("--rotation: wanted none beside --sample-on-device")
     if options.tensorboard and util.find_spec("tensorboard") is None:
         raise ValueError("--tensorboard: wanted the package of that name (pip install tensorboard)")
 

@@ -23,7 +23,7 @@ _ENLARGE = 2.0
 # A crop may reach beyond the photo by this factor; what lies there is black.
 _REACH = 2.0
 # A face of which a crop keeps less than this share is a region to ignore.
-_VISIBLE = 0.6
+VISIBLE = 0.6
 # The JPEG decoder halves up to three times while it decodes.
 _DECODER_HALVINGS = 3
 # Share of the examples that are compressed, each at the price of an encoder and a decoder, and
@@ -310,7 +310,7 @@ def move_boxes(
     moved = boxes * both(tf.cast(sizes, tf.float32) * zoom) + both(to_start - start * zoom)
     seen = tf.clip_by_value(moved, both(to_start), both(to_stop))
     left_over = tf.math.divide_no_nan(area(seen), area(moved))
-    class_ids = tf.where(left_over < _VISIBLE, -1, tf.cast(class_ids, tf.int32))
+    class_ids = tf.where(left_over < VISIBLE, -1, tf.cast(class_ids, tf.int32))
     class_ids = tf.where(left_over > 0, class_ids, 0)
     ymin, xmin, ymax, xmax = tf.unstack(seen / both(tf.constant(image_size, tf.float32)), axis=-1)
     shown = tf.stack([ymin, xmin, ymax, xmax], axis=-1)

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from ssd.config import Config
-from ssd.data import augment, balancing, checking, placing, records, remote
+from ssd.data import augment, balancing, checking, placing, records, remote, turning
 from ssd.data import cache as kept
 
 # Photos waiting to be shuffled are compressed, 10 to 100 KB each.
@@ -32,6 +32,7 @@ def dataset(
     cache: str | os.PathLike | None = None,
     service: str | None = None,
     sample_on_device: bool = False,
+    rotation: float = 0.0,
 ) -> tf.data.Dataset:
     """Batches of photos and labels from a folder of shards.
 
@@ -68,6 +69,8 @@ def dataset(
             `ssd.SSD` in `fit`. An example then costs a core about half as much, and a batch is four
             times as large on its way. For a GPU that waits for its photos; where the device is
             the processor nothing is saved. Scenes with crops are made here all the same.
+        rotation: For training, greatest angle in degrees, up to 180, by which every other example
+            is turned about its middle, either way; 0 turns none. Not with `sample_on_device`.
 
     Returns:
         A `tf.data.Dataset` of (images, labels):
@@ -83,8 +86,8 @@ def dataset(
         ConnectionError: If nobody answers at the address of the `service`.
         FileNotFoundError: If a folder is missing or holds no labels.
         ValueError: If labels are unfinished, cut off or of other classes than the Config's,
-            `service` is no such address or combined with what it cannot do, or there are crops
-            and no photo to place them into.
+            `service` is no such address or combined with what it cannot do, there are crops
+            and no photo to place them into, or `rotation` is out of range.
 
     Example:
         >>> import tempfile
@@ -107,6 +110,7 @@ def dataset(
     for option, value in {"weights": weights, "balance": balance, "crops": crops}.items():
         if value is not None and (service is not None or not training):
             raise ValueError(f"{option}: wanted training=True and no service")
+    turning.check(rotation, training=training, sample_on_device=sample_on_device)
     balancing.check(labels, weights, balance)
     if crops is not None:
         placing.check(labels, crops, crop_share, config.classes, spread=crop_spread)
@@ -153,6 +157,8 @@ def dataset(
             seed=seed,
             rerandomize_each_iteration=True,
         ).take(photo_count)
+    if rotation:
+        examples = _turn_examples(examples, rotation, seed=seed)
     # With the number of batches known, a progress bar has an end from the first pass on.
     examples = examples.apply(tf.data.experimental.assert_cardinality(photo_count))
     if sample_on_device:
@@ -162,6 +168,18 @@ def dataset(
     if service is not None:
         batches = remote.distribute(batches, service)
     return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _turn_examples(examples, rotation, *, seed):
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+
+    def turn(example, seed):
+        image, label = example
+        return turning.turn_example(image, label, turning.draw_angle(rotation, seed))
+
+    return tf.data.Dataset.zip(examples, seeds).map(
+        turn, num_parallel_calls=tf.data.AUTOTUNE, deterministic=seed is not None
+    )
 
 
 def _make_groups(labels, files, config, weights, balance):

@@ -10,7 +10,7 @@ import keras
 
 from ssd.balance.callback import Balance
 from ssd.config import Config
-from ssd.data import balancing, checking, placing, records
+from ssd.data import balancing, checking, placing, records, turning
 from ssd.data.pipeline import dataset
 from ssd.nets.backbones import find_backbone
 from ssd.nets.growing import take_over
@@ -60,6 +60,7 @@ def train(
     callbacks: Iterable[keras.callbacks.Callback] = (),
     cache: str | os.PathLike | None = None,
     sample_on_device: bool = False,
+    rotation: float = 0.0,
 ) -> SSD:
     """Train a detector on labels.
 
@@ -107,6 +108,7 @@ def train(
             run that goes on they see the epochs that are left, under their numbers.
         cache: As in `ssd.dataset`.
         sample_on_device: As in `ssd.dataset`: for a GPU that waits for its photos.
+        rotation: As in `ssd.dataset`: degrees by which every other example is turned at most.
 
     Returns:
         The trained `ssd.SSD`: that of `out/best.keras` if there is a validation, or else that
@@ -154,6 +156,7 @@ def train(
     check_loss(loss, config)
     if isinstance(loss, KeepingLoss):
         loss.open_old()  # before any work
+    turning.check(rotation, sample_on_device=sample_on_device)
     balancing.check(labels, weights, balance)
     check_balance(balance, config)
     check_start(
@@ -182,6 +185,7 @@ def train(
         "balance": balance,
         "crop_share": None if crops is None else crop_share,
         "crop_spread": None if crops is None else crop_spread,
+        "rotation": rotation or None,
         "parents": dict(parents) if parents else None,
         "patience": patience,
     }
@@ -281,6 +285,7 @@ def _fit(model, labels, validation, making, done, options, before, callbacks):
         balance=options["balance"],
         crop_share=options["crop_share"] or 0.0,
         crop_spread=options["crop_spread"] or 0.0,
+        rotation=options["rotation"] or 0.0,
         **making,
     )
     # It comes after what is saved of an epoch: how long steps took is no part of a run's result.
