@@ -47,3 +47,16 @@ def assert_found(boxes, scores, found, photo, config):
     assert len(boxes) == len(found), (boxes, found)
     np.testing.assert_allclose(scores, found.scores, atol=0.01)
     np.testing.assert_allclose(boxes, found.boxes, atol=pixel)
+
+
+def give_boxes(path, out, threshold=None):
+    """A TFLite file, quantized or not, as one that gives boxes; that, and the first's Detector."""
+    from ssd.tflite.boxes import add_boxes
+    from ssd.tflite.flatbuffer import pack, unpack
+
+    detector = ssd.Detector(path, suppression="nms")
+    model = unpack(path.read_bytes())
+    threshold = detector.config.score_threshold if threshold is None else threshold
+    add_boxes(model, detector.anchors, detector.about["variances"], score_threshold=threshold)
+    out.write_bytes(pack(model))
+    return out, detector

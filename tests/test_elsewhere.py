@@ -47,7 +47,7 @@ def test_the_examples_are_short():
         assert len(path.read_text().splitlines()) < 150
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_a_program_in_cpp_finds_the_same(detector, photos, tmp_path, precision):
     if not shutil.which("g++"):
         pytest.skip("no g++")
@@ -62,8 +62,13 @@ def test_a_program_in_cpp_finds_the_same(detector, photos, tmp_path, precision):
         ["g++", "-std=c++17", *warnings, "-O2", source, *link, "-o", program], check=True
     )
 
-    model = ssd.load(SHIPPED.with_suffix(".keras"))
-    file = ssd.export(model, tmp_path / "boxes.tflite", precision=precision, boxes=True)
+    file = tmp_path / "boxes.tflite"
+    if precision == "int8":
+        _, detector = box_files.give_boxes(SHIPPED, file)
+        # Where one byte of the input is another, another of two equal boxes may win.
+        photos = [ssd.letterbox(photo, detector.config) for photo in photos]
+    else:
+        ssd.export(ssd.load(SHIPPED.with_suffix(".keras")), file, precision=precision, boxes=True)
     paths = [tmp_path / f"{number}.ppm" for number in range(len(photos))]
     for path, photo in zip(paths, photos, strict=True):
         Image.fromarray(photo).save(path)

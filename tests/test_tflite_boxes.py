@@ -1,5 +1,6 @@
 """A TFLite file that gives boxes itself: stock programs find with it what `Detector` finds."""
 
+import dataclasses
 import os
 import zipfile
 
@@ -10,20 +11,8 @@ import pytest
 
 import ssd
 from ssd.detect.detector import SHIPPED
-from ssd.tflite.boxes import add_boxes
-from ssd.tflite.flatbuffer import pack, unpack
 
 WHITE, RED = 255, (255, 0, 0)
-
-
-def give_boxes(path, out, threshold=None):
-    """The same model, quantized or not, as a file that gives boxes; and its Detector."""
-    detector = ssd.Detector(path, suppression="nms")
-    model = unpack(path.read_bytes())
-    threshold = detector.config.score_threshold if threshold is None else threshold
-    add_boxes(model, detector.anchors, detector.about["variances"], score_threshold=threshold)
-    out.write_bytes(pack(model))
-    return Plain(out), detector
 
 
 class Plain:
@@ -48,7 +37,8 @@ class Plain:
 
 @pytest.mark.skipif(not SHIPPED.is_file(), reason="no model ships")
 def test_boxes_of_eight_bits_are_those_of_a_detector_without_voting(tmp_path):
-    plain, detector = give_boxes(SHIPPED, tmp_path / "boxes.tflite")
+    file, detector = box_files.give_boxes(SHIPPED, tmp_path / "boxes.tflite")
+    plain = Plain(file)
     total = 0
     for photo in box_files.faces(100 if "SSD_PHOTOS" in os.environ else 10):
         found = detector(photo)
@@ -85,6 +75,9 @@ def test_an_exported_file_says_what_its_outputs_are(exported):
         # MediaPipe reads no other, and takes a class for the number of a line.
         assert {each.compress_type for each in archive.infolist()} == {zipfile.ZIP_STORED}
         assert archive.read("labels.txt") == b"face\n"
+    # By these it tells the outputs apart.
+    for name in (b"location", b"category", b"score", b"number of detections"):
+        assert name in file.read_bytes()
 
 
 def test_opencv_opens_the_file(exported):
@@ -111,7 +104,8 @@ def test_each_class_is_for_itself(tmp_path, precision):
         classes=("lamp", "red"),
         precision=precision,
     )
-    plain, detector = give_boxes(path, tmp_path / "boxes.tflite", 0.5)
+    file, detector = box_files.give_boxes(path, tmp_path / "boxes.tflite", 0.5)
+    plain = Plain(file)
     photo = np.zeros((64, 96, 3), np.uint8)
     for column, color in ((3, WHITE), (4, RED), (8, WHITE), (9, WHITE)):
         photo[24:32, 8 * column : 8 * column + 8] = color
@@ -123,6 +117,18 @@ def test_each_class_is_for_itself(tmp_path, precision):
     np.testing.assert_array_equal(classes[order] + 1, found.class_ids[expected])
     np.testing.assert_allclose(boxes[order], found.boxes[expected], atol=0.01)
     np.testing.assert_allclose(scores, found.scores, atol=1e-4)
+
+
+def test_so_can_a_file_of_eight_bits(tiny, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (4, 64, 96, 3), dtype=np.uint8)
+    model = ssd.SSD(dataclasses.replace(tiny, score_threshold=0.0))
+    file = ssd.export(model, tmp_path / "tiny.tflite", boxes=True, calibration=images)
+    plain = Plain(file)
+    assert plain.interpreter.get_input_details()[0]["dtype"] == np.uint8
+    boxes, scores, classes = plain(images[:1], images[0], tiny)
+    assert 0 < len(boxes) <= 100
+    assert (np.diff(scores) <= 0).all()
+    assert {*classes} == {0}
 
 
 def test_a_detector_refuses_it(exported):
