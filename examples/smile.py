@@ -43,7 +43,7 @@ STAGES = (
     (None, 1.0, 0.6, 4, 16, 1e-3),
 )
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
-MERGED = {"smile": "face"}  # where a smile is a face
+KINDS = {"smile": "face"}
 
 
 def main():
@@ -163,7 +163,8 @@ def train(labels, options):
     face, start = ssd.load(options.start).config, options.start
     for number, (size, spread, share, epochs, batch, rate) in enumerate(STAGES, 1):
         print(f"stage {number} of {len(STAGES)}", flush=True)
-        config = dataclasses.replace(face, image_size=size or face.image_size, classes=CLASSES)
+        size = size or face.image_size
+        config = dataclasses.replace(face, image_size=size, classes=CLASSES, kinds=KINDS)
         model = ssd.train(
             labels,
             options.out / f"stage{number}",
@@ -186,7 +187,7 @@ def train(labels, options):
 def ship(model, labels, options):
     """The files, their scores fitted."""
     if options.validation:
-        scores = ssd.calibrate(model, options.validation, min_height=SMALLEST, class_map=MERGED)
+        scores = ssd.calibrate(model, options.validation, min_height=SMALLEST)
         print(scores, flush=True)
         model = scores.apply_to(model)
     model = recipe.rounded(model)
@@ -249,10 +250,8 @@ def card(options):
             )
             yield f"## {kind}, at a precision of {precision}\n\n```text\n{result}\n```\n"
     for photos, truth in options.validation:
-        for model, merged in ((file, MERGED), (options.start, None)):
-            result = ssd.evaluate(
-                ssd.Detector(model), photos, truth, min_height=SMALLEST, class_map=merged
-            )
+        for model in (file, options.start):
+            result = ssd.evaluate(ssd.Detector(model), photos, truth, min_height=SMALLEST)
             yield f"## {truth.name}, {model.name}\n\n```text\n{result}\n```\n"
 
 

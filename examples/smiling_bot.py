@@ -21,7 +21,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -33,17 +33,9 @@ except ImportError:  # not needed with --no-pins
     LED = Button = None
 
 SIZE = (640, 480)  # of the camera's frames: more is only thrown away by the resize
-FLOOR = 0.05  # least score of a class that is looked at: a face's classes share its score
+FLOOR = 0.05  # least score of what is looked at: what is nearly a face says how unsure it was
 LIT, DARK = 0.6, 0.4  # mean scores of a smile at which its lamp changes
 HOUR = 3600.0
-
-
-class Face(NamedTuple):
-    """A face, whatever class it has: how sure it is, and which part of that is a smile."""
-
-    box: np.ndarray
-    score: float
-    smile: float
 
 
 def main(arguments=None):
@@ -94,38 +86,23 @@ def watch(detector, frames, button, face, smile, log, options):
         start = time.perf_counter()
         unsure = detector(frame, score_threshold=min(FLOOR, threshold))
         seconds = time.perf_counter() - start
-        faces = [each for each in find_faces(unsure, smiles) if each.score >= threshold]
-        smiling = max((each.smile for each in faces), default=None)
+        faces = unsure.pick(unsure.scores >= threshold)
+        smiling = smile_of(faces, smiles)
         face.value = len(faces) > 0
         smile.value = steady(smiling) if smiles else False
-        scored = f", smile {smiling:.2f}" if smiles and faces else ""
+        scored = f", smile {smiling:.2f}" if smiles and len(faces) else ""
         print(f"{len(faces)} found in {seconds * 1e3:.1f} ms{scored}{', a smile' * smile.value}")
         if log is not None:
-            keep(log, detector, frame, unsure, threshold, seconds)
+            keep(log, detector, frame, faces, unsure, seconds)
     face.off()
     smile.off()
 
 
-def find_faces(found, smiles):
-    """The faces in what was found: boxes of several classes over one another are one."""
-    faces: list[tuple[Face, set[int]]] = []
-    for box, score, class_id in zip(*found, strict=True):
-        own = float(score) * (class_id in smiles)
-        for place, (face, classes) in enumerate(faces):
-            if class_id not in classes and overlap(box, face.box) >= 0.5:
-                both = Face(face.box, face.score + float(score), face.smile + own)
-                faces[place] = both, {*classes, class_id}
-                break
-        else:
-            faces.append((Face(box, float(score), own), {class_id}))
-    return [face._replace(smile=face.smile / face.score) for face, _ in faces]
-
-
-def overlap(one, other):
-    """IoU of two boxes."""
-    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
-    shared = np.prod(np.maximum(high - low, 0))
-    return shared / (np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - shared)
+def smile_of(found, smiles):
+    """How far the face that smiles most does so; None where there is no face."""
+    if not len(found):
+        return None
+    return float(max(sum((found.share(each) for each in smiles), np.zeros(len(found)))))
 
 
 class Steady:
@@ -158,12 +135,9 @@ def open_log(options):
     return ssd.CaptureLog(options.captures, share=options.keep_share, days=options.keep_days)
 
 
-def keep(log, detector, frame, unsure, threshold, seconds):
+def keep(log, detector, frame, found, unsure, seconds):
     """A capture has what the detector answers; what it nearly answered says how unsure it was."""
-    scores = np.asarray(unsure.scores)
-    sure = scores >= threshold
-    found = ssd.Detections(unsure.boxes[sure], scores[sure], unsure.class_ids[sure])
-    doubt = float((1 - np.abs(2 * scores - 1)).max(initial=0))
+    doubt = float((1 - np.abs(2 * unsure.scores - 1)).max(initial=0))
     tensor = detector.prepare(frame)
     log.add(tensor, found, shape=frame.shape, seconds=seconds, uncertainty=doubt)
 

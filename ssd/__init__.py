@@ -15,7 +15,7 @@ _HOME = {
     "Balance": "balance.callback",
     "CaptureLog": "detect.capture",
     "Config": "config",
-    "Detections": "detect.detector",
+    "Detections": "detect.detections",
     "Detector": "opening",
     "KeepingLoss": "nets.keeping",
     "LabeledPhoto": "data.records",

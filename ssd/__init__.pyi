@@ -14,7 +14,7 @@ from ssd.data.records import LabeledPhoto as LabeledPhoto
 from ssd.data.stages import pipeline_stages as pipeline_stages
 from ssd.detect.blurring import blur as blur
 from ssd.detect.capture import CaptureLog as CaptureLog
-from ssd.detect.detector import Detections as Detections
+from ssd.detect.detections import Detections as Detections
 from ssd.detect.drawing import draw as draw
 from ssd.detect.runtime import find_runtime as find_runtime
 from ssd.detect.smoothing import Smoother as Smoother

@@ -26,6 +26,9 @@ class Config:
     Args:
         image_size: (height, width) of the input in pixels, multiples of 32, up to 4096.
         classes: Names of the classes. Class 0 is background, so the first name is class 1.
+        kinds: Of classes that are another one with something to it, that other: a smile is a kind
+            of face, `{"smile": "face"}`. Then a face has one box and one score, smile or not, and
+            each class has its part of it (`ssd.Detections.share`).
         backbone: "alexnet", "darknet", "mobilenet", "resnet", or a name that `ssd.backbone`
             registers. Whoever makes the model sees to it that it is registered: a detector of a
             `.tflite` file does without.
@@ -54,6 +57,7 @@ class Config:
 
     image_size: tuple[int, int] = (256, 256)
     classes: tuple[str, ...] = ("face",)
+    kinds: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     backbone: str = "alexnet"
     width_multiplier: float = 0.1875
     # Half an octave apart: a face between two sizes still overlaps one of them by 0.7.
@@ -75,11 +79,23 @@ class Config:
         for field, (holds, wanted) in _RULES.items():
             if not holds(getattr(self, field)):
                 raise ValueError(f"Config.{field}: wanted {wanted}, got {getattr(self, field)!r}")
+        object.__setattr__(self, "kinds", dict(self.kinds))
+        _check_kinds(self.kinds, self.classes)
         if self.negative_iou > self.positive_iou:
             raise ValueError(
                 f"Config.negative_iou: wanted a number from 0 to positive_iou "
                 f"({self.positive_iou}), got {self.negative_iou!r}"
             )
+
+    @property
+    def roots(self) -> tuple[int, ...]:
+        """Of each class the id of what it is a kind of, or its own; those of one root share boxes.
+
+        Example:
+            >>> Config(classes=("face", "smile", "dog"), kinds={"smile": "face"}).roots
+            (1, 1, 3)
+        """
+        return tuple(1 + self.classes.index(self.kinds.get(name, name)) for name in self.classes)
 
     @property
     def feature_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -176,6 +192,16 @@ def _frozen(value):
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
+def _check_kinds(kinds, class_names):
+    """Kinds are classes of classes, and what has kinds is none itself."""
+    for kind, of in kinds.items():
+        if kind not in class_names or of not in class_names or kind == of or of in kinds:
+            raise ValueError(
+                f"Config.kinds: wanted classes ({', '.join(class_names)}) and what each is a kind "
+                f"of, got {kind!r} as a kind of {of!r}"
+            )
+
+
 def _is_int(value):
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -201,6 +227,10 @@ def _are_names(value):
     )
 
 
+def _maps_names(value):
+    return isinstance(value, Mapping) and all(isinstance(name, str) for name in value.values())
+
+
 def _are_anchor_sizes(value):
     return (
         isinstance(value, tuple)
@@ -217,6 +247,7 @@ _RULES = {
         f"(height, width), both multiples of {STRIDES[-1]} up to {LARGEST}",
     ),
     "classes": (_are_names, 'different names such as ("face",)'),
+    "kinds": (_maps_names, 'classes by name, such as {"smile": "face"}'),
     "backbone": (
         lambda name: isinstance(name, str) and name.isidentifier() and len(name) <= 80,
         f"one of {', '.join(BACKBONES)}, or the name of a registered one",

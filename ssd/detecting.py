@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from ssd.detect.blurring import blur
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.detect.drawing import draw
 from ssd.detect.smoothing import Smoother
 from ssd.detect.tracking import Tracker

@@ -19,8 +19,8 @@ VARIANCES = (0.1, 0.1, 0.2, 0.2)
 CELL = 8
 
 
-def config(classes=("lamp",)):
-    return Config(image_size=(64, 96), classes=classes)
+def config(classes=("lamp",), kinds=None):
+    return Config(image_size=(64, 96), classes=classes, kinds=kinds or {})
 
 
 def cells():
@@ -36,17 +36,20 @@ def cells():
     )
 
 
-def write_model(path, *, classes=("lamp",), precision="float32", offset=(0.0, 0.0, 0.0, 0.0)):
+def write_model(
+    path, *, classes=("lamp",), kinds=None, precision="float32", offset=(0.0, 0.0, 0.0, 0.0)
+):
     """Write the model as a `.tflite` file with its archive.
 
     Args:
         path: The file.
         classes: One or two names; the second is what a red cell is.
+        kinds: As in a Config.
         precision: "float32" or "int8".
         offset: What the model answers as the offsets of every anchor.
     """
     about = {
-        "config": json.loads(config(classes).to_json()),
+        "config": json.loads(config(classes, kinds).to_json()),
         "precision": precision,
         "variances": VARIANCES,
     }

@@ -9,7 +9,7 @@ import pytest
 import ssd
 from benchmarks import latency
 from ssd.__main__ import main
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.metrics.comparing import FIGURES, _resamples, _Tables, compare, draw_sheet, join
 from ssd.metrics.evaluation import evaluate_run
 from ssd.metrics.results import DetectorRun, PhotoResult, describe_model

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ssd.config import Config
-from ssd.detect.detector import Detections, Detector
+from ssd.detect.detections import Detections
+from ssd.detect.detector import Detector
 from ssd.metrics.calibration import calibration_error
 from ssd.metrics.evaluation import evaluate, evaluate_run
 from ssd.metrics.figures import mean_precision

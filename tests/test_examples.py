@@ -17,7 +17,7 @@ import compose
 
 import ssd
 from ssd.data import records
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 
 ROOT = pathlib.Path(__file__).parent.parent
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.training import measuring, progress
 
 

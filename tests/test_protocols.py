@@ -5,7 +5,8 @@ import pytest
 from test_commands import command, refused
 
 import ssd
-from ssd.detect.detector import SHIPPED, Detections
+from ssd.detect.detections import Detections
+from ssd.detect.detector import SHIPPED
 from ssd.metrics import fddb, wider
 
 

@@ -2,7 +2,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.metrics.evaluation import evaluate_run
 from ssd.metrics.report import draw_report, find_mistakes
 from ssd.metrics.results import DetectorRun, PhotoResult

@@ -11,7 +11,7 @@ from PIL import Image
 from test_commands import command, refused
 
 import ssd
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.sinks.coco_file import CocoFile, Ids
 from ssd.sinks.crops import Crops
 from ssd.sinks.csv_file import CsvFile

@@ -131,18 +131,19 @@ def test_a_smile_that_trembles_does_not_make_the_lamp_tremble(bot):
     assert [steady(score) for score in (0.9, None, 0.9)] == [True, False, False]  # nobody
 
 
-def test_a_face_shares_its_score_among_its_classes(bot):
-    """A face in two minds is a face, though neither class reaches the threshold."""
-    box = [10, 10, 50, 50]
-    found = ssd.Detections(
-        np.float32([box, box, [100, 100, 140, 140]]),
-        np.float32([0.5, 0.4, 0.3]),
-        np.array([2, 1, 1]),
-    )
-    unsure, other = bot.find_faces(found, [2])
-    assert unsure.score == pytest.approx(0.9)
-    assert unsure.smile == pytest.approx(0.5 / 0.9)
-    assert (other.score, other.smile) == (pytest.approx(0.3), 0)
+def test_a_face_in_two_minds_is_a_face(bot, tmp_path, capsys):
+    """It may smile or not, and neither class alone reaches the threshold."""
+    photo = np.zeros((64, 96, 3), np.uint8)
+    photo[8:16, 16:24] = (255, 128, 0)
+    write_photo(tmp_path / "0.png", photo)
+    two = {"classes": ("face", "smile"), "kinds": {"smile": "face"}}
+    model = lamps.write_model(tmp_path / "a.tflite", **two)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "0.png").rename(tmp_path / "photos" / "0.png")
+    assert run(bot, model, "--photos", tmp_path / "photos", "--no-pins") == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "found" in line]
+    assert line.startswith("1 found")
+    assert line.endswith("smile 0.48")
 
 
 def test_it_says_what_it_waits_for(bot, pins, photos, tmp_path, monkeypatch, capsys):

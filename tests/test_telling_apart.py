@@ -4,7 +4,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.metrics.evaluation import evaluate_run
 from ssd.metrics.results import DetectorRun, PhotoResult
 from ssd.metrics.telling_apart import tell_apart

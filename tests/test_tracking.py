@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.detect.smoothing import Smoother
 from ssd.detect.tracking import Tracker
 

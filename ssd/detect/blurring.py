@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.photos.letterbox import check_photo
 
 GROWN = 1.5  # of a box, so that hair and chin go too: less leaves a head, which is found again

@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from ssd import atomic
 from ssd.detect import keeping
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 
 _TEXT = "capture"  # the PNG text chunk that holds everything but the image
 _LAST = ".last"  # file with the last number, once no file has it any more
@@ -278,10 +278,12 @@ def read_capture(path: str | os.PathLike) -> Capture:
             pixels = np.asarray(image.convert("RGB"))
     except (OSError, AttributeError, KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: wanted a file of a CaptureLog ({error})") from None
+    shares = about.get("class_scores")
     found = Detections(
         np.array(about["boxes"], np.float32).reshape(-1, 4),
         np.array(about["scores"], np.float32),
         np.array(about["classes"], int),
+        class_scores=np.array(shares, np.float32) if shares else None,
     )
     return Capture(pixels, found, tuple(about["shape"]), about["seconds"], about["time"])
 
@@ -336,10 +338,12 @@ def _read_last(folder: pathlib.Path) -> int:
 
 def _describe(found, shape, seconds, uncertainty):
     """Everything but the image, as JSON can hold it."""
+    shares = found.class_scores
     return {
         "boxes": np.asarray(found.boxes).tolist(),
         "scores": np.asarray(found.scores).tolist(),
         "classes": np.asarray(found.class_ids).tolist(),
+        "class_scores": None if shares is None else np.asarray(shares).tolist(),
         "shape": [int(side) for side in shape[:2]],
         "seconds": seconds,
         "time": time.time(),

@@ -5,14 +5,16 @@ import functools
 import math
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ssd.boxes import iou
 from ssd.config import Config
+from ssd.detect.detections import Detections
 from ssd.detect.litert import LiteRTModel
 from ssd.detect.onnx import ONNXModel
 from ssd.detect.suppression import nms, vote
@@ -22,72 +24,6 @@ _CANDIDATES = 4  # before suppression, for each box that is asked for
 SHIPPED = pathlib.Path(__file__).parent.parent / "models" / "face.tflite"
 NAMES = ("face", "smile")  # of the models that ship, which are opened by them
 SUPPRESSIONS = ("vote", "nms")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Detections:
-    """What was found in one photo, best first. `len` is the number of boxes.
-
-    It unpacks like a tuple: `boxes, scores, class_ids = found`.
-
-    Attributes:
-        boxes: float32 [n, 4] `[ymin, xmin, ymax, xmax]`, pixels of the photo, inside it.
-        scores: float32 [n] in [0, 1].
-        class_ids: int [n]; 1 is the first of `config.classes`.
-        ids: int [n], which boxes of a video are of one face (`ssd.Tracker`); None of one photo.
-
-    Example:
-        >>> found = Detections(np.float32([[0, 0, 9, 9]]), np.float32([0.5]), np.array([1]))
-        >>> len(found)
-        1
-        >>> for box, score, class_id in zip(*found):
-        ...     print(box, score, class_id)
-        [0. 0. 9. 9.] 0.5 1
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    class_ids: np.ndarray
-    ids: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return iter((self.boxes, self.scores, self.class_ids))
-
-    def best(self, most: int) -> "Detections":
-        """The best of them.
-
-        Args:
-            most: How many, at most.
-
-        Returns:
-            `Detections`, best first; of equal scores the earlier.
-        """
-        chosen = np.argsort(-self.scores, kind="stable")[:most]
-        boxes, scores, class_ids = (values[chosen] for values in self)
-        ids = None if self.ids is None else self.ids[chosen]
-        return Detections(boxes, scores, class_ids, ids)
-
-    def to_supervision(self) -> Any:
-        """The same as `supervision.Detections`, for that package's annotators and counters.
-
-        Returns:
-            `supervision.Detections`: boxes as x, y, x, y; class ids from 0; `tracker_id` where
-            there are `ids`.
-
-        Raises:
-            ImportError: If the package supervision is not installed.
-        """
-        import supervision
-
-        return supervision.Detections(
-            xyxy=self.boxes[:, [1, 0, 3, 2]],
-            confidence=self.scores,
-            class_id=self.class_ids - 1,
-            tracker_id=self.ids,
-        )
 
 
 class Model(Protocol):
@@ -199,6 +135,9 @@ class Detector:
         corners = self.anchors.reshape(-1, 2, 2) * np.array(self.config.image_size, np.float32)
         self._centers = corners.mean(axis=1)  # [anchors, 2], pixels of the input
         self._sizes = corners[:, 1] - corners[:, 0]  # [anchors, 2]
+        # Which classes are of one kind, bool [kinds, classes], and the kind of each class.
+        roots, self._kind_of = np.unique(self.config.roots, return_inverse=True)
+        self._members = np.array(self.config.roots) == roots[:, None]
 
     def __repr__(self) -> str:
         return f"Detector({self._model}, threads={self.threads})"
@@ -216,7 +155,7 @@ class Detector:
         Args:
             photo: uint8 [height, width, 3], RGB, of any size.
             score_threshold: Least score, in [0, 1]; by default `config.score_threshold`.
-            iou_threshold: Greatest overlap (IoU) of two boxes of one class, in [0, 1].
+            iou_threshold: Greatest overlap (IoU) of two boxes of one kind, in [0, 1].
             max_detections: Greatest number of boxes, the best ones; by default all. At a low score
                 nearly every anchor is a candidate, and suppression compares each that is kept
                 with all others: with a limit only the best of them, four for each box, get there.
@@ -302,6 +241,8 @@ class Detector:
     ) -> Detections:
         """Boxes, scores and classes of all anchors that reach the threshold, in anchor order.
 
+        Classes of one kind (`config.kinds`) share a box and its score, which is the sum of theirs.
+
         Args:
             offsets: [anchors, 4], as `forward` returns them.
             logits: [anchors, 1 + classes], likewise.
@@ -322,10 +263,13 @@ class Detector:
                 f"score_threshold: wanted a number from 0 to 1, got {score_threshold!r}"
             )
         of_offsets, of_logits = self._model.scales
-        rows = _candidates(logits, of_logits[0], score_threshold)
-        scores = _softmax(_dequantize(logits[rows], of_logits))[:, 1:]  # [rows, classes]
-        found, classes = np.nonzero(scores >= score_threshold)
-        scores, rows = scores[found, classes], rows[found]
+        most = int(self._members.sum(axis=1).max())  # classes of one kind
+        rows = _candidates(logits, of_logits[0], score_threshold, most)
+        shares = _softmax(_dequantize(logits[rows], of_logits))[:, 1:]  # [rows, classes]
+        sums = shares @ self._members.T.astype(np.float32)  # [rows, kinds]
+        found, kinds = np.nonzero(sums >= score_threshold)
+        scores, rows = sums[found, kinds], rows[found]
+        own = np.where(self._members[kinds], shares[found], -1.0)  # [found, classes]
         boxes = self._decode_boxes(_dequantize(offsets[rows], of_offsets), rows)
 
         # From the input's pixels, of which the photo has the top left corner, to its own.
@@ -335,18 +279,20 @@ class Detector:
         inside = boxes[:, 2:] > boxes[:, :2]
         if not inside.all():
             inside = inside.all(axis=1)
-            boxes, scores, classes = boxes[inside], scores[inside], classes[inside]
-        return Detections(boxes, scores, classes + 1)
+            boxes, scores, own = boxes[inside], scores[inside], own[inside]
+        class_scores = np.maximum(own, 0) if self.config.kinds else None
+        return Detections(boxes, scores, own.argmax(axis=1) + 1, class_scores=class_scores)
 
     def suppress(self, found: Detections, iou_threshold: float = 0.45) -> Detections:
-        """The best of overlapping `Detections`, each class for itself, best first.
+        """The best of overlapping `Detections`, each kind for itself, best first.
 
         Its score stays. Its box becomes the mean that all of them vote for, or stays where
-        `suppression` is "nms".
+        `suppression` is "nms". Of classes of one kind each takes the best score that it has on any
+        of them.
 
         Args:
             found: What `decode` returned.
-            iou_threshold: Greatest overlap (IoU) of two boxes of one class, in [0, 1].
+            iou_threshold: Greatest overlap (IoU) of two boxes of one kind, in [0, 1].
 
         Returns:
             `Detections`, best first.
@@ -354,15 +300,22 @@ class Detector:
         Raises:
             ValueError: If the limit is outside [0, 1].
         """
-        boxes, scores, class_ids = found
-        # Classes shifted so far apart that no box overlaps one of another class.
-        shift = ((class_ids - 1) * (1.0 + boxes.max(initial=0)))[:, None]
+        # Kinds shifted so far apart that no box overlaps one of another kind.
+        kinds = self._kind_of[np.asarray(found.class_ids) - 1]
+        shift = (kinds * (1.0 + found.boxes.max(initial=0)))[:, None]
+        shifted = dataclasses.replace(found, boxes=found.boxes + shift)
         if self.suppression == "nms":
-            kept = nms(boxes + shift, scores, iou_threshold=iou_threshold)
-            return Detections(boxes[kept], scores[kept], class_ids[kept])
-        kept, moved = vote(boxes + shift, scores, iou_threshold=iou_threshold)
-        moved = (moved - shift[kept]).astype(np.float32)
-        return Detections(moved, scores[kept], class_ids[kept])
+            kept = nms(shifted.boxes, found.scores, iou_threshold=iou_threshold)
+            boxes = found.boxes[kept]
+        else:
+            kept, moved = vote(shifted.boxes, found.scores, iou_threshold=iou_threshold)
+            boxes = (moved - shift[kept]).astype(np.float32)
+        best = dataclasses.replace(found.pick(kept), boxes=boxes)
+        if found.class_scores is None:
+            return best
+        class_scores = _best_alike(shifted, kept, iou_threshold)
+        class_ids = class_scores.argmax(axis=1) + 1
+        return dataclasses.replace(best, class_ids=class_ids, class_scores=class_scores)
 
     def _decode_boxes(self, offsets: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Boxes [rows, 4] in pixels of the input, of some anchors and their offsets."""
@@ -386,16 +339,33 @@ def _find_shipped(name: str) -> pathlib.Path:
     return shipped
 
 
-def _candidates(logits: np.ndarray, scale: float, score_threshold: float) -> np.ndarray:
+def _best_alike(found: Detections, kept: np.ndarray, iou_threshold: float) -> np.ndarray:
+    """Of each box kept, the best score of each class on boxes like it: [kept, classes].
+
+    A better box that was not kept is like a better one that was, and speaks for that.
+    """
+    class_scores = np.asarray(found.class_scores)
+    best = class_scores[kept]
+    for place, box in enumerate(kept):
+        alike = iou(found.boxes[box : box + 1], found.boxes)[0] > iou_threshold
+        alike &= found.scores <= found.scores[box]
+        alike[box] = True  # without area it overlaps nothing
+        best[place] = class_scores[alike].max(axis=0)
+    return best
+
+
+def _candidates(
+    logits: np.ndarray, scale: float, score_threshold: float, most: int = 1
+) -> np.ndarray:
     """Anchors of which some class may reach the threshold, told from the raw logits.
 
     A class of score p leads the background by log(p / (1 - p)) or more, and the lead of a
     quantized logit is its scale times a difference of integers. That spares all anchors
-    but a few the softmax.
+    but a few the softmax. Where `most` classes share a score, one of them has a part of it.
     """
     if score_threshold in (0, 1):
         return np.arange(len(logits))
-    lead = math.log(score_threshold / (1 - score_threshold)) - 1e-3  # rounding loses none
+    lead = math.log(score_threshold / (1 - score_threshold) / most) - 1e-3  # rounding loses none
     if scale:
         logits, lead = logits.astype(np.int16), lead / scale
     # Classes are few, and a maximum along few columns is slow.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.photos.letterbox import check_photo
 
 # One color a class, told apart by color-blind eyes too (Okabe and Ito, 2008).

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 
 # From this uncertainty on a frame is uncertain: a box scores from 0.25 to 0.75.
 UNCERTAIN = 0.5

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ssd.boxes import iou
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 
 
 class Smoother:
@@ -46,40 +46,29 @@ class Smoother:
 
     def reset(self) -> None:
         """Forget what was seen: the camera was moved, or another video begins."""
-        none = np.zeros(0, int)
-        self._last = Detections(np.zeros((0, 4), np.float32), np.zeros(0), none, none)
+        self._last: Detections | None = None
         self._missed = np.zeros(0, int)  # frames ago that each box was seen
 
     def __call__(self, found: Detections) -> Detections:
         """The `Detections` of one frame, smoothed, best first."""
-        overlap = iou(found.boxes, self._last.boxes)
-        overlap[found.class_ids[:, None] != self._last.class_ids] = 0
-        ids = _ids(found)
-        overlap[ids[:, None] != _ids(self._last)] = 0
-        boxes, free = found.boxes.copy(), np.ones(len(self._last), bool)
+        last = found.best(0) if self._last is None else self._last
+        overlap = iou(found.boxes, last.boxes)
+        overlap[~found.same_kind(last) | (_ids(found)[:, None] != _ids(last))] = 0
+        boxes, free = found.boxes.copy(), np.ones(len(last), bool)
         # The pair that overlaps most first, each box in one pair.
         while overlap.size and overlap.max() > 0:
             new, old = np.unravel_index(overlap.argmax(), overlap.shape)
             kept = self.steadiness * overlap[new, old] ** 2
-            boxes[new] += kept * (self._last.boxes[old] - boxes[new])
+            boxes[new] += kept * (last.boxes[old] - boxes[new])
             free[old] = False
             overlap[new], overlap[:, old] = 0, 0
 
         waiting = np.flatnonzero(free & (self._missed < self.patience))
-        joined = [
-            np.concatenate([fresh, last[waiting]]).astype(fresh.dtype)
-            for fresh, last in zip(
-                (boxes, found.scores, found.class_ids, ids),
-                (*self._last, _ids(self._last)),
-                strict=True,
-            )
-        ]
+        joined = dataclasses.replace(found, boxes=boxes).join(last.pick(waiting))
         missed = np.concatenate([np.zeros(len(found), int), self._missed[waiting] + 1])
-        order = np.argsort(-joined[1], kind="stable")
-        self._last = Detections(*(values[order] for values in joined))
-        self._missed = missed[order]
-        copied = Detections(*(values.copy() for values in self._last))
-        return copied if found.ids is None else dataclasses.replace(copied, ids=joined[3][order])
+        order = np.argsort(-joined.scores, kind="stable")
+        self._last, self._missed = joined.pick(order), missed[order]
+        return joined.pick(order)
 
 
 def _ids(found: Detections) -> np.ndarray:

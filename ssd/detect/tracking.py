@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ssd.boxes import iou
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 
 
 class Tracker:
@@ -47,30 +47,32 @@ class Tracker:
 
     def reset(self) -> None:
         """Forget all faces: the camera was moved, or another video begins."""
-        self._boxes = np.zeros((0, 4), np.float32)
-        self._class_ids, self._ids = np.zeros(0, int), np.zeros(0, int)
+        self._last: Detections | None = None  # all that are remembered
         self._missed = np.zeros(0, int)  # frames since each was seen
 
     def __call__(self, found: Detections) -> Detections:
         """The `Detections` of one frame, with ids."""
-        likeness = _likeness(found.boxes, self._boxes)
-        likeness[found.class_ids[:, None] != self._class_ids] = -np.inf
-        ids, lost = np.zeros(len(found), int), np.ones(len(self._ids), bool)
+        last = self._last
+        if last is None:
+            last = dataclasses.replace(found.best(0), ids=np.zeros(0, int))
+        known = np.asarray(last.ids)
+        likeness = _likeness(found.boxes, last.boxes)
+        likeness[~found.same_kind(last)] = -np.inf
+        ids, lost = np.zeros(len(found), int), np.ones(len(last), bool)
         # The two that are most alike first, each in one pair.
         while likeness.size and likeness.max() > -1:
             new, old = np.unravel_index(likeness.argmax(), likeness.shape)
-            ids[new], lost[old] = self._ids[old], False
+            ids[new], lost[old] = known[old], False
             likeness[new], likeness[:, old] = -np.inf, -np.inf
         fresh = np.flatnonzero(ids == 0)
         ids[fresh] = self._next + np.arange(len(fresh))
         self._next += len(fresh)
 
         kept = np.flatnonzero(lost & (self._missed < self.memory))
-        self._boxes = np.concatenate([found.boxes, self._boxes[kept]])
-        self._class_ids = np.concatenate([found.class_ids, self._class_ids[kept]])
-        self._ids = np.concatenate([ids, self._ids[kept]])
+        numbered = dataclasses.replace(found, ids=ids)
+        self._last = numbered.join(last.pick(kept))
         self._missed = np.concatenate([np.zeros(len(found), int), self._missed[kept] + 1])
-        return dataclasses.replace(found, ids=ids)
+        return numbered
 
 
 def _likeness(new: np.ndarray, old: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.metrics import summary
 from ssd.metrics.figures import (
     LEVELS,

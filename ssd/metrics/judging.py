@@ -336,7 +336,7 @@ def wanted_faces(result: PhotoResult, heights: tuple[float, float] = (0.0, np.in
 
     Example:
         >>> import pathlib
-        >>> from ssd.detect.detector import Detections
+        >>> from ssd.detect.detections import Detections
         >>> boxes, one = np.array([[0.0, 0, 10, 10]]), np.array([1])
         >>> found = Detections(boxes, one, one)
         >>> photo = PhotoResult(pathlib.Path("a.jpg"), (60, 80), boxes, one, one == 0, found)

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ssd.detect.detector import Detections, Detector
+from ssd.detect.detections import Detections
+from ssd.detect.detector import Detector
 from ssd.photos.annotations import AnnotatedPhoto, Annotations, find_photos
 from ssd.photos.coco import id_order, read_coco
 from ssd.photos.reading import read_photo
@@ -84,7 +85,8 @@ def run_detector(
 ) -> DetectorRun:
     """Run a detector over the photos of a truth.
 
-    Categories of the truth are the detector's classes of the same name, whatever the case.
+    Categories of the truth are the detector's classes of the same name, whatever the case. A class
+    that the truth does not know counts as what it is a kind of (`Config.kinds`): a smile as a face.
 
     Args:
         detector: As for `ssd.evaluate`.
@@ -117,6 +119,7 @@ def run_detector(
     annotations = read_coco(truth)
     labeled, left_out = find_photos(annotations.photos, photos)
     labeled.sort(key=lambda named: id_order(named[1].key))
+    class_map = {**_unknown_kinds(annotations, detector), **(class_map or {})}
     class_names, class_of, problems = pair_classes(annotations, detector, class_map)
     counted_as = _counted_as(class_names, class_map)
     complaints = [*annotations.complaints, *left_out]
@@ -215,6 +218,13 @@ def _counted_as(class_names: Sequence[str], class_map: Mapping[str, str] | None)
     return counted
 
 
+def _unknown_kinds(annotations: Annotations, detector: object) -> dict[str, str]:
+    """What classes of a detector that the truth does not know are kinds of."""
+    kinds = getattr(getattr(detector, "config", None), "kinds", {})
+    known = {_folded(name) for name in annotations.class_names}
+    return {kind: of for kind, of in kinds.items() if _folded(kind) not in known}
+
+
 def describe_model(detector: object) -> dict[str, Any]:
     """What tells one model from another: its file's name and digest, as far as it has a file.
 
@@ -263,28 +273,33 @@ def _detect(
 ) -> Detections:
     """What a detector finds, without the time that hopeless boxes cost where it can spare that.
 
-    Classes that count as one are suppressed as one: of a face that smiles the better box is left.
+    Classes that count as one are suppressed as one. A box of several classes is one of each.
     """
     if not isinstance(detector, Detector):
-        return _counted(detector(photo, score_threshold=score_floor), counted_as)
+        found = _counted(detector(photo, score_threshold=score_floor), counted_as)
+        return found.by_class()
     if (counted_as == np.arange(len(counted_as))).all():
-        return detector(photo, score_threshold=score_floor, max_detections=max_detections)
+        found = detector(photo, score_threshold=score_floor, max_detections=max_detections)
+        return found.by_class()
     offsets, logits = detector.forward(detector.prepare(photo))
     candidates = detector.decode(offsets, logits, photo.shape, score_threshold=score_floor)
     candidates = _counted(candidates, counted_as).best(_CANDIDATES * max_detections)
-    return detector.suppress(candidates)
+    return detector.suppress(candidates).by_class()
 
 
 def _counted(found: Detections, counted_as: np.ndarray) -> Detections:
-    boxes, scores, class_ids = found
-    return Detections(boxes, scores, counted_as[np.asarray(class_ids, int)])
+    """The same in the classes that they count as; the scores of those that become one are added."""
+    class_ids = counted_as[np.asarray(found.class_ids, int)]
+    merged = found.class_scores
+    if merged is not None:
+        merged = merged @ np.eye(len(counted_as), dtype=np.float32)[counted_as[1:], 1:]
+        merged = np.minimum(merged, np.asarray(found.scores)[:, None])
+    return dataclasses.replace(found, class_ids=class_ids, class_scores=merged)
 
 
 def _best(found: Detections, class_ids: Sequence[int], most: int) -> Detections:
     """The best of what was found of the classes that the truth has."""
-    boxes, scores, classes = map(np.asarray, found)
-    judged = np.flatnonzero(np.isin(classes, class_ids))
-    return Detections(boxes[judged], scores[judged], classes[judged]).best(most)
+    return found.pick(np.isin(found.class_ids, class_ids)).best(most)
 
 
 def _beside(

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ssd import atomic
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.metrics.evaluation import Evaluation
 from ssd.metrics.figures import Edges, Figures
 from ssd.metrics.judging import judge_results

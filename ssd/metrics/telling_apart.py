@@ -103,7 +103,7 @@ def tell_apart(
 
     Example:
         >>> import pathlib
-        >>> from ssd.detect.detector import Detections
+        >>> from ssd.detect.detections import Detections
         >>> box, smile = np.array([[0.0, 0, 10, 10]]), np.array([2])
         >>> found = Detections(box, np.array([0.9]), smile)
         >>> photo = PhotoResult(pathlib.Path("a.jpg"), (60, 80), box, smile, smile == 0, found)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.photos.reading import read_photo
 
 LEVELS = ("easy", "medium", "hard")

@@ -81,7 +81,8 @@ class Ids:
 class CocoFile(Sink):
     """What was found as a list of `image_id`, `category_id`, `bbox` and `score`.
 
-    Numbers are not rounded, so a scorer sees the boxes as the detector gave them.
+    Numbers are not rounded, so a scorer sees the boxes as the detector gave them. A box of several
+    classes (`ssd.Detections.class_scores`) is a row of each, as `ssd.evaluate` judges it.
 
     Args:
         path: The file.
@@ -111,7 +112,7 @@ class CocoFile(Sink):
         Args:
             result: The `FrameResult`.
         """
-        frame, found, _ = result
+        frame, found = result.frame, result.found.by_class()
         image_id = self._ids.of_photo(frame.source)
         if image_id is None:
             self._unknown += 1

@@ -59,6 +59,9 @@ class JsonFile(Sink):
             }
             for box, score, class_id in zip(*found, strict=True)
         ]
+        if found.class_scores is not None:
+            for each, scores in zip(row["found"], found.class_scores, strict=True):
+                each["class_scores"] = dict(zip(self._names, map(shortest, scores), strict=True))
         if found.ids is not None:
             for each, which in zip(row["found"], found.ids.tolist(), strict=True):
                 each["id"] = which

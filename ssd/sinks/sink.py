@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.sources.frame import Frame
 
 

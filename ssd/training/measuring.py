@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ssd.data import records
-from ssd.detect.detector import Detections
+from ssd.detect.detections import Detections
 from ssd.metrics.evaluation import evaluate_run
 from ssd.metrics.results import MAX_DETECTIONS, SCORE_FLOOR, DetectorRun, PhotoResult
 from ssd.opening import Detector
