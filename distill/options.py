@@ -95,6 +95,11 @@ class Options:
         short = {full: name for name, full in TEACHERS.items()}
         return short.get(self.teacher, self.teacher.replace(":", "."))
 
+    @property
+    def remark(self) -> str:
+        """A line about what the teacher finds and labels do not keep; empty if they keep all."""
+        return getattr(self.load_teacher(), "remark", "")
+
     def describe(self) -> dict[str, Any]:
         """What decides the labels, as `dataset.json` has it.
 

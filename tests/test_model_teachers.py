@@ -4,6 +4,7 @@ import itertools
 import math
 import pathlib
 
+import lamps
 import numpy as np
 import pytest
 from test_centerface import overlap, reference_faces
@@ -55,6 +56,22 @@ def test_the_command_takes_a_file(tmp_path):
     folder, out = make_photos(tmp_path / "photos", 2), tmp_path / "out"
     assert main([str(folder), str(out), "--teacher", str(SHIPPED)]) == 0
     assert manifest.read(out)["teacher"] == str(SHIPPED)
+
+
+def test_of_a_model_with_smiles_each_is_a_face_and_that_is_said(tmp_path, capsys):
+    photo = np.zeros((64, 96, 3), np.uint8)
+    photo[8:16, 16:24], photo[40:48, 40:48] = 255, (255, 0, 0)
+    for kinds, faces, told in (
+        ({"smile": "face"}, 2, "one class, face: smile becomes face"),
+        ({}, 1, "one class, face: smile is left out"),
+    ):
+        model = tmp_path / f"{faces}.tflite"
+        lamps.write_model(model, classes=("face", "smile"), kinds=kinds)
+        (found,) = Options(teacher=str(model)).load_teacher()([photo], floor=0.5)
+        assert len(found.boxes) == faces
+        folder = make_photos(tmp_path / "photos", 2)
+        assert main([str(folder), str(tmp_path / f"out{faces}"), "--teacher", str(model)]) == 0
+        assert told in capsys.readouterr().err
 
 
 STRIDES = (8, 16, 32)

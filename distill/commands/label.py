@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import functools
 import pathlib
+import sys
 import time
 from typing import Any
 
@@ -19,6 +20,9 @@ def _label(options: argparse.Namespace) -> None:
     rules = read_rules(options)
     with quietly():
         chosen = [_choose(options, name) for name in options.teacher or [Options.teacher]]
+        remarks = [each.remark for each in chosen if each.remark]
+    if remarks:
+        print("\n".join(remarks), file=sys.stderr)
     import_tensorflow()
     from distill import engine
     from distill.labeling import label
