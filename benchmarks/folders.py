@@ -32,9 +32,8 @@ def speed(said: str) -> float:
     """
     found = re.search(r"([0-9.]+) photos a second", said)
     if found is None:
-        raise ValueError(
-            f"wanted a speed in {said[-200:]!r}; a folder of 100 photos or more has one"
-        )
+        last = (said.strip().splitlines() or ["nothing"])[-1]
+        raise ValueError(f"wanted 100 photos or more, which have a speed, got {last!r}")
     return float(found[1])
 
 

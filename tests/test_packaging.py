@@ -157,6 +157,7 @@ def test_all_files_are_inside_the_wheel(built):
     assert {
         "ssd/py.typed",
         "ssd/models/face.tflite",
+        "distill/page_parts/page.css",
         "distill/review/page_parts/review.js",
     } <= inside
     assert "ssd = ssd.__main__:main" in scripts

@@ -17,6 +17,7 @@ from ssd import atomic
 from ssd.data import manifest, records
 
 PARTS = pathlib.Path(__file__).parent / "page_parts"
+STYLE = PARTS.parents[1] / "page_parts" / "page.css"  # which the review page has, too
 
 
 def write_audit_page(
@@ -55,8 +56,8 @@ def write_audit_page(
     """
     path = pathlib.Path(out) / name
     text = (PARTS / "audit.html").read_text(encoding="utf-8")
-    for part in ("audit.css", "audit.js"):
-        text = text.replace(f"{{{{{part}}}}}", (PARTS / part).read_text(encoding="utf-8"))
+    for part in (STYLE, PARTS / "audit.css", PARTS / "audit.js"):
+        text = text.replace(f"{{{{{part.name}}}}}", part.read_text(encoding="utf-8"))
     data = json.dumps({**_shown(out, sample), "file": answers}, separators=(",", ":"))
     before, _, after = text.partition("{{audit.json}}")
     atomic.write_text(path, before + data.replace("<", "\\u003c") + after)

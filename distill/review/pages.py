@@ -29,6 +29,7 @@ from ssd.data.marked import read as read_marked
 from ssd.lock import lock
 
 PAGE = pathlib.Path(__file__).parent / "page_parts"
+STYLE = PAGE.parents[1] / "page_parts" / "page.css"  # which the page of an audit has, too
 CHUNK = 32  # photos to a file of thumbnails
 SIDE = 160  # longest side of a thumbnail in pixels
 QUALITY = 60
@@ -71,7 +72,7 @@ def write_page(out: str | os.PathLike) -> pathlib.Path:
         _write_script(folder / "index.js", "index", index.to_json())
         for old in set(folder.glob("*-*.js")) - {folder / f"{name}.js" for name in index.chunks()}:
             old.unlink()
-        for source in PAGE.iterdir():
+        for source in (*PAGE.iterdir(), STYLE):
             target = out if source.suffix == ".html" else folder
             with atomic.whole(target / source.name) as temporary:
                 shutil.copyfile(source, temporary)

@@ -8,13 +8,13 @@ import math
 import os
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ssd.detect.detections import Detections
+from ssd.metrics.results import detect_named
 from ssd.photos.annotations import read_text
-from ssd.photos.reading import read_photo
 
 _HIT = 0.5
 _READ_AT = (100, 500, 1000, 2000)  # false positives at which figures are printed
@@ -118,10 +118,7 @@ def evaluate_fddb(
     detector: Callable[..., Detections],
     photos: str | os.PathLike,
     truth: str | os.PathLike,
-    *,
-    score_floor: float = 0.001,
-    max_detections: int = 300,
-    progress: Callable[[int, int], object] | None = None,
+    **limits: Any,
 ) -> FddbFigures:
     """FDDB's curves.
 
@@ -129,9 +126,7 @@ def evaluate_fddb(
         detector: An `ssd.Detector`.
         photos: Folder of the photos (`originalPics`).
         truth: As for `read_fddb_truth`.
-        score_floor: Least score of what is judged.
-        max_detections: Boxes judged per photo, the best ones.
-        progress: Called after each photo as `progress(done, total)`.
+        **limits: Of what is judged, as `ssd.metrics.results.detect_named` takes them.
 
     Returns:
         `FddbFigures`.
@@ -147,12 +142,9 @@ def evaluate_fddb(
         FileNotFoundError: nowhere: wanted FDDB-fold-*-ellipseList.txt, there is none
     """
     named, changes = read_fddb_truth(truth), []
-    for done, photo in enumerate(named, start=1):
-        pixels = read_photo(pathlib.Path(photos) / photo.name)
-        found = detector(pixels, score_threshold=score_floor, max_detections=max_detections)
-        changes += judge_photo(found, photo.ellipses, pixels.shape[:2])
-        if progress:
-            progress(done, len(named))
+    every = detect_named(detector, photos, [photo.name for photo in named], **limits)
+    for photo, (found, size) in zip(named, every, strict=True):
+        changes += judge_photo(found, photo.ellipses, size)
     return fddb_curves(changes, len(named), sum(len(photo.ellipses) for photo in named))
 
 

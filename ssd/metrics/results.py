@@ -2,9 +2,10 @@
 
 import dataclasses
 import hashlib
+import os
 import pathlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,6 +152,44 @@ def run_detector(
     left_out = len({each.name for each in complaints if each.became == "left out"})
     left_out += len(labeled) - len(results)
     return DetectorRun(results, class_names, left_out, tuple(problems), inputs)
+
+
+def detect_named(
+    detector: Callable[..., Detections],
+    folder: str | os.PathLike,
+    names: Sequence[str],
+    *,
+    score_floor: float = SCORE_FLOOR,
+    max_detections: int = MAX_DETECTIONS,
+    progress: Callable[[int, int], object] | None = None,
+) -> Iterator[tuple[Detections, tuple[int, int]]]:
+    """What a detector finds in photos of some names, which have to be there.
+
+    Args:
+        detector: An `ssd.Detector`.
+        folder: Where the photos are.
+        names: Their names in it.
+        score_floor: Least score of what is found.
+        max_detections: Boxes of a photo, the best ones.
+        progress: Called after each photo as `progress(done, total)`.
+
+    Yields:
+        `Detections` of each photo, and its (height, width).
+
+    Raises:
+        FileNotFoundError: If there is no such photo.
+        ValueError: If it is none.
+
+    Example:
+        >>> [*detect_named(print, "photos", [])]
+        []
+    """
+    for done, name in enumerate(names, start=1):
+        photo = read_photo(pathlib.Path(folder) / name)
+        found = detector(photo, score_threshold=score_floor, max_detections=max_detections)
+        yield found, photo.shape[:2]
+        if progress:
+            progress(done, len(names))
 
 
 def pair_classes(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ssd.detect.detections import Detections
-from ssd.photos.reading import read_photo
+from ssd.metrics.results import detect_named
 
 LEVELS = ("easy", "medium", "hard")
 IOU = 0.5
@@ -107,10 +107,7 @@ def evaluate_wider(
     detector: Callable[..., Detections],
     photos: str | os.PathLike,
     truth: str | os.PathLike,
-    *,
-    score_floor: float = 0.001,
-    max_detections: int = 300,
-    progress: Callable[[int, int], object] | None = None,
+    **limits: Any,
 ) -> WiderFigures:
     """Average precision by WIDER's protocol.
 
@@ -118,9 +115,7 @@ def evaluate_wider(
         detector: An `ssd.Detector`.
         photos: Folder of the validation photos (`WIDER_val/images`).
         truth: As for `read_wider_truth`.
-        score_floor: Least score of what is judged.
-        max_detections: Boxes judged per photo, the best ones.
-        progress: Called after each photo as `progress(done, total)`.
+        **limits: Of what is judged, as `ssd.metrics.results.detect_named` takes them.
 
     Returns:
         `WiderFigures`.
@@ -137,12 +132,9 @@ def evaluate_wider(
         ...     print("wanted a file of WIDER's evaluation" in str(error))
         True
     """
-    named, found = read_wider_truth(truth), []
-    for done, photo in enumerate(named, start=1):
-        pixels = read_photo(pathlib.Path(photos) / photo.name)
-        found.append(detector(pixels, score_threshold=score_floor, max_detections=max_detections))
-        if progress:
-            progress(done, len(named))
+    named = read_wider_truth(truth)
+    names = [photo.name for photo in named]
+    found = [each for each, _ in detect_named(detector, photos, names, **limits)]
     return WiderFigures(len(named), {each: wider_precision(named, found, each) for each in LEVELS})
 
 
