@@ -116,10 +116,11 @@ def dataset(
         placing.check(labels, crops, crop_share, config.classes, spread=crop_spread)
     photo_count = checking.check(labels, config.classes).photos
     files = [str(path) for path in records.shards(labels)]
+    pixels = None
     if cache is not None:
         size = [2 * side for side in config.image_size] if training else config.image_size
         paths = kept.fill(labels, cache, size, lambda record: shrink_photo(record, size))
-        files = [str(path) for path in paths]
+        files, pixels = [str(path) for path in paths], kept.Pixels(labels, cache, size)
     in_order = not training or seed is not None
     groups = _make_groups(labels, files, config, weights, balance)
     if groups:
@@ -134,7 +135,7 @@ def dataset(
             training=training,
             seed=seed,
             in_order=in_order,
-            cached=cache is not None,
+            pixels=pixels,
             sample_on_device=sample_on_device,
         )
 
@@ -266,7 +267,7 @@ def pad_parts(
     return examples.padded_batch(batch_size, shapes, drop_remainder=drop_remainder)
 
 
-def _make_examples(serialized, config, *, training, seed, in_order, cached, sample_on_device):
+def _make_examples(serialized, config, *, training, seed, in_order, pixels, sample_on_device):
     """Records to (image, label): numbers for many photos at once, then pixels photo by photo."""
     groups = serialized.batch(TOGETHER)
     if training:
@@ -280,7 +281,7 @@ def _make_examples(serialized, config, *, training, seed, in_order, cached, samp
     make = augment.make_part if sample_on_device else augment.make_image
 
     def fill(photo, view, label):
-        photo = kept.pixels(*photo) if cached else photo[0]
+        photo = pixels(*photo) if pixels else photo[0]
         return make(photo, view, config.image_size), label
 
     every = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": in_order}

@@ -139,6 +139,39 @@ def relabel(
     return example.SerializeToString(deterministic=True)
 
 
+def with_photo(
+    serialized: bytes, encoded: bytes, size: Sequence[int], *, form: str = "jpeg"
+) -> bytes:
+    """A record with another file of the same photo, of another size; labels stay as they are.
+
+    Args:
+        serialized: What `serialize` gave.
+        encoded: The file as bytes.
+        size: (height, width) of the photo in it, in pixels.
+        form: What kind of file it is.
+
+    Returns:
+        bytes, one record of a shard. How large the photo was first stays known.
+
+    Example:
+        >>> photo = LabeledPhoto(b"", "a.jpg", 8, 6, np.zeros([0, 4]), np.zeros(0), np.zeros(0))
+        >>> record = with_photo(serialize(photo), b"smaller", (4, 3))
+        >>> parse(record)["size"].numpy().tolist()
+        [4, 3]
+    """
+    example = tf.train.Example.FromString(serialized)
+    feature = example.features.feature
+    feature["image/encoded"].bytes_list.value[0] = encoded
+    _set(feature["image/format"].bytes_list, [form.encode()])
+    for side, pixels in zip(("height", "width"), size, strict=True):
+        value = feature[f"image/{side}"].int64_list.value
+        full = feature[f"image/full_{side}"].int64_list
+        if not full.value:
+            _set(full, value)
+        value[0] = int(pixels)
+    return example.SerializeToString(deterministic=True)
+
+
 def _set_labels(feature, photo, class_names):
     corners = np.asarray(photo.boxes, np.float32).reshape(-1, 4).T.tolist()
     floats = {f"bbox/{side}": values for side, values in zip(_CORNERS, corners, strict=True)}
