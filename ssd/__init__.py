@@ -41,6 +41,7 @@ _HOME = {
     "read_labels": "data.labels",
     "read_photo": "photos.reading",
     "run_detector": "metrics.results",
+    "shrink_labels": "data.shrinking",
     "train": "training.fitting",
     "turn_boxes": "boxes",
     "write_labels": "data.labels",

@@ -11,6 +11,7 @@ from ssd.data.labels import read_labels as read_labels
 from ssd.data.labels import write_labels as write_labels
 from ssd.data.pipeline import dataset as dataset
 from ssd.data.records import LabeledPhoto as LabeledPhoto
+from ssd.data.shrinking import shrink_labels as shrink_labels
 from ssd.data.stages import pipeline_stages as pipeline_stages
 from ssd.detect.blurring import blur as blur
 from ssd.detect.capture import CaptureLog as CaptureLog

@@ -14,6 +14,7 @@ from ssd.commands import (
     evaluate,
     export,
     importing,
+    shrink,
     skew,
     split,
     table,
@@ -25,7 +26,7 @@ COMMANDS = tuple(
     each.COMMAND
     for each in (
         *(detect, train, evaluate, compare, calibrate, export),
-        *(importing, split, coco, yolo, table, skew),
+        *(importing, split, shrink, coco, yolo, table, skew),
     )
 )
 

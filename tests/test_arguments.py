@@ -178,7 +178,7 @@ def test_every_command_is_helped_with():
     assert sorted(NAMES) == sorted(
         [
             *("calibrate", "coco", "compare", "csv", "detect", "evaluate"),
-            *("export", "import", "skew", "split", "train", "yolo"),
+            *("export", "import", "shrink", "skew", "split", "train", "yolo"),
         ]
     )
 
