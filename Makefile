@@ -9,6 +9,7 @@
 # make test-arm64          the detector on Debian arm64 under qemu-user (root, debootstrap, binfmt)
 # make lint                ruff, and types by basedpyright
 # make docs                the documentation site, into build/docs
+# make gpu                 figures of a machine with an NVIDIA GPU (PACK=batches.npz, LABELS=folder)
 # make clean               forget the demo and the environment
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # Two files of tests at a time: most of their time is Python tracing graphs on one core.
 PYTEST = $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo page test test-tensorflow test-jax test-wheel test-slow test-elsewhere test-ray test-arm64 lint docs clean
+.PHONY: demo page test test-tensorflow test-jax test-wheel test-slow test-elsewhere test-ray test-arm64 lint docs gpu clean
 
 demo: $(VENV)/ready
 	$(BIN)/python examples/demo.py $(OUT) $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(EPOCHS),--epochs $(EPOCHS))
@@ -72,6 +73,10 @@ docs/try/face.onnx: $(VENV)/ready ssd/models/face.keras
 # Strict: a link, an anchor or a public name that is not there is an error.
 docs: $(VENV)/ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# With the Python at hand, not the environment's: where there is no network nothing can be installed.
+gpu:
+	$(PYTHON) -m benchmarks.gpu $(LABELS) $(if $(PACK),--pack "$(PACK)") --json gpu.json --page gpu.md
 
 clean:
 	rm -rf $(VENV) demo

@@ -163,9 +163,9 @@ def _climb(
     step: Callable[[Any], Any],
     device_seconds: float,
 ) -> dict[str, Any]:
-    """The same training fed in five ways, and with a data service on one core."""
+    """The same training fed in several ways, and with a data service on one core."""
     timed = {"batch_size": options.batch_size, "seconds": options.seconds}
-    _say("the same training, fed in five ways")
+    _say("the same training, fed in several ways")
     rows = ladder.climb(options.labels, config, step, device_seconds, **timed)
     _say("one process on one core, alone and with a data service")
     capped = ladder.capped(options.labels, config, **timed)
@@ -251,7 +251,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--ladder",
         action="store_true",
-        help="also feed the training in five ways, from a Python loop to a data service "
+        help="also feed the training in several ways, from a Python loop to a data service "
         "(with --device-step: this instead of the rows of cores, at the first step given)",
     )
     parser.add_argument(

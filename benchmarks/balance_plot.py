@@ -111,5 +111,7 @@ def _draw_ladder(axes: Any, rows: list[dict[str, Any]], device_seconds: float) -
     limits = {"xlim": (line[0] * 1e3, line[-1] * 1e3), "ylim": (0, 1.08)}
     axes.set(xscale="log", **limits, ylabel="share of the time in which the device works")
     axes.set_xlabel("ms to make a batch")
-    axes.set_title(f"A device step of {device_seconds * 1e3:.3g} ms, fed in five ways", loc="left")
+    axes.set_title(
+        f"A device step of {device_seconds * 1e3:.3g} ms, fed in several ways", loc="left"
+    )
     axes.legend(loc="upper right")

@@ -134,7 +134,7 @@ def _utilization_line(model: dict[str, Any]) -> str:
 
 
 def _ladder_lines(rows: list[dict[str, Any]], device_seconds: float) -> Iterator[str]:
-    yield f"the same training fed in five ways, a device step of {device_seconds * 1e3:.3g} ms"
+    yield f"the same training fed in several ways, a device step of {device_seconds * 1e3:.3g} ms"
     yield "  rung                               data ms  predicted ms  measured ms  device busy"
     for row in rows:
         yield (

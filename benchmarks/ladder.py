@@ -1,4 +1,4 @@
-"""The same training fed in five ways, from the first trainer's Python loop to a data service."""
+"""The same training fed in several ways, from the first trainer's Python loop to a data service."""
 
 import contextlib
 import itertools
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import cores, first_trainer
+from benchmarks import cores, first_trainer, utilization
 from benchmarks.looping import time_data, time_loop
 from ssd import equation
 
@@ -21,9 +21,14 @@ RUNGS: tuple[str, ...] = (
     "Python loop, imageio",
     "tf.data, matched on the CPU",
     "tf.data, matched on the device",
+    "... sampled on the device, too",
     "... decoded photos cached",
+    "... cached and sampled there",
+    "... photos stored smaller",
     "... made by two service workers",
 )
+
+_WARM_UP = 3  # steps before a rung is timed: with batches of another form a model is traced anew
 
 
 def climb(
@@ -49,7 +54,9 @@ def climb(
 
     Returns:
         A list of dictionaries: "rung"; "data_seconds" per batch when nothing takes the batches
-        but a loop; "predicted" and "measured" seconds per step; "utilization" from the latter.
+        but a loop; "predicted" and "measured" seconds per step; "utilization" from the latter
+        and "predicted_utilization"; and "measured_utilization", what NVML saw of a GPU, or None
+        and "utilization_why".
 
     Example:
         >>> from benchmarks.portraits import write_portraits
@@ -62,11 +69,15 @@ def climb(
     """
     found = []
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        cache = pathlib.Path(folder, "cache")
         feeds = (
             lambda: python_loop(labels, config, batch_size),
             lambda: matched_on_cpu(labels, config, batch_size),
             lambda: _batches(labels, config, batch_size),
-            lambda: _batches(labels, config, batch_size, cache=pathlib.Path(folder)),
+            lambda: _batches(labels, config, batch_size, sample_on_device=True),
+            lambda: _batches(labels, config, batch_size, cache=cache),
+            lambda: _batches(labels, config, batch_size, cache=cache, sample_on_device=True),
+            lambda: _batches(_shrunk(labels, config, folder), config, batch_size),
             lambda: _batches(
                 labels, config, batch_size, service=stack.enter_context(local_service(2))
             ),
@@ -75,7 +86,10 @@ def climb(
         for rung in rungs:
             batches = feed[rung]()
             data = time_data(batches, seconds)
-            measured = time_loop(batches, step, seconds)
+            for batch in itertools.islice(batches, _WARM_UP):
+                step(batch)
+            with utilization.watch() as seen:
+                measured = time_loop(batches, step, seconds)
             predicted = equation.seconds_per_step(data, device_seconds, prefetch=rung != RUNGS[0])
             found.append(
                 {
@@ -84,9 +98,17 @@ def climb(
                     "predicted": predicted,
                     "measured": measured,
                     "utilization": min(1.0, device_seconds / measured),
+                    "predicted_utilization": device_seconds / predicted,
+                    "measured_utilization": seen.mean,
+                    "utilization_why": seen.why_none,
                 }
             )
     return found
+
+
+def _shrunk(labels: str | os.PathLike, config: ssd.Config, folder: str) -> pathlib.Path:
+    ssd.shrink_labels(labels, out := pathlib.Path(folder, "shrunk"), config)
+    return out
 
 
 def python_loop(

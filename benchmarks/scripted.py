@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import utilization
 from benchmarks.looping import time_data, time_loop
 from benchmarks.train_step import TrainStep
 from ssd import equation
@@ -43,7 +44,7 @@ class Script(TrainStep):
             raise ValueError(f"{model}: wanted a compiled Keras model, got {_kind(built)}")
         if not hasattr(made, "__iter__"):
             raise ValueError(f"{data}: wanted a dataset or an iterable, got {_kind(made)}")
-        self.gpu = bool(keras.distribution.list_devices("gpu"))
+        self.gpu = utilization.has_gpu()
         self.backend = keras.backend.backend()
         self.data = made.repeat() if hasattr(made, "repeat") else _Endless(made)
         arrays = getattr(self.data, "as_numpy_iterator", lambda: iter(self.data))

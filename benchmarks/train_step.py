@@ -39,7 +39,7 @@ class TrainStep:
     def __init__(self, labels: str | os.PathLike, config: ssd.Config, *, batch_size: int) -> None:
         import keras
 
-        self.gpu = bool(keras.distribution.list_devices("gpu"))
+        self.gpu = utilization.has_gpu()
         self.backend = keras.backend.backend()
         data = ssd.dataset(labels, config, batch_size=batch_size, training=True).repeat()
         self.batches = data.as_numpy_iterator()
@@ -69,19 +69,30 @@ class TrainStep:
         self._compile(gradient_accumulation_steps=10**6)
         forward = time_loop(self._same, lambda _: self._model.test_on_batch(*self._batch), seconds)
         gathered = time_loop(self._same, self, seconds)
+        whole = self.time_step(seconds)
+        return {
+            "forward": forward,
+            "backward": max(0.0, gathered - forward),
+            "update": max(0.0, whole["step"] - gathered),
+            **whole,
+        }
+
+    def time_step(self, seconds: float) -> dict[str, float]:
+        """Seconds of the whole step, on a batch that is on the device.
+
+        Args:
+            seconds: How long it is timed.
+
+        Returns:
+            "step" and "step_core_seconds", as `time_parts`.
+        """
         self._compile()
         for _ in range(_WARM_UP):
             self(self._batch)
         busy, begun = time.process_time(), time.perf_counter()
         step = time_loop(self._same, self, seconds)
         share = (time.process_time() - busy) / (time.perf_counter() - begun)
-        return {
-            "forward": forward,
-            "backward": max(0.0, gathered - forward),
-            "update": max(0.0, step - gathered),
-            "step": step,
-            "step_core_seconds": share * step,
-        }
+        return {"step": step, "step_core_seconds": share * step}
 
     def time_training(self, seconds: float) -> dict[str, Any]:
         """The training loop with real data, and how busy a GPU is meanwhile.

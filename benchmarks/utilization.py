@@ -31,6 +31,22 @@ class Samples:
         return sum(self.shares) / len(self.shares) if self.shares else None
 
 
+def has_gpu() -> bool:
+    """Whether Keras trains on a GPU here.
+
+    Returns:
+        bool.
+
+    Example:
+        >>> has_gpu() in (True, False)
+        True
+    """
+    import keras
+
+    # Of all devices: JAX has no list of GPUs where there is none, but an error.
+    return any(device.startswith("gpu") for device in keras.distribution.list_devices())
+
+
 @contextlib.contextmanager
 def watch(*, every_seconds: float = 0.1, gpu: int = 0) -> Iterator[Samples]:
     """Look at a GPU again and again while the block runs.
