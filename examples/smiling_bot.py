@@ -5,8 +5,8 @@
     python examples/smiling_bot.py MODEL --captures seen/ --keep-share 0.05 --keep-days 30
 
 It looks while the button (or a proximity sensor that pulls its pin low) is held. Pins are BCM
-numbers. The smile lamp goes by the mean score of the last frames, lit from 0.6 on and dark from
-0.4 down, so it does not tremble; with a model of faces alone it stays dark. Of what it saw it keeps
+numbers. The smile lamp goes by the mean score of the last frames, lit from 0.7 on and dark from
+0.5 down, so it does not tremble; with a model of faces alone it stays dark. Of what it saw it keeps
 what the model was unsure of and a share of the rest, and forgets it after some days.
 
 Wants `pip install ".[bot]"`, and on a Raspberry Pi picamera2, which comes with the system.
@@ -34,7 +34,7 @@ except ImportError:  # not needed with --no-pins
 
 SIZE = (640, 480)  # of the camera's frames: more is only thrown away by the resize
 FLOOR = 0.05  # least score of what is looked at: what is nearly a face says how unsure it was
-LIT, DARK = 0.6, 0.4  # mean scores of a smile at which its lamp changes
+LIT, DARK = 0.7, 0.5  # mean scores of a smile at which its lamp changes
 HOUR = 3600.0
 
 
