@@ -1,9 +1,9 @@
 """Training batches in one file: what a machine without TensorFlow trains on."""
 
 import itertools
-import json
 import os
 import pathlib
+import zipfile
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def read(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, ssd.Config]:
         with np.load(path, allow_pickle=False) as stored:
             config = ssd.Config.from_json(str(stored["config"]))
             return stored["images"], stored["labels"], config
-    except (ValueError, KeyError, OSError, json.JSONDecodeError, EOFError) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{wanted}, this is something else ({error})") from None
 
 
