@@ -47,6 +47,7 @@ def export(
 
     Raises:
         ValueError: If the format or the precision is unknown, int8 is asked for without photos,
+            boxes are asked for of a model with `Config.kinds`,
             or a weight is not finite.
         ImportError: If an ONNX file is asked for and the package onnx is not installed.
 
@@ -60,6 +61,11 @@ def export(
     """
     path = pathlib.Path(path)
     format = choose_format(path, format)
+    if boxes and model.config.kinds:
+        raise ValueError(
+            "boxes: wanted a model whose classes are each for itself, got one with "
+            f"Config.kinds {model.config.kinds}"
+        )
     if format == "onnx":
         if precision not in (None, "float32"):
             raise ValueError(f"precision: wanted float32 for an ONNX file, got {precision!r}")
