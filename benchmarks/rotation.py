@@ -74,12 +74,14 @@ def middle_square(shape: Sequence[int]) -> tuple[int, int, int]:
     return (shape[0] - side) // 2, (shape[1] - side) // 2, side
 
 
-def turned_truth(result: Any, degrees: float) -> Any:
+def turned_truth(result: Any, degrees: float, *, min_height: float = 0.0) -> Any:
     """A photo's truth where `Turned` shows it.
 
     Args:
         result: Of `ssd.run_detector`.
         degrees: As for `Turned`.
+        min_height: Height of a box, before it is turned, as a share of the square's side under
+            which it is ignored.
 
     Returns:
         The same with other boxes and shape; faces that a turn may bring to the square's edge are
@@ -99,7 +101,8 @@ def turned_truth(result: Any, degrees: float) -> Any:
     # Farthest from the middle that a point of the ellipse in the box may be.
     centers, halves = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
     reach = np.linalg.norm(centers - side / 2, axis=1) + halves.max(axis=1, initial=0)
-    ignored = result.ignored | (reach > side / 2)
+    small = 2 * halves[:, 0] < min_height * side
+    ignored = result.ignored | (reach > side / 2) | small
     turned = ssd.turn_boxes(boxes, degrees, (side, side), whole=ignored).clip(0, side)
     inside = (turned[:, 2:] > turned[:, :2]).all(axis=1)
     return result._replace(
@@ -125,7 +128,7 @@ def measure(
         photos: Folder of photos.
         truth: Their boxes, a COCO JSON file.
         angles: In degrees.
-        min_height: As for `ssd.evaluate`.
+        min_height: As for `turned_truth`.
 
     Yields:
         Each angle with its `ssd.evaluate` figures.
@@ -137,9 +140,9 @@ def measure(
     """
     for degrees in angles:
         run = ssd.run_detector(Turned(detector, degrees), photos, truth)
-        results = [turned_truth(each, degrees) for each in run.results]
+        results = [turned_truth(each, degrees, min_height=min_height) for each in run.results]
         turned = dataclasses.replace(run, results=results)
-        yield degrees, ssd.evaluate_run(turned, min_height=min_height)
+        yield degrees, ssd.evaluate_run(turned)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -159,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=pathlib.Path, help=".tflite file (the one that ships)")
     parser.add_argument("--angles", type=float, nargs="+", default=ANGLES, help="in degrees")
     parser.add_argument(
-        "--min-height", type=float, default=0.05, help="least share of the long side (0.05)"
+        "--min-height", type=float, default=0.05, help="least share of the square's side (0.05)"
     )
     options = parser.parse_args(arguments)
     try:
