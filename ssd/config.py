@@ -33,6 +33,8 @@ class Config:
             registers. Whoever makes the model sees to it that it is registered: a detector of a
             `.tflite` file does without.
         width_multiplier: Channels of the backbone as a share of the original network's.
+        fine_blocks: Residual blocks on the finest map, on which most faces are found, and the
+            hardest: two 3×3 convolutions each.
         anchor_sizes: For each of the three levels (strides 8, 16 and 32), anchor sizes in
             pixels: the square root of the area.
         anchor_aspect: Height over width of every anchor. Upright faces are about 1.25.
@@ -60,6 +62,7 @@ class Config:
     kinds: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     backbone: str = "alexnet"
     width_multiplier: float = 0.1875
+    fine_blocks: int = 1
     # Half an octave apart: a face between two sizes still overlaps one of them by 0.7.
     anchor_sizes: tuple[tuple[float, ...], ...] = (
         (11.3, 16.0, 22.6, 32.0),
@@ -257,6 +260,7 @@ _RULES = {
         _are_anchor_sizes,
         f"{len(STRIDES)} lists of sizes in pixels, none of them empty",
     ),
+    "fine_blocks": (lambda x: _is_int(x) and 0 < x <= 16, "an integer from 1 to 16"),
     "anchor_aspect": (lambda x: _is_number(x) and 0.1 <= x <= 10, "a number from 0.1 to 10"),
     "max_boxes": (lambda x: _is_int(x) and 0 < x <= 10_000, "an integer from 1 to 10000"),
     "min_face": (lambda x: _is_number(x) and x >= 0, "0 or more pixels"),

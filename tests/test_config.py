@@ -39,6 +39,8 @@ def test_json_round_trip_keeps_every_field():
         ("anchor_sizes", ((16,), (), (64,)), "3 lists"),
         ("anchor_sizes", ((16,), (-1,), (64,)), "3 lists"),
         ("anchor_aspect", 0, "0.1 to 10"),
+        ("fine_blocks", 0, "integer from 1 to 16"),
+        ("fine_blocks", True, "integer from 1 to 16"),
         ("max_boxes", 0, "integer from 1 to 10000"),
         ("max_boxes", True, "integer from 1 to 10000"),
         ("min_face", -1, "0 or more"),

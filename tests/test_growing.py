@@ -6,6 +6,7 @@ import pytest
 
 import ssd
 from ssd.nets.growing import columns, take_over
+from ssd.training.options import check_start
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,19 @@ def test_a_new_class_that_counts_as_its_parent_finds_what_the_parent_found(face,
         np.testing.assert_allclose(after.found.boxes, before.found.boxes, atol=1e-2)
         np.testing.assert_allclose(2 * after.found.scores, before.found.scores, atol=1e-5)
         assert (after.found.class_ids == 1).all()
+
+
+def test_a_block_that_is_added_changes_nothing_before_the_first_step(face, photos):
+    model = ssd.SSD(dataclasses.replace(face.config, fine_blocks=3))
+    take_over(model, face)
+    np.testing.assert_array_equal(model.predict(photos, verbose=0), face.predict(photos, verbose=0))
+    shaken(model)
+    assert np.any(model.predict(photos, verbose=0) != face.predict(photos, verbose=0))
+    assert model.count_params() > face.count_params()
+
+
+def test_a_model_with_more_blocks_than_wanted_is_refused(face):
+    larger = ssd.SSD(dataclasses.replace(face.config, fine_blocks=2))
+    check_start(face, larger.config, "face.keras")
+    with pytest.raises(ValueError, match=r"^big: wanted .* fine_blocks, 1, got one with 2$"):
+        check_start(larger, face.config, "big")

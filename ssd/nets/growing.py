@@ -1,4 +1,4 @@
-"""A model's weights in another model: heads grow by columns, one for each class."""
+"""A model's weights in another model: heads grow by columns, and blocks are added."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +21,8 @@ def take_over(model: SSD, first: SSD, parents: Mapping[str, str] | None = None) 
 
     Args:
         model: The `ssd.SSD` to change.
-        first: The other one, of the same backbone, width and anchors.
+        first: The other one, of the same backbone, width and anchors. Blocks on the finest map
+            that it has not begin as the identity, as in a fresh model.
         parents: Of new classes, the class of `first` that they are a kind of, or "background".
             Of those left out it is the one class of `first`, where there is one and it stays, and
             else the background, of which new classes together begin with a hundredth.
@@ -41,7 +42,10 @@ def take_over(model: SSD, first: SSD, parents: Mapping[str, str] | None = None) 
         True
     """
     sources, shares = columns(model.config.classes, first.config.classes, parents)
+    known_layers = {layer.name for layer in first.layers}
     for layer in model.layers:
+        if layer.name not in known_layers:
+            continue
         weights = [np.asarray(weight) for weight in first.get_layer(layer.name).weights]
         if layer.name in _heads(model):
             kernel, bias = (_by_class(each, first)[..., sources] for each in weights)

@@ -229,7 +229,9 @@ def _network(images, config):
     maps = _context(
         maps, channels(256, config.width_multiplier), channels(128, config.width_multiplier)
     )
-    maps[0] = _block(maps[0], channels(192, config.width_multiplier), name="fine")
+    for number in range(1, config.fine_blocks + 1):
+        narrow = channels(192, config.width_multiplier)
+        maps[0] = _block(maps[0], narrow, name="fine" if number == 1 else f"fine{number}")
     heads = [
         _head(x, level, len(sizes), config)
         for level, (x, sizes) in enumerate(zip(maps, config.anchor_sizes, strict=True))

@@ -82,7 +82,7 @@ def train(
             default one.
         start: A `.keras` file whose weights to begin with. Its Config must have the same
             backbone, width and anchors. Its heads grow: classes of the same name stay, and a
-            new one begins as its parent.
+            new one begins as its parent. Blocks on the finest map may be added.
         parents: Of new classes, the class of `start` that they are a kind of, {name: parent}, or
             "background". If left out, the one class of `start`, where there is one and it stays,
             or else the background.

@@ -149,6 +149,11 @@ def check_start(
                 f"{start}: wanted a model with the Config's {field}, {getattr(config, field)!r}, "
                 f"got one with {getattr(first.config, field)!r}"
             )
+    if first.config.fine_blocks > config.fine_blocks:
+        raise ValueError(
+            f"{start}: wanted a model with at most the Config's fine_blocks, {config.fine_blocks}, "
+            f"got one with {first.config.fine_blocks}"
+        )
     columns(config.classes, first.config.classes, parents)
 
 
