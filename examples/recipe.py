@@ -36,6 +36,7 @@ from distill import Options, Rules, combine, label, label_by_vote
 CONFIG = ssd.Config(
     image_size=(256, 320),
     width_multiplier=0.1875,
+    fine_blocks=2,
     positive_iou=0.4,
     negative_iou=0.3,
     min_face=12.0,
