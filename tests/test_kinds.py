@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import ssd
+from ssd.__main__ import main
 from ssd.config import Config
 from ssd.detect.detections import Detections
 from ssd.metrics.evaluation import evaluate
@@ -199,3 +200,19 @@ def test_kinds_travel_with_the_config():
     assert config.roots == (1, 1, 3)
     assert Config.from_json(config.to_json()) == config
     assert hash(config) == hash(Config.from_json(config.to_json()))
+
+
+def test_what_may_be_red_or_not_is_not_said_to_be_surely_red(detector, tmp_path, capsys):
+    photo = photo_with((1, 2, EITHER))
+    found = detector(photo)
+    assert found.scores[0] == pytest.approx(2 / 3, abs=0.02)
+    assert found.own_scores == pytest.approx([1 / 3], abs=0.02)
+    write_photo(tmp_path / "lamp.png", photo)
+    file = str(detector.path)
+    assert main(["detect", str(tmp_path / "lamp.png"), "--model", file]) == 0
+    assert f" {found.own_scores[0]:.2f} at " in capsys.readouterr().out
+
+
+def test_where_no_class_has_kinds_a_box_is_as_sure_of_its_class_as_it_is():
+    found = Detections(np.zeros((1, 4)), np.float32([0.9]), np.array([1]))
+    assert found.own_scores.tolist() == found.scores.tolist()

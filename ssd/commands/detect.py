@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ssd.arguments import (
@@ -24,6 +24,7 @@ from ssd.status_line import StatusLine
 from ssd.stopping import stopping
 
 if TYPE_CHECKING:
+    from ssd.detect.detections import Detections
     from ssd.detect.detector import Detector
     from ssd.detecting import Answer, Run, Tally
     from ssd.sinks.sink import Sink
@@ -248,11 +249,11 @@ def _detect_frames(options: argparse.Namespace, run: "Run", source: Source) -> b
     return tally.error is None
 
 
-def _describe(found: Iterable, class_names: tuple[str, ...]) -> str:
+def _describe(found: "Detections", class_names: tuple[str, ...]) -> str:
     """The boxes of one photo, best first: "2 found: face 0.99 at 1 2 3 4, face 0.71 at ..."."""
     boxes = [
         f"{class_names[class_id - 1]} {score:.2f} at {' '.join(f'{edge:.0f}' for edge in box)}"
-        for box, score, class_id in zip(*found, strict=True)
+        for box, score, class_id in zip(found.boxes, found.own_scores, found.class_ids, strict=True)
     ]
     return f"{len(boxes)} found: {', '.join(boxes)}" if boxes else "nothing found"
 

@@ -109,6 +109,16 @@ class Detections:
         total = self.class_scores.sum(axis=1)
         return self.class_scores[:, class_id - 1] / np.where(total > 0, total, 1)
 
+    @property
+    def own_scores(self) -> np.ndarray:
+        """How sure each box is to be of its class: `scores`, or the class's part of them.
+
+        So a face that is sure to be one, and may smile or not, is not said to be a sure smile.
+        """
+        if self.class_scores is None:
+            return np.asarray(self.scores)
+        return self.class_scores[np.arange(len(self)), np.asarray(self.class_ids) - 1]
+
     def by_class(self) -> "Detections":
         """Each class of a box as a box of its own, with its own score.
 

@@ -16,6 +16,8 @@ _COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7")
 def draw(photo: ArrayLike, found: Detections, *, names: Sequence[str] | None = None) -> np.ndarray:
     """A copy of the photo with a frame and a score for each box found, and its id if it has one.
 
+    The score is that of its class (`Detections.own_scores`).
+
     Args:
         photo: uint8 [height, width, 3].
         found: The `ssd.Detections` of that photo.
@@ -42,7 +44,8 @@ def draw(photo: ArrayLike, found: Detections, *, names: Sequence[str] | None = N
     font = ImageFont.load_default(size=max(10, 5 * line))
     # The best box last, on top of the others.
     ids = [""] * len(found) if found.ids is None else [f"#{each} " for each in found.ids]
-    for box, score, class_id, which in reversed(list(zip(*found, ids, strict=True))):
+    each = zip(found.boxes, found.own_scores, found.class_ids, ids, strict=True)
+    for box, score, class_id, which in reversed(list(each)):
         top, left = (int(edge) for edge in box[:2])
         bottom, right = max(top, round(float(box[2])) - 1), max(left, round(float(box[3])) - 1)
         color = _COLORS[(class_id - 1) % len(_COLORS)]
