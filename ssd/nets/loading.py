@@ -146,4 +146,4 @@ def _least_numbers(config: Config) -> int:
     anchors = sum(map(len, config.anchor_sizes))
     heads = anchors * (4 + 1 + len(config.classes)) * 9 * count
     mixing = len(config.anchor_sizes) * narrow * (2 * count + 9 * narrow)
-    return heads + mixing + 2 * 9 * count * block
+    return heads + mixing + config.fine_blocks * 2 * 9 * count * block
