@@ -122,14 +122,14 @@ def _band(old, new, unit):
     """
     extent = old / unit  # in pixels of the halved photo, of which the last may be cut
     pixels = math.ceil(extent)
+    every, middles = (np.arange(new) + 0.5) * extent / new, np.arange(pixels) + 0.5
     blocks = []
     for first in range(0, new, _BLOCK):
         last = min(first + _BLOCK, new)
-        centers = (np.arange(first, last) + 0.5) * extent / new
+        centers = every[first:last]
         start = max(0, int(centers[0] - 1))
-        stop = min(pixels, int(np.ceil(centers[-1] + 1)))
-        distance = np.abs(np.arange(start, stop) + 0.5 - centers[:, None])
-        weights = np.clip(1 - distance, 0, None)
+        stop = min(pixels, math.ceil(centers[-1] + 1))
+        weights = np.maximum(1 - np.abs(middles[start:stop] - centers[:, None]), 0)
         weights /= weights.sum(axis=1, keepdims=True)  # at the edges there is but one neighbor
         weights = (weights / unit).astype(np.float32)
         blocks.append((slice(start, stop), slice(first, last), weights))
@@ -143,7 +143,15 @@ def _band_of_colors(old, new, unit):
         (
             slice(3 * here.start, 3 * here.stop),
             slice(3 * there.start, 3 * there.stop),
-            np.kron(weights.T, np.eye(3, dtype=np.float32)),
+            _of_colors(weights.T),
         )
         for here, there, weights in _band(old, new, unit)
     ]
+
+
+def _of_colors(weights):
+    """The same weights for each of three values, as `np.kron` with a unit matrix gives them."""
+    result = np.zeros([3 * side for side in weights.shape], np.float32)
+    for color in range(3):
+        result[color::3, color::3] = weights
+    return result
