@@ -18,6 +18,7 @@ import ssd
 from benchmarks import balance_plot, balance_table, cores, envelope, ladder, scripted
 from benchmarks.imitation import decode_only, imitate
 from benchmarks.looping import wait
+from benchmarks.options import positive
 from benchmarks.portraits import write_portraits
 from benchmarks.stages import time_stages
 from benchmarks.train_step import TrainStep, time_model
@@ -200,16 +201,6 @@ def _say(what: str) -> None:
         print(f"\r\033[K{what} ...", end="", file=sys.stderr, flush=True)
 
 
-def _positive(kind: type, name: str) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
-        if not kind(text) > 0:
-            raise ValueError
-        return kind(text)
-
-    read.__name__ = name  # argparse shows it in its message
-    return read
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.balance",
@@ -223,8 +214,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         help="folder that distill wrote; without it: cut-outs of one portrait",
     )
-    count = _positive(int, "positive integer")
-    seconds = _positive(float, "number of seconds")
+    count = positive(int, "positive integer")
+    seconds = positive(float, "number of seconds")
     parser.add_argument("--config", type=pathlib.Path, help="JSON file with fields of ssd.Config")
     parser.add_argument("--batch-size", type=count, default=32, help="photos in a step (32)")
     parser.add_argument(

@@ -19,6 +19,7 @@ import numpy as np
 
 import ssd
 from benchmarks import batch_pack, board, envelope, gpu_page
+from benchmarks.options import positive
 
 _LIMIT_MINUTES = 8.0
 # Of benchmarks.ladder.RUNGS: the first trainer, ssd.dataset, with sampling on the device, with
@@ -427,16 +428,6 @@ def _say(what: str) -> None:
     print(f"{what} ...", file=sys.stderr, flush=True)
 
 
-def _positive(kind: type, name: str) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
-        if not kind(text) > 0:
-            raise ValueError
-        return kind(text)
-
-    read.__name__ = name  # argparse shows it in its message
-    return read
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gpu",
@@ -444,8 +435,8 @@ def _parser() -> argparse.ArgumentParser:
         "time of an example, and how busy the GPU is on rungs of the ladder. docs/gpu.md says "
         "what to bring to a machine without a network.",
     )
-    count = _positive(int, "positive integer")
-    seconds = _positive(float, "positive number")
+    count = positive(int, "positive integer")
+    seconds = positive(float, "positive number")
     parser.add_argument(
         "labels",
         type=pathlib.Path,
