@@ -9,7 +9,8 @@ from typing import Any
 
 # Those that come with this project, each a file in `ssd/nets/`; `ssd.backbone` registers others.
 BACKBONES = ("alexnet", "darknet", "mobilenet", "resnet")
-STRIDES = (8, 16, 32)
+STRIDES = (8, 16, 32)  # of the maps that a backbone makes
+MOST_LEVELS = 6
 # Of a label, in place of a class: a region that is neither an object nor background, and an object
 # of which nobody has said what class it has.
 IGNORE, UNKNOWN = -1, -2
@@ -24,7 +25,8 @@ class Config:
     what is left over is black. All sizes are pixels of that input.
 
     Args:
-        image_size: (height, width) of the input in pixels, multiples of 32, up to 4096.
+        image_size: (height, width) of the input in pixels, multiples of 32 and of the stride of
+            the last level, up to 4096.
         classes: Names of the classes. Class 0 is background, so the first name is class 1.
         kinds: Of classes that are another one with something to it, that other: a smile is a kind
             of face, `{"smile": "face"}`. Then a face has one box and one score, smile or not, and
@@ -33,10 +35,12 @@ class Config:
             registers. Whoever makes the model sees to it that it is registered: a detector of a
             `.tflite` file does without.
         width_multiplier: Channels of the backbone as a share of the original network's.
-        fine_blocks: Residual blocks on the finest map, on which most faces are found, and the
-            hardest: two 3×3 convolutions each.
-        anchor_sizes: For each of the three levels (strides 8, 16 and 32), anchor sizes in
-            pixels: the square root of the area.
+        fine_blocks: Residual blocks on the finest map with anchors, on which most faces are found,
+            and the hardest: two 3×3 convolutions each.
+        anchor_sizes: For each level, of stride 8, 16, 32 and so on, anchor sizes in pixels: the
+            square root of the area. A level of none has no head, but hands on what it sees; levels
+            after the third (at most 6 in all) are made by convolutions of stride 2. For large faces
+            alone, `((), (45.3, 64.0, 90.5, 128.0, 181.0), ())` has one head, of stride 16.
         anchor_aspect: Height over width of every anchor. Upright faces are about 1.25.
         max_boxes: Faces of a photo to learn from, the largest; more are regions to ignore. A label
             has as many rows again for regions.
@@ -89,6 +93,12 @@ class Config:
                 f"Config.negative_iou: wanted a number from 0 to positive_iou "
                 f"({self.positive_iou}), got {self.negative_iou!r}"
             )
+        coarsest = STRIDES[0] << (len(self.anchor_sizes) - 1)
+        if any(side % coarsest for side in self.image_size):
+            raise ValueError(
+                f"Config.image_size: wanted multiples of {coarsest}, the stride of the last of "
+                f"{len(self.anchor_sizes)} levels, got {self.image_size!r}"
+            )
 
     @property
     def roots(self) -> tuple[int, ...]:
@@ -101,20 +111,44 @@ class Config:
         return tuple(1 + self.classes.index(self.kinds.get(name, name)) for name in self.classes)
 
     @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels that have anchors, counted from 0, which is the one of stride 8."""
+        return tuple(level for level, sizes in enumerate(self.anchor_sizes) if sizes)
+
+    @property
     def feature_shapes(self) -> tuple[tuple[int, int], ...]:
-        """(rows, columns) of each level's feature map."""
-        height, width = self.image_size
-        return tuple((height // stride, width // stride) for stride in STRIDES)
+        """(rows, columns) of the feature map of each level that has anchors."""
+        return tuple(self.cells(STRIDES[0] << level) for level in self.levels)
 
     @property
     def anchor_shapes(self) -> tuple[tuple[tuple[float, float], ...], ...]:
-        """(height, width) of each level's anchors on the unit square, as `anchors.grid` takes."""
+        """(height, width) of the anchors of each level that has some, on the unit square.
+
+        With `feature_shapes`, what `anchors.grid` takes.
+        """
         height, width = self.image_size
         tall = math.sqrt(self.anchor_aspect)
         return tuple(
             tuple((size * tall / height, size / tall / width) for size in level)
             for level in self.anchor_sizes
+            if level
         )
+
+    def cells(self, stride: int) -> tuple[int, int]:
+        """How many cells a feature map has.
+
+        Args:
+            stride: Pixels from one to the next.
+
+        Returns:
+            (rows, columns).
+
+        Example:
+            >>> Config(image_size=(128, 160)).cells(32)
+            (4, 5)
+        """
+        height, width = self.image_size
+        return height // stride, width // stride
 
     def fit(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) in pixels that a photo of this size takes up in the input.
@@ -237,8 +271,9 @@ def _maps_names(value):
 def _are_anchor_sizes(value):
     return (
         isinstance(value, tuple)
-        and len(value) == len(STRIDES)
-        and all(isinstance(level, tuple) and level for level in value)
+        and 0 < len(value) <= MOST_LEVELS
+        and all(isinstance(level, tuple) for level in value)
+        and any(value)
         and all(_is_number(size) and size > 0 for level in value for size in level)
     )
 
@@ -258,7 +293,7 @@ _RULES = {
     "width_multiplier": (lambda x: _is_number(x) and 0 < x <= 4, "a number in (0, 4]"),
     "anchor_sizes": (
         _are_anchor_sizes,
-        f"{len(STRIDES)} lists of sizes in pixels, none of them empty",
+        f"1 to {MOST_LEVELS} lists of sizes in pixels, not all of them empty",
     ),
     "fine_blocks": (lambda x: _is_int(x) and 0 < x <= 16, "an integer from 1 to 16"),
     "anchor_aspect": (lambda x: _is_number(x) and 0.1 <= x <= 10, "a number from 0.1 to 10"),

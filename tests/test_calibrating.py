@@ -152,6 +152,7 @@ def scores_of_all(detector, photo):
     return detector.decode(*outputs, photo.shape, score_threshold=0).scores
 
 
+@pytest.mark.device
 def test_every_class_moves_alike(tmp_path):
     config = ssd.Config(image_size=(64, 64), width_multiplier=0.05, classes=("face", "hand"))
     model = ssd.SSD(config)

@@ -182,7 +182,8 @@ def _choose_face(boxes, class_ids, draw):
 def _scale_around(extent, whole, config, draw):
     """Pixels of the photo per pixel of the input at which a face has a size drawn at random."""
     size = tf.sqrt(tf.maximum(tf.reduce_prod(extent, axis=-1), 1.0))
-    scale = size / _between(config.min_face + 1, config.anchor_sizes[-1][-1], draw)
+    largest = max(max(sizes) for sizes in config.anchor_sizes if sizes)
+    scale = size / _between(config.min_face + 1, largest, draw)
     return tf.clip_by_value(scale, 1 / _ENLARGE, tf.maximum(_REACH * whole, 1 / _ENLARGE))
 
 

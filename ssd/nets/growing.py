@@ -108,7 +108,7 @@ def _check_parents(parents, class_names, known):
 
 
 def _heads(model):
-    return {f"logits{level}" for level in range(len(model.config.anchor_sizes))}
+    return {f"logits{level}" for level in model.config.levels}
 
 
 def _by_class(weight, model):

@@ -92,7 +92,7 @@ def _read_config(about: dict[str, Any]) -> Config:
         config = Config.from_dict(renamed(about["config"])["config"])
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"config.json: {model_files.one_line(error)}") from None
-    cells = zip(config.feature_shapes, config.anchor_sizes, strict=True)
+    cells = zip(config.feature_shapes, config.anchor_shapes, strict=True)
     anchors = sum(rows * columns * len(sizes) for (rows, columns), sizes in cells)
     if anchors > _MAX_ANCHORS:
         raise ValueError(f"config.json: wanted at most {_MAX_ANCHORS:,} anchors, got {anchors:,}")
@@ -145,5 +145,6 @@ def _least_numbers(config: Config) -> int:
     narrow, block, count = (channels(each, config.width_multiplier) for each in (128, 192, 256))
     anchors = sum(map(len, config.anchor_sizes))
     heads = anchors * (4 + 1 + len(config.classes)) * 9 * count
-    mixing = len(config.anchor_sizes) * narrow * (2 * count + 9 * narrow)
+    maps = len(config.anchor_sizes) - config.levels[0]
+    mixing = maps * narrow * (2 * count + 9 * narrow)
     return heads + mixing + config.fine_blocks * 2 * 9 * count * block

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from ssd.config import Config
+from ssd.config import STRIDES, Config
 from ssd.nets.backbones import find_backbone, home_of
 from ssd.nets.layers import Gate, NormalizedConvolution, added, channels, convolution
 from ssd.nets.losses import LossTerms, MultiboxLoss, refuse_weights
@@ -225,16 +225,20 @@ def _network(images, config):
     # no caller can forget it.
     x = PhotometricAugmentation(name="light")(images)
     x = layers.Rescaling(1 / 255, name="scale")(x)
-    maps = _backbone_maps(x, config)
+    maps = _backbone_maps(x, config)[: len(config.anchor_sizes)]
+    for level in range(len(maps), len(config.anchor_sizes)):
+        count = channels(256, config.width_multiplier)
+        maps.append(convolution(maps[-1], count, 3, stride=2, name=f"extra{level}"))
     maps = _context(
         maps, channels(256, config.width_multiplier), channels(128, config.width_multiplier)
     )
     for number in range(1, config.fine_blocks + 1):
         narrow = channels(192, config.width_multiplier)
-        maps[0] = _block(maps[0], narrow, name="fine" if number == 1 else f"fine{number}")
+        finest = config.levels[0]
+        maps[finest] = _block(maps[finest], narrow, name="fine" if number == 1 else f"fine{number}")
     heads = [
-        _head(x, level, len(sizes), config)
-        for level, (x, sizes) in enumerate(zip(maps, config.anchor_sizes, strict=True))
+        _head(maps[level], level, len(config.anchor_sizes[level]), config)
+        for level in config.levels
     ]
     offsets, logits = zip(*heads, strict=True)
     # Half precision ends here: the loss takes logarithms, and matching compares small boxes.
@@ -247,9 +251,10 @@ def _backbone_maps(x, config):
     """What a backbone makes of images, if it is what the rest is built on."""
     maps = list(find_backbone(config.backbone)(x, config.width_multiplier))
     got = [tuple(each.shape[1:3]) for each in maps]
-    if got != [*config.feature_shapes]:
+    wanted = [config.cells(stride) for stride in STRIDES]
+    if got != wanted:
         raise ValueError(
-            f"backbone {config.backbone!r}: wanted maps of {_sizes(config.feature_shapes)} "
+            f"backbone {config.backbone!r}: wanted maps of {_sizes(wanted)} "
             f"cells, finest first, got {_sizes(got)}"
         )
     return maps

@@ -1,6 +1,7 @@
 """Other scores from the same model: what its last layers say is scaled and moved."""
 
 import keras
+import numpy as np
 
 from ssd.nets.model import SSD
 
@@ -32,12 +33,11 @@ def rescale_scores(model: SSD, slope: float, shift: float) -> None:
     if not slope > 0:
         raise ValueError(f"slope: wanted a number over 0, got {slope!r}")
     classes = 1 + len(model.config.classes)
-    moved = [0.0] + [float(shift)] * len(model.config.classes)
-    for level, sizes in enumerate(model.config.anchor_sizes):
+    moved = np.float32([0, *[shift] * len(model.config.classes)])
+    for level in model.config.levels:
         kernel, bias = model.get_layer(f"logits{level}").weights
         kernel.assign(kernel * slope)
-        bias.assign(bias * slope + moved * (bias.shape[0] // classes))
-        assert bias.shape[0] == classes * len(sizes)
+        bias.assign(bias * slope + np.tile(moved, bias.shape[0] // classes))
 
 
 def center_scores(model: SSD) -> None:
@@ -58,7 +58,7 @@ def center_scores(model: SSD) -> None:
         True
     """
     classes = 1 + len(model.config.classes)
-    for level in range(len(model.config.anchor_sizes)):
+    for level in model.config.levels:
         for weight in model.get_layer(f"logits{level}").weights:
             values = keras.ops.convert_to_numpy(weight)
             anchors = values.reshape(*values.shape[:-1], -1, classes)
