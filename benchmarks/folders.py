@@ -1,9 +1,10 @@
-"""Photos a second of `ssd detect FOLDER`, with one worker and with several, in turns.
+"""Photos a second of `ssd detect FOLDER`, with one process and with several, in turns.
 
     python -m benchmarks.folders PHOTOS --workers 2
 
-Each round starts the command anew, once with one worker and once with several; the fastest round
-of each counts. A round's speed is what the command itself says, without the start of Python.
+Each round starts the command anew, once with `--workers 1` and once with several; the fastest
+round of each counts. A round's speed is what the command itself says: without the start of Python,
+with that of the other processes.
 """
 
 import argparse

@@ -27,7 +27,8 @@ class Detector(detector.Detector):
 
     Any number of threads may call one detector. Calls that meet run side by side, each on an
     interpreter of its own; the detector keeps as many as were ever in use at once. A Keras model
-    takes one call after the other.
+    takes one call after the other. Pickle takes a detector of a `.tflite` or `.onnx` file to
+    another process, as it was opened.
 
     Args:
         model: A `.tflite` or `.onnx` file that `ssd.export` wrote; a `.keras` file, or an

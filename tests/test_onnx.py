@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import pickle
 
 import box_files
 import keras
@@ -52,6 +53,14 @@ def photos(count, height, width):
 def test_outputs_and_boxes_are_those_of_the_tflite_file(model, file, tmp_path):
     tflite = ssd.export(model, tmp_path / "tiny.tflite", precision="float32")
     assert_alike(ssd.Detector(file), ssd.Detector(tflite), photos(10, 64, 96))
+
+
+def test_pickle_takes_a_detector_elsewhere(file, tmp_path):
+    moved = tmp_path / "moved.onnx"
+    moved.write_bytes(file.read_bytes())
+    pickled = pickle.dumps(ssd.Detector(moved))
+    moved.unlink()  # what was opened is what is used
+    assert_alike(pickle.loads(pickled), ssd.Detector(file), photos(3, 64, 96))
 
 
 @pytest.mark.skipif(not SHIPPED.is_file(), reason="no model ships")

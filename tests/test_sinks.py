@@ -4,6 +4,7 @@ import csv
 import http.client
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -285,9 +286,14 @@ def test_what_does_not_go_is_refused_and_leaves_nothing(
     assert (portrait.parent / "full" / "mine").read_text() == "mine"
 
 
+def test_what_reads_a_camera_is_missed_before_anything_is_shown(monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert "wanted the package" in refused("detect", "0", "--show")
+
+
 def test_refusals_import_nothing_heavy():
     import subprocess
-    import sys
 
     script = (
         "import sys; from ssd.__main__ import main; main(['detect', 'a.jpg', '--blur']);"
@@ -300,7 +306,6 @@ def test_refusals_import_nothing_heavy():
 
 def test_detecting_a_photo_imports_neither_video_nor_tensorflow(portrait):
     import subprocess
-    import sys
 
     script = (
         f"import sys; from ssd.__main__ import main; main(['detect', {str(portrait)!r}]);"

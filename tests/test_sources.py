@@ -1,6 +1,12 @@
 """What words stand for, and how frames come from them."""
 
+import functools
+import importlib.machinery
+import itertools
 import os
+import pathlib
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -141,38 +147,120 @@ def test_a_camera_that_hangs_does_not_keep_anyone_from_stopping():
         gate.set()
 
 
+def slowly(number):
+    time.sleep(0.001 * (number % 3))
+    return number
+
+
+def process_of(number):
+    time.sleep(0.001)
+    return os.getpid()
+
+
+def refuse_two_thousand(number):
+    time.sleep(0.001)
+    if number == 2000:
+        raise ValueError("two thousand")
+    return number
+
+
+def die_elsewhere(number, here):
+    if os.getpid() != here:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.001)
+    return number
+
+
+def all_processes(results):
+    """Which are at work, once there are two of them."""
+    seen = set()
+    while len(seen) < 2:
+        seen.add(next(results))
+    return seen
+
+
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_side_by_side_keeps_the_order_and_takes_few_ahead(workers):
-    taken = []
+    """Among so many that the other processes are there before the end."""
+    given, most = [], 0
 
     def things():
-        for number in range(50):
-            taken.append(number)
+        for number in range(2000):
+            given.append(number)
             yield number
 
-    results = side_by_side(
-        lambda number: (time.sleep(0.001 * (number % 3)), number)[1], things(), workers
-    )
-    assert next(results) == 0
-    assert len(taken) <= 2 * workers + 1
-    assert list(results) == list(range(1, 50))
+    for place, number in enumerate(side_by_side(slowly, things(), workers)):
+        assert number == place
+        most = max(most, len(given) - place)
+    assert place == 1999
+    assert (most > 1) == (workers > 1)  # others took part
+    assert most <= 8 * workers
 
 
-def test_side_by_side_is_really_side_by_side():
-    both = threading.Barrier(2, timeout=30)
-    assert len(list(side_by_side(lambda _: both.wait(), range(4), 2))) == 4
+def test_this_process_and_another_do_the_work():
+    results = side_by_side(process_of, itertools.count(), 2)
+    seen = all_processes(results)
+    assert os.getpid() in seen
+    results.close()
+    (other,) = seen - {os.getpid()}
+    with pytest.raises(ProcessLookupError):
+        os.kill(other, 0)
 
 
-def test_what_work_raises_comes_in_its_place():
-    def work(number):
-        if number == 2:
-            raise ValueError("two")
-        return number
-
-    results = side_by_side(work, range(5), 2)
-    assert [next(results), next(results)] == [0, 1]
-    with pytest.raises(ValueError, match="two"):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_work_raises_comes_in_its_place(workers):
+    results = side_by_side(refuse_two_thousand, range(5000), workers)
+    assert list(itertools.islice(results, 2000)) == list(range(2000))
+    with pytest.raises(ValueError, match="two thousand"):
         next(results)
+
+
+def test_a_process_that_is_killed_is_said_in_the_place_of_its_work():
+    work = functools.partial(die_elsewhere, here=os.getpid())
+    came = []
+    with pytest.raises(OSError, match=r"^\d+: wanted a result.*status -9") as raised:
+        came.extend(side_by_side(work, range(1_000_000), 2))
+    assert came == list(range(int(str(raised.value).split(":")[0])))
+
+
+def test_what_is_asked_to_stop_is_this_process_alone():
+    """A terminal's Ctrl-C goes to all processes of a program, also to one that only starts."""
+    script = (
+        "import itertools, os, signal; from test_sources import all_processes, process_of;"
+        "from ssd.sources.side_by_side import side_by_side; from ssd.stopping import stopping\n"
+        "with stopping():\n"
+        "    results = side_by_side(process_of, itertools.count(), 2); next(results)\n"
+        "    os.killpg(0, signal.SIGINT); all_processes(results)\n"
+        "with stopping():\n"
+        "    os.killpg(0, signal.SIGTERM); print(len({next(results) for _ in range(100)}))"
+    )
+    done = run_alone(script)
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+def test_a_script_that_is_not_guarded_is_not_run_again(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import itertools; from test_sources import all_processes, process_of;"
+        "from ssd.sources.side_by_side import side_by_side;"
+        "print(len(all_processes(side_by_side(process_of, itertools.count(), 2))))"
+    )
+    done = run_alone(
+        f"import runpy; runpy.run_path({str(tmp_path / 'script.py')!r}, None, '__main__')"
+    )
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+def run_alone(script):
+    here = pathlib.Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{here.parent}:{here}"}
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        timeout=60,
+    )
 
 
 class Picamera2:
@@ -261,6 +349,16 @@ def test_opencv_is_used_where_there_is_no_pyav(monkeypatch):
         list(frames)
     with pytest.raises(OSError, match="1: wanted a camera"):
         cameras.open_camera("1")
+
+
+def test_what_reads_a_camera_is_looked_for_before_anything_is_opened(monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(ImportError):
+        cameras.check_camera("0")
+    monkeypatch.setitem(sys.modules, "cv2", types.ModuleType("cv2"))
+    sys.modules["cv2"].__spec__ = importlib.machinery.ModuleSpec("cv2", None)
+    cameras.check_camera("0")
 
 
 def test_a_number_of_no_camera_is_said():

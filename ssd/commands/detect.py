@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ssd.detecting import Answer, Run, Tally
     from ssd.sinks.sink import Sink
 
+_MOST = 8  # processes that are started unasked: each takes 42 MB beside its photo
 _MANY = 100  # photos from which on a speed says something
 BLUR_SCORE = 0.1  # what may be a face is covered: a wall that is covered costs less than a face
 
@@ -59,7 +61,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=whole_number(),
-        help="photos worked on at once (as many as processors, by threads)",
+        help=f"processes for photos (as many as processors, up to {_MOST}, by threads)",
     )
     parser.add_argument(
         "--every", type=whole_number(), default=1, help="of a video or camera, each n-th frame (1)"
@@ -112,8 +114,8 @@ def _run(options: argparse.Namespace) -> int:
             at_the_end.callback(sink.close)
             sinks.append(sink)
         run = Run(
-            detect=lambda photo: detector(
-                photo, score_threshold=threshold, max_detections=options.max_detections
+            detect=functools.partial(
+                detector, score_threshold=threshold, max_detections=options.max_detections
             ),
             sinks=sinks,
             stop=stop,
@@ -121,7 +123,7 @@ def _run(options: argparse.Namespace) -> int:
             blurred=options.blur,
             smoothed=options.smooth,
             every=options.every,
-            workers=options.workers or max(1, _processors() // options.threads),
+            workers=_workers(options),
         )
         good = _detect_photos(options, run, photos, detector.config.classes)
         for source in moving:
@@ -143,6 +145,8 @@ def _refuse(
         options.refuse("--blur: wanted --out or --show beside it, for the pictures")
     if options.truth and not options.coco:
         options.refuse("--truth: wanted --coco beside it")
+    if (options.workers or 1) > 1 and _is_keras(options.model):
+        options.refuse("--workers: wanted a .tflite or .onnx model, a .keras one is for 1 process")
     if not moving:
         for name, value in (("--smooth", options.smooth), ("--every", options.every > 1)):
             if value:
@@ -154,8 +158,13 @@ def _refuse(
         check_new(path)
     if options.out and photos:
         check_pictures(pathlib.Path(options.out), photos)
-    if any(source.kind in ("video", "stream") for source in moving):
-        import av  # noqa: F401  that it is not there is said before the work
+    for source in moving:  # what is not installed is said before the work
+        if source.kind == "camera":
+            from ssd.sources.cameras import check_camera
+
+            check_camera(source.name)
+        else:
+            import av  # noqa: F401
 
 
 def _open_sinks(
@@ -270,6 +279,17 @@ def _speed(tally: "Tally", things: str) -> str:
     """How fast it goes, and what a slow model cost."""
     dropped = "" if tally.dropped is None else f", {tally.dropped} dropped"
     return f"{tally.rate:.1f} {things} a second, {tally.milliseconds:.1f} ms each to find{dropped}"
+
+
+def _workers(options: argparse.Namespace) -> int:
+    """In how many processes photos may be worked on; Keras has threads and devices of its own."""
+    if _is_keras(options.model):
+        return 1
+    return options.workers or max(1, min(_MOST, _processors() // options.threads))
+
+
+def _is_keras(model: pathlib.Path | str | None) -> bool:
+    return model is not None and pathlib.Path(model).suffix == ".keras"
 
 
 def _processors() -> int:

@@ -20,7 +20,7 @@ class LiteRTModel:
     """What `Detector` runs by default: interpreters of one file, and what the file says of itself.
 
     Any number of threads may call `forward`. Each call has an interpreter of its own; as many are
-    kept as were ever in use at once.
+    kept as were ever in use at once. Pickle takes the model to another process, as it was read.
 
     Args:
         path: A file that `ssd.export` wrote.
@@ -81,6 +81,9 @@ class LiteRTModel:
 
     def __str__(self) -> str:
         return repr(str(self.path))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_free": []}  # each process opens interpreters of its own
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """An image as the input tensor.

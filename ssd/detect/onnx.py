@@ -16,6 +16,8 @@ _WANTED = "an .onnx model file"
 class ONNXModel:
     """What `Detector` runs of an ONNX file; any number of threads may call `forward`.
 
+    Pickle takes it to another process, as it was read.
+
     Args:
         path: A file that `ssd.export` wrote.
         threads: Threads of the runtime for one photo.
@@ -40,8 +42,9 @@ class ONNXModel:
 
     def __init__(self, path: str | os.PathLike, *, threads: int = 1) -> None:
         self.path = model_files.check_file(path, _WANTED)
+        self._content, self._threads = self.path.read_bytes(), threads
         try:
-            self._session = _open(self.path.read_bytes(), threads)
+            self._session = _open(self._content, threads)
         except ImportError:
             raise
         except Exception as error:  # a damaged file may make the runtime raise anything
@@ -59,6 +62,12 @@ class ONNXModel:
 
     def __str__(self) -> str:
         return repr(str(self.path))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_session"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _session=_open(state["_content"], state["_threads"]))
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """An image as the input tensor.

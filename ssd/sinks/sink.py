@@ -35,7 +35,9 @@ class Sink:
 
     Attributes:
         visual: Whether it wants the pictures.
-        parallel: Whether photos may come from several threads at once, in any order.
+        parallel: Whether photos may come in any order, to copies that pickle makes in other
+            processes. To a sink that is not they come in order, their pixels without channels,
+            [height, width, 0], since only the size and the picture go from process to process.
         ended: Whether its user wants no more.
         remarks: Lines about what is not as it should be, to be said at the end.
 

@@ -108,6 +108,7 @@ class VideoFiles(Sink):
     """
 
     visual = True
+    parallel = True  # photos are no business of this one
 
     def __init__(self, out: str | os.PathLike, sources: Sequence[Source]) -> None:
         out = pathlib.Path(out)

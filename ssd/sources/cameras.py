@@ -76,12 +76,52 @@ def open_camera(name: str) -> Camera:
     """
     if name == "picamera2":
         return _PiCamera()
-    has_av, has_cv2 = (importlib.util.find_spec(each) is not None for each in ("av", "cv2"))
-    if sys.platform in _FORMS and (has_av or not has_cv2):
+    if _is_for_av():
         form, device = _FORMS[sys.platform]
         size = "x".join(map(str, SIZE))
         return Video(device.format(name), kind="a camera", form=form, options={"video_size": size})
     return _OpenCVCamera(int(name))
+
+
+def check_camera(name: str) -> None:
+    """See that what reads a camera is installed; the camera is left alone.
+
+    Args:
+        name: Its number, or "picamera2".
+
+    Raises:
+        ImportError: If it is not.
+
+    Example:
+        >>> try:
+        ...     check_camera("picamera2")
+        ... except ImportError as error:
+        ...     print(str(error)[:28])
+        wanted the package picamera2
+    """
+    if name == "picamera2":
+        _import_picamera2()
+    elif _is_for_av():
+        import av  # noqa: F401
+    else:
+        import cv2  # noqa: F401
+
+
+def _is_for_av() -> bool:
+    """Whether numbered cameras are read by PyAV here, and not by OpenCV."""
+    has_av, has_cv2 = (importlib.util.find_spec(each) is not None for each in ("av", "cv2"))
+    return sys.platform in _FORMS and (has_av or not has_cv2)
+
+
+def _import_picamera2() -> Any:
+    try:
+        from picamera2 import Picamera2
+    except ImportError:
+        raise ImportError(
+            "wanted the package picamera2, which comes with Raspberry Pi OS: "
+            "sudo apt install python3-picamera2, and an environment with --system-site-packages"
+        ) from None
+    return Picamera2
 
 
 class _PiCamera:
@@ -91,15 +131,9 @@ class _PiCamera:
     frames: int | None = None
 
     def __init__(self) -> None:
+        make = _import_picamera2()
         try:
-            from picamera2 import Picamera2
-        except ImportError:
-            raise ImportError(
-                "wanted the package picamera2, which comes with Raspberry Pi OS: "
-                "sudo apt install python3-picamera2, and an environment with --system-site-packages"
-            ) from None
-        try:
-            self._camera: Any = Picamera2()
+            self._camera: Any = make()
         except (IndexError, RuntimeError) as error:
             raise OSError(f"picamera2: wanted a camera ({error})") from None
         # "BGR888" is red, green, blue in memory, in spite of its name.

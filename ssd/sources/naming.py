@@ -36,6 +36,9 @@ class Source(NamedTuple):
     name: str
     stem: str
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def path(self) -> pathlib.Path:
         """The file, of a photo or a video."""
