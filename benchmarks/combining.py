@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import envelope
+from benchmarks import envelope, outputs
 
 RATERS, FACES, SOURCES = 3, 2, 5
 
@@ -180,6 +180,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.photos < 1:
         print(f"--photos: wanted 1 or more, got {options.photos}", file=sys.stderr)
+        return 1
+    try:
+        outputs.check_outputs("combining", json=options.json)
+    except ValueError as error:
+        print(f"combining: {error}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         figures = measure(folder, options.photos, kills=options.kills, side=options.side)

@@ -22,7 +22,7 @@ from PIL import Image
 
 import distill
 import ssd
-from benchmarks import envelope
+from benchmarks import envelope, outputs
 
 TURN = 32  # photos one teacher sees before it is the other's turn
 SURE, TIGHT = 0.9, 0.9  # faces compared score at least this; a face is found at this IoU
@@ -288,6 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     results = {}
     try:
+        outputs.check_outputs("labeling", json=options.json, plot=options.plot)
         for folder in options.folders:
             if options.names:
                 results[folder] = label_many_names(

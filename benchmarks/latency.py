@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import board, envelope, latency_comparison, model_table, sustained
+from benchmarks import board, envelope, latency_comparison, model_table, outputs, sustained
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory
@@ -93,9 +93,8 @@ def _check_options(parser: argparse.ArgumentParser, options: argparse.Namespace)
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
-    for path in filter(None, (options.json, options.plot)):
-        if not path.parent.is_dir():
-            raise ValueError(f"{path}: wanted a file in a folder that exists")
+    kind = "models" if options.models else "latency"
+    outputs.check_outputs(kind, json=options.json, plot=options.plot)
 
 
 def _measure_one(options: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import envelope
+from benchmarks import envelope, outputs
 from benchmarks.balance import describe_machine
 
 CALLS = 100_000
@@ -36,8 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         1
     """
     options = _parser().parse_args(arguments)
-    if options.json and not options.json.parent.is_dir():
-        print(f"waiting: {options.json}: wanted a file in a folder that exists", file=sys.stderr)
+    try:
+        outputs.check_outputs("waiting", json=options.json)
+    except ValueError as error:
+        print(f"waiting: {error}", file=sys.stderr)
         return 1
     import keras
 

@@ -13,11 +13,11 @@ from ssd.arguments import (
     complain,
     existing_file,
     existing_model,
-    new_file,
     number,
     whole_number,
 )
 from ssd.lines import printable
+from ssd.outputs import NEW_FILE
 from ssd.sinks.journal import check_new
 from ssd.sinks.picture_names import check_pictures
 from ssd.sources.naming import Source, find_sources
@@ -83,9 +83,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=pathlib.Path,
         help="folder for pictures and videos with boxes drawn in, or one video (.mp4, .mov, .mkv)",
     )
-    results.add_argument("--json", type=new_file, help="JSON file of everything found")
-    results.add_argument("--csv", type=new_file, help="CSV file, a row a box")
-    results.add_argument("--coco", type=new_file, help="COCO results, as pycocotools scores them")
+    results.add_argument("--json", type=NEW_FILE, help="JSON file of everything found")
+    results.add_argument("--csv", type=NEW_FILE, help="CSV file, a row a box")
+    results.add_argument("--coco", type=NEW_FILE, help="COCO results, as pycocotools scores them")
     results.add_argument(
         "--truth",
         type=existing_file("a COCO JSON file"),

@@ -8,6 +8,7 @@ from ssd.arguments import (
     Command,
     existing_file,
     existing_folder,
+    existing_keras,
     mapping,
     number,
     numbers,
@@ -27,8 +28,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=pathlib.Path, help="folder for the model and its curves")
     parser.add_argument(
         "--start",
-        type=existing_file("a .keras model file"),
-        help=".keras file whose weights to begin with",
+        type=existing_keras,
+        help=".keras file whose weights to begin with; face or smile, which ship",
     )
     parser.add_argument(
         "--parents",
