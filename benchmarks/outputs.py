@@ -25,9 +25,9 @@ def check_outputs(kind: str, *, json: Path | None = None, plot: Path | None = No
             of another kind.
 
     Example:
-        >>> check_outputs("speed", json=__file__)
+        >>> check_outputs("speed", plot="speed.jpg")
         Traceback (most recent call last):
-        ValueError: ...outputs.py: wanted a new file to write, there is another; name another
+        ValueError: speed.jpg: wanted a .png file to write
     """
     if json:
         check_output(json, lambda path: _holds(path, kind))
