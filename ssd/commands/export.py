@@ -42,7 +42,9 @@ def _run(options: argparse.Namespace) -> None:
     precision = options.precision or ("float32" if format == "onnx" else "int8")
     if format == "onnx":
         _check_onnx(precision)
-    elif precision == "int8" and options.calibration is None:
+    if precision != "int8" and options.calibration is not None:
+        raise ValueError(f"--calibration: wanted none for a file of {precision}, only for int8")
+    if precision == "int8" and options.calibration is None:
         raise ValueError("int8 wants --calibration, a folder of labels with photos to look at")
     import_tensorflow()
     from ssd.data.pipeline import dataset
