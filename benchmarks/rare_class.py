@@ -27,6 +27,7 @@ import numpy as np
 
 import ssd
 from benchmarks import envelope
+from benchmarks.options import positive
 
 ARMS = ("even", "many", "balanced")
 SIDE, CROP = 96, 64  # pixels of the photos, and of the crops in them
@@ -70,9 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("crops", type=pathlib.Path, help="a folder for each of two classes")
     parser.add_argument("out", type=pathlib.Path, help="folder for runs and figures")
     parser.add_argument("--start", type=pathlib.Path, default=FACE, help="a .keras face model")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each kind (3)")
+    count = positive(int, "positive integer")
+    parser.add_argument("--seeds", type=count, default=3, help="runs of each kind (3)")
     for field, default in Sizes()._asdict().items():
-        parser.add_argument(f"--{field.replace('_', '-')}", type=int, default=default)
+        parser.add_argument(f"--{field.replace('_', '-')}", type=count, default=default)
     options = parser.parse_args(arguments)
     sizes = Sizes(**{field: getattr(options, field) for field in Sizes._fields})
     try:
