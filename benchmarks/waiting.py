@@ -224,10 +224,9 @@ def _parser() -> argparse.ArgumentParser:
         "--device", default=[2, 10, 50], help="ms of the device (2 10 50)", **numbers
     )
     parser.add_argument("--data", default=[5, 20, 80], help="ms of a batch (5 20 80)", **numbers)
+    count = positive(int, "positive integer")
     steps = positive(int, "integer of 2 or more", least=2)  # the first is not counted
-    parser.add_argument(
-        "--repeats", type=positive(int, "positive integer"), default=5, help="runs of each row (5)"
-    )
+    parser.add_argument("--repeats", type=count, default=5, help="runs of each row (5)")
     parser.add_argument("--steps", type=steps, default=60, help="steps of a run (60)")
     parser.add_argument(
         "--calls", type=int, default=CALLS, help=f"steps to time the callback itself ({CALLS})"
