@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -185,7 +186,8 @@ def test_contents_are_noted_and_numbers_are_pythons(disc_labels, tiny, tmp_path,
 
 
 def test_numbers_of_numpy_are_numbers(disc_labels, tiny, tmp_path):
-    numbers = {"epochs": np.int64(1), "batch_size": np.int32(16), "seed": np.int64(3)}
+    numbers: dict[str, Any] = {"epochs": np.int64(1), "batch_size": np.int32(16)}
+    numbers |= {"seed": np.int64(3), "freeze_body": np.int8(0)}
     model = ssd.train(
         disc_labels,
         tmp_path / "run",
