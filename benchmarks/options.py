@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 
-def positive(kind: type, name: str, *, least: float = 0) -> Callable[[str], Any]:
+def positive(kind: type, name: str) -> Callable[[str], Any]:
     """A type of argument: numbers over 0.
 
     Args:
         kind: int or float.
         name: What argparse says was wanted.
-        least: The smallest that makes sense.
 
     Returns:
         A function that turns an argument into such a number.
@@ -21,10 +20,9 @@ def positive(kind: type, name: str, *, least: float = 0) -> Callable[[str], Any]
     """
 
     def read(text: str) -> Any:
-        value = kind(text)
-        if not (value > 0 and value >= least):
+        if not kind(text) > 0:
             raise ValueError
-        return value
+        return kind(text)
 
     read.__name__ = name  # argparse shows it in its message
     return read

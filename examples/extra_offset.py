@@ -1,13 +1,15 @@
-"""Does the extra offset loss earn its place? Five losses, a few seeds each, the same budget.
+"""Does the extra offset loss earn its place? Nine losses, a few seeds each, the same budget.
 
     python examples/extra_offset.py LABELS PHOTOS TRUTH OUT [--start MODEL] [--epochs 12]
 
 Trains on LABELS; measures on PHOTOS, whose faces the COCO file TRUTH tells; writes
 `OUT/extra_offset.json` and `OUT/extra_offset.png`. Stopped, the same command goes on.
 
-With `--start` every run goes on from the same trained model with its normalization frozen, as the
-recipe's last round does: the extra term falls on boxes surer than 0.999, and a network
-has hardly any of them before it is well trained. One of the losses lowers that gate to 0.9.
+Every run begins afresh, or with `--start` from the same trained model with its normalization
+frozen, as the recipe's last round does: the extra term falls on boxes surer than 0.999, and a
+network has hardly any of them before it is well trained. One of the losses lowers that gate to 0.9.
+Others have the same aim by other means: the larger of two terms, a confidence that follows the fit
+(`quality`), offsets that are charged by their overlap.
 
 Greedy suppression keeps the most confident box of a face, however it fits. The extra term charges
 the offsets of confident boxes again, so that this box fits better. Whether it does is what the
@@ -22,7 +24,7 @@ import textwrap
 import keras
 import numpy as np
 from matplotlib.figure import Figure
-from recipe import ALPHA, BALANCE_OBJECTS, BATCHES, CONFIG, RATES, SMALLEST
+from recipe import ALPHA, BALANCE_OBJECTS, BATCHES, CONFIG, OFFSETS, RATES, SMALLEST
 
 import anchors
 import ssd
@@ -33,6 +35,10 @@ LOSSES = {
     "extra 10": {"extra": 10.0},
     "extra 10, gate 0.9": {"extra": 10.0, "gate": 0.9},
     "max(loc, conf)": {"extra": 0.0, "combine": "max"},
+    "max(200 loc, conf)": {"extra": 0.0, "combine": "max", "alpha": 200.0},
+    "quality": {"extra": 0.0, "quality": 1.0},
+    "DIoU": {"extra": 0.0, "offsets": OFFSETS},
+    "DIoU, quality": {"extra": 0.0, "offsets": OFFSETS, "quality": 1.0},
 }
 FIGURES = {
     "iou": "mean IoU of a face's most confident box",
@@ -94,7 +100,7 @@ def run(name, seed, options):
             learning_rate=RATES[-1] if options.start else RATES[0],
             seed=seed,
             loss=ssd.MultiboxLoss(
-                config, alpha=ALPHA, balance_objects=BALANCE_OBJECTS, **LOSSES[name]
+                config, **{"alpha": ALPHA, "balance_objects": BALANCE_OBJECTS, **LOSSES[name]}
             ),
             cache=options.out / "cache",
         )

@@ -37,8 +37,8 @@ KEPT, SCENES = 150, 100  # crops of each class, and scenes, to measure on
 STAGES = (
     ((96, 96), 0.0, 0.8, 1, 32, 2e-3),
     ((96, 96), 0.5, 0.8, 1, 32, 2e-3),
-    ((128, 160), 1.0, 0.7, 4, 32, 2e-3),
-    (None, 1.0, 0.6, 4, 16, 1e-3),
+    ((128, 160), 1.0, 0.7, 10, 32, 2e-3),
+    (None, 1.0, 0.5, 12, 16, 1e-3),
 )
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
 
@@ -70,7 +70,11 @@ def read_options():
     pair = {"nargs": 2, "action": "append", "default": [], "metavar": ("PHOTOS", "TRUTH")}
     add("--validation", type=path, **pair, help="faces to fit scores to and measure on; repeat")
     add("--policy", default="float32", help="Keras dtype policy (float32)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    names = [folder.name for folder in {each.resolve() for each in options.faces}]
+    if len(set(names)) < len(names):
+        parser.error(f"FACES: wanted folders of different names, got {sorted(names)}")
+    return options
 
 
 def find_boxes(options):

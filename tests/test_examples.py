@@ -54,14 +54,10 @@ def test_the_demo_walks_the_whole_road_on_your_own_photos(tmp_path):
 def test_the_training_script_trains_exports_and_detects(disc_labels, tmp_path):
     photo = tmp_path / "photo.png"
     iio.imwrite(photo, skimage.data.astronaut())
+    (tmp_path / "run").mkdir()
     run("examples/train.py", disc_labels, tmp_path / "run", photo)
     assert (tmp_path / "run" / "model.keras").exists()
     assert (tmp_path / "run" / "face.tflite").stat().st_size > 100_000
-
-
-def test_the_training_script_opens_the_photo_before_the_work(tmp_path):
-    with pytest.raises(AssertionError, match=r"nowhere\.jpg"):
-        run("examples/train.py", tmp_path / "no_labels", tmp_path / "run", tmp_path / "nowhere.jpg")
 
 
 def test_composed_photos_are_the_same_every_time_and_differ_from_each_other(tmp_path):
@@ -112,13 +108,13 @@ def tiny_json(tiny, tmp_path_factory):
 def test_the_recipe_makes_what_ships_and_is_walked_once(composed, tiny_json, tmp_path):
     photos, human = composed
     command = ["examples/recipe.py", photos, tmp_path, "--human", human, "--validation", photos]
-    command += [human, "--config", tiny_json, "--epochs", 2, 1, 1, "--seed", 1]
+    command += [human, "--config", tiny_json, "--epochs", 6, 2, 2, "--seed", 1]
     run(*command)
     for name in ("face.tflite", "face_float16.tflite", "face.keras"):
         assert (tmp_path / name).stat().st_size > 10_000
     card = (tmp_path / "face.md").read_text()
     # The 20 photos with people's labels twice, the 20 that MTCNN alone labeled once.
-    for line in ("1. 60 photos (repeats counted), 2 epochs", "3. 60 photos (repeats counted), 1 "):
+    for line in ("1. 60 photos (repeats counted), 6 epochs", "3. 60 photos (repeats counted), 2 "):
         assert line in card
     assert "| face.tflite | human.json | 20 |" in card
     assert "| labels_human_styled | 20 |" in card
@@ -189,7 +185,7 @@ def test_the_study_compares_its_losses_and_is_walked_once(
     command += ["--seeds", 1, "--config", tiny_json]
     run(*command)
     runs = json.loads((tmp_path / "extra_offset.json").read_text())
-    assert len({each["loss"] for each in runs}) == len(runs) == 5
+    assert len({each["loss"] for each in runs}) == len(runs) == 9
     assert all(each["best"] >= each["iou"] for each in runs)
     assert iio.imread(tmp_path / "extra_offset.png").shape[1] > 1000
     assert "Epoch" not in run(*command)

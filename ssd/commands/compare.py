@@ -3,8 +3,7 @@
 import argparse
 import pathlib
 
-from ssd.arguments import Command, complain, existing_file, existing_folder, whole_number
-from ssd.outputs import DRAWING
+from ssd.arguments import Command, complain, existing_file, existing_folder, new_file, whole_number
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +15,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "and of python -m benchmarks.latency --json",
     )
     parser.add_argument(
-        "--sheet", type=DRAWING, help="PNG file for faces that one finds and the other misses"
+        "--sheet", type=new_file, help="PNG file for faces that one finds and the other misses"
     )
     parser.add_argument(
         "--photos",

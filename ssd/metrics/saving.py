@@ -69,9 +69,7 @@ def write_evaluation(evaluation: Evaluation, path: str | os.PathLike[str]) -> No
             for result, hits in zip(run.results, _hits(evaluation), strict=True)
         ],
     }
-    # What of a name is not UTF-8 is escaped, as JSON escapes it too.
-    text = json.dumps(content, **_FORM).encode("utf-8", "backslashreplace").decode()
-    atomic.write_text(path, text + "\n")
+    atomic.write_text(path, json.dumps(content, **_FORM) + "\n")
 
 
 def read_evaluation(path: str | os.PathLike[str]) -> dict[str, Any]:

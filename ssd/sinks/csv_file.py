@@ -16,8 +16,7 @@ COLUMNS = ("source", "frame", "seconds", "class", "score", "ymin", "xmin", "ymax
 class CsvFile(Sink):
     """What was found as CSV. It grows while the run lasts and is whole at every moment.
 
-    `frame` and `seconds` are empty for photos, `id` where faces are not followed. The score is that
-    of the class (`ssd.Detections.own_scores`).
+    `frame` and `seconds` are empty for photos, `id` where faces are not followed.
 
     Args:
         path: The file.
@@ -52,9 +51,7 @@ class CsvFile(Sink):
         where = (frame.source, "" if frame.index is None else frame.index, seconds)
         rows = [
             (*where, self._names[class_id - 1], shortest(score), *map(shortest, box), which)
-            for box, score, class_id, which in zip(
-                found.boxes, found.own_scores, found.class_ids, ids, strict=True
-            )
+            for box, score, class_id, which in zip(*found, ids, strict=True)
         ]
         self._write(rows)
 

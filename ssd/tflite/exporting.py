@@ -50,8 +50,8 @@ _FILES = {
 }
 _BOXES_FILES = {name: _FILES[name] for name in ("model.json", "labels.txt")}
 # What int8 outputs reach. An anchor that is assigned to a face is asked for offsets of less than
-# 5 (at an overlap of 0.4, a center 4.3 away or a size 4.6), and a score of 1 / (1 + exp(-16)) is 1.
-_LIMITS = {"offsets": 5.0, "logits": 8.0}
+# 5 (at an overlap of 0.4, a center 4.3 away or a size 4.6), and a score of 1 / (1 + exp(-10)) is 1.
+_LIMITS = {"offsets": 5.0, "logits": 5.0}
 # More photos than this move int8 ranges no more.
 _CALIBRATION_PHOTOS = 256
 
