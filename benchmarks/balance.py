@@ -15,7 +15,7 @@ from importlib import metadata
 from typing import Any
 
 import ssd
-from benchmarks import balance_plot, balance_table, cores, envelope, ladder, scripted
+from benchmarks import balance_plot, balance_table, cores, envelope, ladder, outputs, scripted
 from benchmarks.imitation import decode_only, imitate
 from benchmarks.looping import wait
 from benchmarks.options import positive
@@ -58,9 +58,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
     for given, name in ((options.labels, "LABELS"), (options.ladder, "--ladder")):
         if options.script and given:
             raise ValueError(f"--script: wanted no {name} beside it, which are of this project")
-    for path in filter(None, (options.json, options.plot)):
-        if not path.parent.is_dir():
-            raise ValueError(f"{path}: wanted a file in a folder that exists")
+    outputs.check_outputs("balance", json=options.json, plot=options.plot)
 
 
 def _measure_labels_or_portraits(options: argparse.Namespace) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import envelope
+from benchmarks import envelope, outputs
+from benchmarks.options import positive
 
 RATERS, FACES, SOURCES = 3, 2, 5
 
@@ -172,14 +173,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.combining",
         description="Time distill combine on three folders of labels, and kill it on the way.",
     )
+    count = positive(int, "positive integer")
     parser.add_argument("--photos", type=int, default=5000, metavar="N", help="photos (5000)")
     parser.add_argument("--kills", type=int, default=10, metavar="N", help="kills (10)")
-    parser.add_argument("--side", type=int, default=64, metavar="PX", help="side of a photo (64)")
+    parser.add_argument("--side", type=count, default=64, metavar="PX", help="side of a photo (64)")
     parser.add_argument("--folder", metavar="FOLDER", help="for temporary files")
     parser.add_argument("--json", metavar="FILE", help="write the figures for machines")
     options = parser.parse_args(arguments)
     if options.photos < 1:
         print(f"--photos: wanted 1 or more, got {options.photos}", file=sys.stderr)
+        return 1
+    try:
+        outputs.check_outputs("combining", json=options.json)
+    except ValueError as error:
+        print(f"combining: {error}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         figures = measure(folder, options.photos, kills=options.kills, side=options.side)

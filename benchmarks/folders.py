@@ -14,6 +14,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from benchmarks.options import positive
+
 
 def speed(said: str) -> float:
     """The photos a second that a run of `ssd detect` says in its last line.
@@ -78,8 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.folders", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("photos", type=pathlib.Path, help="folder of photos")
-    parser.add_argument("--workers", type=int, default=2, help="how many, beside one (2)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is run (3)")
+    count = positive(int, "positive integer")
+    parser.add_argument("--workers", type=count, default=2, help="how many, beside one (2)")
+    parser.add_argument("--rounds", type=count, default=3, help="how often each is run (3)")
     options = parser.parse_args(arguments)
     try:
         best = measure(str(options.photos), (1, options.workers), options.rounds)

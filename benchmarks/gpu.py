@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import batch_pack, board, envelope, gpu_page
+from benchmarks import batch_pack, board, envelope, gpu_page, outputs
 from benchmarks.options import positive
 
 _LIMIT_MINUTES = 8.0
@@ -62,9 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    for path in filter(None, (options.json, options.page, options.write_pack)):
-        if not path.parent.is_dir():
-            raise ValueError(f"{path}: wanted a file in a folder that exists")
+    outputs.check_outputs("gpu", json=options.json)
+    for path, suffix in ((options.page, ".md"), (options.write_pack, ".npz")):
+        if path:
+            outputs.check_output(path, lambda old, wanted=suffix: old.suffix == wanted)
     if options.write_pack and options.labels is None:
         raise ValueError("--write-pack: wanted LABELS to make batches of")
     if options.labels is not None and not options.labels.is_dir():

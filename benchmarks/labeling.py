@@ -22,7 +22,8 @@ from PIL import Image
 
 import distill
 import ssd
-from benchmarks import envelope
+from benchmarks import envelope, outputs
+from benchmarks.options import positive
 
 TURN = 32  # photos one teacher sees before it is the other's turn
 SURE, TIGHT = 0.9, 0.9  # faces compared score at least this; a face is found at this IoU
@@ -272,10 +273,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "same photos, and how far their faces agree.",
     )
     parser.add_argument("folders", metavar="PHOTOS", nargs="+", help="folders of photos")
-    parser.add_argument("--limit", type=int, metavar="N", help="no more photos of each folder")
-    parser.add_argument("--min-face", type=int, default=20, metavar="PX", help="smallest face")
+    count = positive(int, "positive integer")
+    parser.add_argument("--limit", type=count, metavar="N", help="no more photos of each folder")
+    parser.add_argument("--min-face", type=count, default=20, metavar="PX", help="smallest face")
     parser.add_argument(
-        "--names", type=int, metavar="N", help="label N names of photos instead; watch memory"
+        "--names", type=count, metavar="N", help="label N names of photos instead; watch memory"
     )
     parser.add_argument(
         "--teacher",
@@ -288,6 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     results = {}
     try:
+        outputs.check_outputs("labeling", json=options.json, plot=options.plot)
         for folder in options.folders:
             if options.names:
                 results[folder] = label_many_names(

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import board, envelope, latency_comparison, model_table, sustained
+from benchmarks import board, envelope, latency_comparison, model_table, outputs, sustained
+from benchmarks.options import positive
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory
@@ -93,9 +94,8 @@ def _check_options(parser: argparse.ArgumentParser, options: argparse.Namespace)
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
-    for path in filter(None, (options.json, options.plot)):
-        if not path.parent.is_dir():
-            raise ValueError(f"{path}: wanted a file in a folder that exists")
+    kind = "models" if options.models else "latency"
+    outputs.check_outputs(kind, json=options.json, plot=options.plot)
 
 
 def _measure_one(options: argparse.Namespace) -> None:
@@ -723,12 +723,6 @@ def _frame_size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise ValueError
-    return int(text)
-
-
 def _minutes(text: str) -> float:
     if not 0 < float(text) < float("inf"):
         raise ValueError
@@ -739,7 +733,6 @@ def _minutes(text: str) -> float:
 _minutes.__name__ = "number of minutes such as 10"
 _thread_counts.__name__ = "list of thread counts such as 1,2,4"
 _frame_size.__name__ = "frame size such as 640x480"
-_positive.__name__ = "positive integer"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -777,7 +770,8 @@ def _parser() -> argparse.ArgumentParser:
         default=[count for count in (1, 2, 4) if count <= cores],
         help="thread counts to try (1,2,4, as far as there are cores)",
     )
-    parser.add_argument("--runs", type=_positive, default=200, help="frames timed (200)")
+    count = positive(int, "positive integer")
+    parser.add_argument("--runs", type=count, default=200, help="frames timed (200)")
     parser.add_argument("--score-threshold", type=float, help="least score (what the file says)")
     parser.add_argument("--frame", type=_frame_size, default=(640, 480), help="WxH (640x480)")
     parser.add_argument("--photos", type=pathlib.Path, help="folder; without it: made-up frames")

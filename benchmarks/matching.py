@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import anchors
-from benchmarks import envelope
+from benchmarks import envelope, outputs
 
 # (rows, columns, anchors per cell) of each level. The last are the 24,564 of SSD512.
 GRIDS = {
@@ -601,6 +601,10 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         value = getattr(options, name)
         if value is not None and np.min(value) < 1:
             parser.error(f"--{name}: wanted 1 or more, got {np.min(value)}")
+    try:
+        outputs.check_outputs("matching", json=options.json, plot=options.plot)
+    except ValueError as error:
+        parser.error(str(error))
     return options
 
 

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 
-def positive(kind: type, name: str) -> Callable[[str], Any]:
+def positive(kind: type, name: str, *, least: float = 0) -> Callable[[str], Any]:
     """A type of argument: numbers over 0.
 
     Args:
         kind: int or float.
         name: What argparse says was wanted.
+        least: The smallest that makes sense.
 
     Returns:
         A function that turns an argument into such a number.
@@ -20,9 +21,10 @@ def positive(kind: type, name: str) -> Callable[[str], Any]:
     """
 
     def read(text: str) -> Any:
-        if not kind(text) > 0:
+        value = kind(text)
+        if not (value > 0 and value >= least):
             raise ValueError
-        return kind(text)
+        return value
 
     read.__name__ = name  # argparse shows it in its message
     return read

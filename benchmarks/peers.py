@@ -23,6 +23,7 @@ from PIL import Image
 
 import ssd
 from benchmarks import board, cores
+from benchmarks.options import positive
 
 FRAME = (480, 640)
 # Heights of the five heads in the frame, and where their top left corners are.
@@ -218,7 +219,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.peers", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--model", type=pathlib.Path, help=".tflite file (the one that ships)")
-    parser.add_argument("--rounds", type=int, default=30, help="calls of each to time (30)")
+    count = positive(int, "positive integer")
+    parser.add_argument("--rounds", type=count, default=30, help="calls of each to time (30)")
     parser.add_argument("--photos", type=pathlib.Path, help="folder of photos, for AP and recall")
     parser.add_argument("--truth", type=pathlib.Path, help="their boxes, a COCO JSON file")
     return parser

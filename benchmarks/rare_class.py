@@ -14,6 +14,7 @@ Stopped, the same command goes on. OUT gets a folder for each run and `figures.j
 
 import argparse
 import dataclasses
+import hashlib
 import io
 import itertools
 import json
@@ -27,6 +28,7 @@ import numpy as np
 
 import ssd
 from benchmarks import envelope
+from benchmarks.options import positive
 
 ARMS = ("even", "many", "balanced")
 SIDE, CROP = 96, 64  # pixels of the photos, and of the crops in them
@@ -70,9 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("crops", type=pathlib.Path, help="a folder for each of two classes")
     parser.add_argument("out", type=pathlib.Path, help="folder for runs and figures")
     parser.add_argument("--start", type=pathlib.Path, default=FACE, help="a .keras face model")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each kind (3)")
+    count = positive(int, "positive integer")
+    parser.add_argument("--seeds", type=count, default=3, help="runs of each kind (3)")
     for field, default in Sizes()._asdict().items():
-        parser.add_argument(f"--{field.replace('_', '-')}", type=int, default=default)
+        parser.add_argument(f"--{field.replace('_', '-')}", type=count, default=default)
     options = parser.parse_args(arguments)
     sizes = Sizes(**{field: getattr(options, field) for field in Sizes._fields})
     try:
@@ -102,11 +105,11 @@ def _measure(
 
     Raises:
         ValueError: If there are not two folders with crops enough, or `out` has runs of other
-            sizes.
+            sizes, crops or another start.
     """
     learned, kept = split(crops, sizes)
     out.mkdir(parents=True, exist_ok=True)
-    _claim(out / "sizes.json", sizes)
+    _claim(out / "asked.json", crops, start, sizes)
     truth, learner = _write_truth(out / "kept", kept), None
     for seed, rare, arm in itertools.product(seeds, learned, ARMS):
         run = out / f"{rare}-{arm}-{seed}"
@@ -123,13 +126,29 @@ def _measure(
         yield json.loads(done.read_text())
 
 
-def _claim(path: pathlib.Path, sizes: Sizes) -> None:
+def _claim(path: pathlib.Path, crops: pathlib.Path, start: pathlib.Path, sizes: Sizes) -> None:
     """See that runs in a folder are of one kind."""
-    if path.exists() and json.loads(path.read_text()) != sizes._asdict():
-        raise ValueError(
-            f"{path.parent}: wanted a new folder, this one has runs of {path.read_text()}"
-        )
-    write_whole(path, sizes._asdict())
+    files = sorted(each for each in crops.glob("*/*") if each.is_file())
+    asked = {**sizes._asdict(), "crops": _digest(crops, files)}
+    asked["start"] = _digest(start.parent, [start])
+    before = json.loads(path.read_text()) if path.exists() else asked
+    for name, value in asked.items():
+        if before.get(name) != value:
+            raise ValueError(
+                f"{path.parent}: wanted {name} {value}, but its runs are of {before.get(name)}; "
+                "name another folder"
+            )
+    write_whole(path, asked)
+
+
+def _digest(folder: pathlib.Path, files: Sequence[pathlib.Path]) -> str:
+    """A short text that is another where one of the files is, or its place in the folder."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(ascii(str(file.relative_to(folder))).encode())
+        with open(file, "rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()[:16]
 
 
 def split(crops: pathlib.Path, sizes: Sizes) -> tuple[dict[str, list], dict[str, list]]:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import envelope
+from benchmarks import envelope, outputs
 from benchmarks.balance import describe_machine
+from benchmarks.options import positive
 
 CALLS = 100_000
 _COLUMNS = 8  # of a batch, which is as good as none
@@ -36,8 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         1
     """
     options = _parser().parse_args(arguments)
-    if options.json and not options.json.parent.is_dir():
-        print(f"waiting: {options.json}: wanted a file in a folder that exists", file=sys.stderr)
+    try:
+        outputs.check_outputs("waiting", json=options.json)
+    except ValueError as error:
+        print(f"waiting: {error}", file=sys.stderr)
         return 1
     import keras
 
@@ -212,13 +215,19 @@ def _parser() -> argparse.ArgumentParser:
         description="Hold what ssd.Balance says against a device and a pipeline that only sleep "
         "and clock themselves, under the backend that KERAS_BACKEND names.",
     )
-    numbers: dict[str, Any] = {"type": float, "nargs": "+", "metavar": "MS"}
+    numbers: dict[str, Any] = {
+        "type": positive(float, "number of milliseconds"),
+        "nargs": "+",
+        "metavar": "MS",
+    }
     parser.add_argument(
         "--device", default=[2, 10, 50], help="ms of the device (2 10 50)", **numbers
     )
     parser.add_argument("--data", default=[5, 20, 80], help="ms of a batch (5 20 80)", **numbers)
-    parser.add_argument("--repeats", type=int, default=5, help="runs of each row (5)")
-    parser.add_argument("--steps", type=int, default=60, help="steps of a run (60)")
+    count = positive(int, "positive integer")
+    steps = positive(int, "integer of 2 or more", least=2)  # the first is not counted
+    parser.add_argument("--repeats", type=count, default=5, help="runs of each row (5)")
+    parser.add_argument("--steps", type=steps, default=60, help="steps of a run (60)")
     parser.add_argument(
         "--calls", type=int, default=CALLS, help=f"steps to time the callback itself ({CALLS})"
     )

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 import ssd
 
 crops, out, epochs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int([*sys.argv, "40"][3])
+out.mkdir(parents=True, exist_ok=True)
 keras.utils.set_random_seed(0)
 kept, learned = [], []
 for label, folder in enumerate(sorted(path for path in crops.iterdir() if path.is_dir())):
@@ -58,5 +59,4 @@ figure = Figure(figsize=(4, 4), layout="constrained")
 axes = figure.subplots()
 axes.plot(false, np.append(0, recall))
 axes.set(xlabel="share of the others", ylabel="share of the class", title=f"area {area:.3f}")
-out.mkdir(parents=True, exist_ok=True)
 figure.savefig(out / "roc.png", dpi=120)

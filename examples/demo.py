@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import asked
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -29,13 +30,16 @@ def main():
     """Walk the road; the exit status is 0 only at its end."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
-    parser.add_argument("--photos", type=pathlib.Path, help="your photos (default: composed)")
+    parser.add_argument("--photos", type=asked.existing, help="your photos (default: composed)")
     parser.add_argument(
-        "--epochs", type=int, default=EPOCHS, help=f"passes over the photos ({EPOCHS})"
+        "--epochs", type=asked.count, default=EPOCHS, help=f"passes over the photos ({EPOCHS})"
     )
     options = parser.parse_args()
     out = options.out / ("yours" if options.photos else "composed")
     seen, held_back = out / "photos", out / "held_back"
+
+    out.mkdir(parents=True, exist_ok=True)
+    asked.claim(out, photos=options.photos)
 
     step(1, "Photos")
     if options.photos:

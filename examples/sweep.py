@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 
+import asked
 import keras
 import numpy as np
 from matplotlib.figure import Figure
@@ -82,6 +83,15 @@ def main():
         return
     options.out.mkdir(parents=True, exist_ok=True)
     epochs = passes(options)
+    asked.claim(
+        options.out,
+        epochs=epochs,
+        labels=options.labels,
+        photos=options.photos,
+        truth=options.truth,
+        policy=options.policy,
+        **dataclasses.asdict(CONFIG),
+    )
     for number, row in enumerate(rows, 1):
         print(f"{row.name}: {number} of {len(rows)}", flush=True)
         measure(row, epochs, options)
@@ -101,17 +111,21 @@ def main():
 def read_options():
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("labels", type=pathlib.Path, nargs="?", help="folder of labels")
-    parser.add_argument("photos", type=pathlib.Path, nargs="?", help="folder of photos to measure")
-    parser.add_argument("truth", type=pathlib.Path, nargs="?", help="COCO JSON of their faces")
+    there, count = asked.existing, asked.count
+    parser.add_argument("labels", type=there, nargs="?", help="folder of labels")
+    parser.add_argument("photos", type=there, nargs="?", help="folder of photos to measure")
+    parser.add_argument("truth", type=there, nargs="?", help="COCO JSON of their faces")
     parser.add_argument("out", type=pathlib.Path, nargs="?", help="folder for everything made")
     parser.add_argument(
-        "--examples", type=int, default=150_000, help="of each row, in whole passes (150000)"
+        "--examples",
+        type=count,
+        default=150_000,
+        help="of each row, in whole passes (150000)",
     )
     parser.add_argument("--backbones", nargs="+", default=BACKBONES, help="names")
     parser.add_argument("--widths", type=float, nargs="+", default=WIDTHS, help="multipliers")
     parser.add_argument("--sizes", nargs="+", default=SIZES, help="heights x widths: 256x320")
-    parser.add_argument("--seeds", type=int, default=1, help="how often each is trained (1)")
+    parser.add_argument("--seeds", type=count, default=1, help="how often each is trained (1)")
     parser.add_argument(
         "--rows", nargs="+", default=["*"], help='names, or patterns as of files: "alexnet-*"'
     )
@@ -168,11 +182,6 @@ def measure(row, epochs, options):
     """Train a row, export and measure it, unless that is done."""
     folder = options.out / row.name
     if (folder / "row.json").exists():
-        before = json.loads((folder / "row.json").read_text())
-        if before["epochs"] != epochs:
-            sys.exit(
-                f"sweep: {folder} has {before['epochs']} passes, wanted {epochs}: another folder"
-            )
         return
     loss = ssd.MultiboxLoss(
         row.config,

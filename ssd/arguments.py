@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from ssd.lines import printable
+from ssd.outputs import OutputFile, find_clash
 from ssd.quiet import missing_package
 
 # As `ssd.detect.detector.NAMES`, which a command line does not import before it is right.
@@ -167,6 +168,7 @@ class Parser(argparse.ArgumentParser):
             self.exit(1, f"{self.prog}: {printable(str(error))}\n")
         if surplus:
             self.error(f"one argument too many: {surplus[0]!r}")
+        self._refuse_to_lose(namespace)
         return namespace, []
 
     def error(self, message: str) -> NoReturn:
@@ -179,6 +181,21 @@ class Parser(argparse.ArgumentParser):
             SystemExit: Always, with status 2.
         """
         self.exit(2, f"{self.prog}: {printable(message.removeprefix('argument '))}\n")
+
+    def _refuse_to_lose(self, namespace: argparse.Namespace) -> None:
+        """No file is written that is read as well, nor one for two results."""
+        outputs, inputs = {}, {}
+        for action in self._actions:
+            value = getattr(namespace, action.dest, None)
+            name = action.option_strings[0] if action.option_strings else action.dest.upper()
+            if isinstance(action.type, OutputFile):
+                outputs |= {name: value} if value else {}
+            elif not action.choices:
+                words = value if isinstance(value, list) else [value]
+                inputs[name] = [word for word in words if isinstance(word, str | os.PathLike)]
+        clash = find_clash(outputs, inputs)
+        if clash:
+            self.error(clash)
 
     def _refuse_unknown(self, args: list[str]) -> None:
         """Name what was meant by the first option or command that there is not.
@@ -279,6 +296,28 @@ def existing_model(text: str) -> pathlib.Path | str:
     return text if text in SHIPPED_MODELS else existing_file("a model file")(text)
 
 
+def existing_keras(text: str) -> pathlib.Path:
+    """A type of argument: a `.keras` file that is there, or the name of a model that ships.
+
+    Args:
+        text: The argument.
+
+    Returns:
+        The path; of a model that ships, that of the file it was exported from.
+
+    Raises:
+        FileNotFoundError: If there is nothing of that name.
+        IsADirectoryError: If there is a folder.
+
+    Example:
+        >>> existing_keras("smile").name
+        'smile.keras'
+    """
+    if text in SHIPPED_MODELS:
+        text = str(pathlib.Path(__file__).parent / "models" / f"{text}.keras")
+    return existing_file("a .keras model file")(text)
+
+
 def existing_file(what: str = "a file") -> Callable[[str], pathlib.Path]:
     """A type of argument: the path of a file that is there.
 
@@ -329,31 +368,6 @@ def existing_folder(what: str = "a folder") -> Callable[[str], pathlib.Path]:
         return path
 
     return parse
-
-
-def new_file(text: str) -> pathlib.Path:
-    """An argument that names a file to write, in a folder that is there.
-
-    Args:
-        text: The argument.
-
-    Returns:
-        The path.
-
-    Raises:
-        FileNotFoundError: If there is no folder to write it into.
-        IsADirectoryError: If it is a folder itself.
-
-    Example:
-        >>> new_file("/face.tflite").name
-        'face.tflite'
-    """
-    path = pathlib.Path(text)
-    if path.is_dir():
-        raise IsADirectoryError(f"{text}: wanted a file to write, this is a folder")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{text}: wanted a file in a folder that exists")
-    return path
 
 
 def whole_number(least: int = 1) -> Callable[[str], int]:

@@ -129,6 +129,42 @@ def test_batches_pass_as_they_were_and_every_step_is_counted(kind):
     assert balance.compile_seconds > 0
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_pydataset_is_shuffled_as_without(shuffle):
+    """Each epoch in another order, by Keras's seed, or in none; and it is told of its epochs."""
+    told = []
+
+    class Told(Indexed):
+        def on_epoch_begin(self):
+            told.append("begin")
+
+        def on_epoch_end(self):
+            told.append("end")
+
+    def orders(passing):
+        keras.utils.set_random_seed(3)
+        balance, seen = ssd.Balance(say=lambda line: None), []
+
+        class Seeing(Steady):
+            def train_step(self, *arguments):
+                seen.append(int(np.asarray(arguments[-1][0])[0, 0]))
+                return super().train_step(*arguments)
+
+        model, data = Seeing(), Told()
+        model.compile("sgd", "mse", run_eagerly=True)
+        callbacks = [balance] if passing else []
+        data = balance(data, shuffle=shuffle) if passing else data
+        told.clear()
+        model.fit(data, epochs=3, verbose=0, callbacks=callbacks, shuffle=shuffle)
+        return [seen[0:6], seen[6:12], seen[12:]]
+
+    plain, passed = orders(passing=False), orders(passing=True)
+    assert told[-2:] == ["begin", "end"]
+    assert passed == plain
+    assert all(sorted(order) == [*range(6)] for order in passed)
+    assert len({tuple(order) for order in passed}) == (3 if shuffle else 1)
+
+
 @pytest.mark.parametrize("kind", ["dataset", "list"])
 def test_what_passes_through_is_what_came(kind):
     data, take = passing.through(KINDS[kind]())

@@ -214,6 +214,7 @@ def test_asked_to_stop_by_a_terminal_it_completes_its_files(many, tmp_path, leas
         str(many / f"{number:04}.jpg") for number in range(len(frames))
     ]
     assert len(out) == len(frames) + 1
+    assert out[-1].startswith(f"{len(frames)} of 2000 photos: ")
     assert sorted(os.listdir(tmp_path / "yolo")) == [
         f"{number:04}.txt" for number in range(len(frames))
     ]

@@ -54,10 +54,14 @@ def test_the_demo_walks_the_whole_road_on_your_own_photos(tmp_path):
 def test_the_training_script_trains_exports_and_detects(disc_labels, tmp_path):
     photo = tmp_path / "photo.png"
     iio.imwrite(photo, skimage.data.astronaut())
-    (tmp_path / "run").mkdir()
     run("examples/train.py", disc_labels, tmp_path / "run", photo)
     assert (tmp_path / "run" / "model.keras").exists()
     assert (tmp_path / "run" / "face.tflite").stat().st_size > 100_000
+
+
+def test_the_training_script_opens_the_photo_before_the_work(tmp_path):
+    with pytest.raises(AssertionError, match=r"nowhere\.jpg"):
+        run("examples/train.py", tmp_path / "no_labels", tmp_path / "run", tmp_path / "nowhere.jpg")
 
 
 def test_composed_photos_are_the_same_every_time_and_differ_from_each_other(tmp_path):

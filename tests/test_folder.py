@@ -60,7 +60,7 @@ def test_with_no_epoch_saved_a_run_starts_over(tmp_path, note):
         ),
         (
             {**ABOUT, "content": "other"},
-            r"labels have changed since it began \(their digest was 'other', wanted 'af13'\); name",
+            r"labels have changed since it began \(the digest was 'other', wanted 'af13'\); name",
         ),
         ({}, "its labels have changed"),
         ("{", "wanted what the run was asked for"),
@@ -74,6 +74,25 @@ def test_another_run_is_refused_once_an_epoch_is_saved(tmp_path, before, wanted)
     with pytest.raises(ValueError, match=wanted), claim(tmp_path, ABOUT):
         pass
     assert (tmp_path / "run.json").read_text() == text
+
+
+def test_other_contents_of_the_same_name_are_another_run(tmp_path):
+    """But of a run that began before they were noted, nothing can be said."""
+    new = {**ABOUT, "validation_content": "af14", "start_content": None}
+    with claim(tmp_path, ABOUT) as run:
+        run.saved.write_text("weights")
+    with claim(tmp_path, new):
+        pass
+    run.note.write_text(json.dumps({**new, "validation_content": "other"}))
+    with (
+        pytest.raises(ValueError, match="its validation labels have changed"),
+        claim(tmp_path, new),
+    ):
+        pass
+    run.note.write_text(json.dumps(new))
+    other = {**new, "start_content": "af15"}
+    with pytest.raises(ValueError, match="its start has changed since"), claim(tmp_path, other):
+        pass
 
 
 def test_two_runs_do_not_train_in_one_folder(tmp_path):

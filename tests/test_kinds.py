@@ -1,6 +1,8 @@
 """Classes of one kind, such as faces and smiling faces: one box, one score, and each its part."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import lamps
 import numpy as np
@@ -13,8 +15,10 @@ from ssd.detect.detections import Detections
 from ssd.metrics.evaluation import evaluate
 from ssd.photos.reading import write_photo
 from ssd.sinks.coco_file import CocoFile, Ids
+from ssd.sinks.csv_file import CsvFile
 from ssd.sinks.json_file import JsonFile
 from ssd.sinks.sink import FrameResult
+from ssd.sinks.yolo_folder import YoloFolder
 from ssd.sources.frame import Frame
 
 TWO = {"classes": ("lamp", "red"), "kinds": {"red": "lamp"}}
@@ -168,6 +172,39 @@ def test_sinks_say_the_score_of_each_class(tmp_path):
     assert each["class_scores"] == {"lamp": 0.25, "red": 0.5}
     both = json.loads((tmp_path / "coco.json").read_text())
     assert [(each["category_id"], each["score"]) for each in both] == [(2, 0.5), (1, 0.25)]
+
+
+def test_where_one_class_is_named_beside_one_score_it_is_its_own(tmp_path):
+    found = Detections(
+        np.float32([[0, 0, 9, 9]]),
+        np.float32([0.75]),
+        np.array([2]),
+        class_scores=np.float32([[0.25, 0.5]]),
+    )
+    result = FrameResult(Frame(photo_with(), "a.jpg", "a"), found)
+    table, texts = CsvFile(tmp_path / "a.csv", TWO["classes"]), YoloFolder(tmp_path / "yolo")
+    for sink in (table, texts):
+        sink.add(result)
+        sink.close()
+    assert ",red,0.5," in (tmp_path / "a.csv").read_text()
+    assert (tmp_path / "yolo" / "a.txt").read_text().split()[::5] == ["1", "0.500000"]
+    module = SimpleNamespace(Detections=lambda **values: values)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "supervision", module)
+        assert found.to_supervision()["confidence"].tolist() == [0.5]
+
+
+def test_coco_results_count_a_kind_that_the_truth_does_not_know_as_its_root(detector, tmp_path):
+    photos, truth = write_truth(tmp_path, ["Lamp"])
+    found = detector(ssd.read_photo(photos / "a.png"), score_threshold=0.05)
+    assert 2 in found.class_ids
+    coco = CocoFile(tmp_path / "coco.json", Ids(TWO["classes"], truth, detector.config.kinds))
+    coco.add(FrameResult(Frame(photo_with(), "a.png", "a"), found))
+    coco.close()
+    rows = json.loads((tmp_path / "coco.json").read_text())
+    judged = evaluate(detector, photos, truth, score_floor=0.05).run.results[0].found
+    assert [row["category_id"] for row in rows] == [1] * len(judged)
+    assert [row["score"] for row in rows] == pytest.approx(judged.scores.tolist())
 
 
 def test_a_capture_keeps_them(detector, tmp_path):

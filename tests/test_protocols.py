@@ -7,7 +7,7 @@ from test_commands import command, refused
 import ssd
 from ssd.detect.detections import Detections
 from ssd.detect.detector import SHIPPED
-from ssd.metrics import fddb, wider
+from ssd.metrics import fddb, results, wider
 
 
 def found(*rows):
@@ -75,6 +75,23 @@ def test_ignored_faces_are_neither_right_nor_wrong():
     alone = wider.wider_precision(photos, [found((0.9, *A), (0.1, *AWAY))], "easy")
     beside = wider.wider_precision(photos, [found((0.9, *A), (0.8, *B), (0.1, *AWAY))], "easy")
     assert alone == beside == 1
+
+
+@pytest.mark.parametrize("kinds", [{}, {"smile": "face"}])
+def test_only_faces_and_their_kinds_are_judged(tmp_path, kinds):
+    """A dog that is surer than the faces takes none of the places, and is no false positive."""
+    ssd.write_photo(tmp_path / "a.png", np.zeros((64, 64, 3), np.uint8))
+    rows = np.array([(*AWAY,), (*A,), (*B,)], float)
+
+    def detector(photo, **limits):
+        return Detections(rows, np.array([0.9, 0.8, 0.7]), np.array([1, 2, 3]))
+
+    detector.config = ssd.Config(classes=("dog", "face", "smile"), kinds=kinds)
+    ((faces, _),) = results.detect_named(detector, tmp_path, ["a.png"], max_detections=2)
+    assert faces.class_ids.tolist() == ([2, 3] if kinds else [2])
+    detector.config = ssd.Config(classes=("dog", "cat"))
+    with pytest.raises(ValueError, match="wanted a model with a class called face, got dog, cat"):
+        [*results.detect_named(detector, tmp_path, ["a.png"])]
 
 
 @pytest.fixture

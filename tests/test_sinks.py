@@ -63,8 +63,17 @@ def test_a_journal_that_was_not_finished_lies_there_as_lines(tmp_path):
     journal = Journal(tmp_path / "a.json")
     journal.add({"name": "M\udcfcller"})  # as Python reads a name that is no UTF-8
     journal.add(1)
-    assert (tmp_path / "a.jsonl").read_bytes() == b'{"name":"M\xfcller"}\n1\n'
+    assert (tmp_path / "a.jsonl").read_bytes() == b'{"name":"M\\udcfcller"}\n1\n'
     assert not (tmp_path / "a.json").exists()
+
+
+def test_names_that_are_no_utf_8_come_back_from_json(tmp_path):
+    name = os.fsdecode(b"M\xfcller.jpg")
+    sink = JsonFile(tmp_path / "a.json", ("face", "cat"), {"model": name})
+    fill(sink, result(name))
+    content = json.loads((tmp_path / "a.json").read_bytes())
+    assert [content["model"], content["frames"][0]["source"]] == [name] * 2
+    assert os.fsencode(content["model"]) == b"M\xfcller.jpg"
 
 
 def test_csv_has_a_row_a_box(tmp_path):
@@ -273,6 +282,12 @@ def test_one_command_writes_all_results(portrait, tmp_path):
         (("--crops", "a.jpg"), "wanted a folder, this is a file", 1),
         (("--json", "new.json", "--yolo", "full"), "wanted a new or an empty folder", 1),
         (("--json", "new.json", "--coco", "full/mine"), "wanted a new file", 1),
+        (
+            ("--csv", "a.csv", "--json", "a.json", "--coco", "b.json", "--truth", "bad.json"),
+            "bad.json: wanted COCO JSON",
+            1,
+        ),
+        (("--csv", "a.csv", "--coco", "b.json", "--out", "v.mp4"), "wanted a folder for pict", 1),
     ],
 )
 def test_what_does_not_go_is_refused_and_leaves_nothing(
@@ -281,8 +296,9 @@ def test_what_does_not_go_is_refused_and_leaves_nothing(
     monkeypatch.chdir(portrait.parent)
     os.mkdir("full")
     (portrait.parent / "full" / "mine").write_text("mine")
+    (portrait.parent / "bad.json").write_text("{}")
     assert message in refused("detect", "a.jpg", *options, status=status)
-    assert sorted(os.listdir()) == ["a.jpg", "full"]
+    assert sorted(os.listdir()) == ["a.jpg", "bad.json", "full"]
     assert (portrait.parent / "full" / "mine").read_text() == "mine"
 
 

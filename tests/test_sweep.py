@@ -48,7 +48,9 @@ def call(disc_labels, truth, tiny, tmp_path, monkeypatch):
     return call
 
 
-def test_rows_are_trained_once_in_pieces_and_measured_together(call, tmp_path, monkeypatch, capsys):
+def test_rows_are_trained_once_in_pieces_and_measured_together(
+    call, truth, tmp_path, monkeypatch, capsys
+):
     first = call("--examples", 48, "--rows", "*-0.03-*")
     assert [each["name"] for each in first] == ["alexnet-0.03-32x64-seed0"]
     assert "48 examples a row: 1 passes over 48 photos" in capsys.readouterr().out
@@ -69,8 +71,11 @@ def test_rows_are_trained_once_in_pieces_and_measured_together(call, tmp_path, m
     assert len(lines) == 4
     assert any(line.endswith("| × |") for line in lines)
     assert (tmp_path / "out" / "sweep.png").stat().st_size > 10_000
-    with pytest.raises(SystemExit, match="has 1 passes, wanted 2: another folder"):
+    with pytest.raises(SystemExit, match="wanted epochs 2, but its results are of 1; name another"):
         call("--examples", 96)
+    truth[1].write_text(truth[1].read_text() + " ")
+    with pytest.raises(SystemExit, match=r"wanted truth truth\.json .*, but its results are of"):
+        call("--examples", 48)
     with pytest.raises(SystemExit, match=r"wanted --rows of alexnet-0\.03-32x64, .*, got vgg"):
         call("--rows", "vgg")
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 
 import ssd
 from ssd.data import checking, manifest, records
+from ssd.training import fitting
 from ssd.training.folder import RunFolder
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -146,6 +148,56 @@ def test_a_folder_with_another_run_is_left_alone(disc_labels, tiny, trained, tmp
     with pytest.raises(ValueError, match="wanted an empty folder"):
         ssd.train(disc_labels, tmp_path / "full", tiny, epochs=1, batch_size=16)
     assert (tmp_path / "full" / "thesis.txt").read_text() == "kept"
+
+
+def test_contents_are_noted_and_numbers_are_pythons(disc_labels, tiny, tmp_path, monkeypatch):
+    asked, start = [], tmp_path / "start.keras"
+
+    def stop(out, about):
+        asked.append(json.loads(json.dumps(about)))
+        raise ValueError("before any work")
+
+    monkeypatch.setattr(fitting, "claim", stop)
+    judged = shutil.copytree(disc_labels, tmp_path / "judged")
+    ssd.SSD(tiny).save(start)
+
+    def ask(**options):
+        options = {"epochs": 1, "start": start, "validation": judged, **options}
+        with pytest.raises(ValueError, match="before any work"):
+            ssd.train([disc_labels, disc_labels], tmp_path / "run", tiny, batch_size=16, **options)
+        return asked[-1]
+
+    one = ask(seed=3, weights=[1, 2], learning_rate=0.5)
+    other = ask(
+        seed=np.int64(3),
+        epochs=np.int64(1),
+        weights=np.array([1, 2]),
+        learning_rate=np.float32(0.5),
+    )
+    assert one == other
+    photos = [*records.read_shard(records.shard_path(judged, 0))]
+    photos[0] = photos[0]._replace(class_ids=-photos[0].class_ids)
+    records.write_shard(records.shard_path(judged, 0), photos)
+    third = ask(seed=3, weights=[1, 2], learning_rate=0.5)
+    assert {name for name in one if one[name] != third[name]} == {"validation_content"}
+    ssd.SSD(tiny).save(start)
+    fourth = ask(seed=3, weights=[1, 2], learning_rate=0.5)
+    assert {name for name in third if third[name] != fourth[name]} == {"start_content"}
+
+
+def test_numbers_of_numpy_are_numbers(disc_labels, tiny, tmp_path):
+    numbers: dict[str, Any] = {"epochs": np.int64(1), "batch_size": np.int32(16)}
+    numbers |= {"seed": np.int64(3), "freeze_body": np.int8(0)}
+    model = ssd.train(
+        disc_labels,
+        tmp_path / "run",
+        tiny,
+        weights=np.array([2]),
+        **numbers,
+        freeze_body=np.int8(0),
+    )
+    assert model.provenance["seed"] == 3
+    assert ssd.load(tmp_path / "run" / "model.keras").provenance["weights"] == [2]
 
 
 def test_callbacks_are_called_after_a_resume_for_the_epochs_that_are_left(

@@ -4,12 +4,14 @@ import argparse
 import pathlib
 
 from distill.votes.rules import Rules
-from ssd.arguments import Command, existing_file, new_file, number, whole_number
+from ssd.arguments import Command, existing_file, number, whole_number
+from ssd.outputs import OutputFile
 
 LEAST = 2
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    written = OutputFile(replaces=_is_outcome)  # what people said stays: OUT may be forgotten
     parser.add_argument(
         "files",
         metavar="FILE",
@@ -18,12 +20,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CSV files: photo, box (ymin xmin ymax xmax, or empty), class, rater",
     )
     parser.add_argument(
-        "out", metavar="OUT", type=new_file, help="CSV file for what most of them say"
+        "out", metavar="OUT", type=written, help="CSV file for what most of them say"
     )
     parser.add_argument(
         "--disputed",
         metavar="FILE",
-        type=new_file,
+        type=written,
         help="CSV file for what they do not agree on, for one more person to see",
     )
     parser.add_argument(
@@ -48,8 +50,6 @@ def _run(options: argparse.Namespace) -> None:
     from ssd.photos.ratings import read_ratings, write_ratings
 
     written = [path for path in (options.out, options.disputed) if path is not None]
-    for path in written:
-        _refuse_to_lose(path, options.files)
     ratings = read_ratings(options.files)
     judged = judge(ratings, least=options.least, iou_threshold=options.iou_threshold)
     photos = len({rating.photo for rating in ratings})
@@ -67,17 +67,14 @@ def _run(options: argparse.Namespace) -> None:
     print(f"written: {', '.join(map(str, written))}")
 
 
-def _refuse_to_lose(path: pathlib.Path, read: list[pathlib.Path]) -> None:
-    """What people said is not written over: OUT may have been forgotten."""
-    if path.exists() and (path in read or not _is_outcome(path)):
-        raise ValueError(f"{path}: wanted a new file to write, this one is there already")
-
-
 def _is_outcome(path: pathlib.Path) -> bool:
     from distill.people.voting import VOTE
     from ssd.photos.ratings import read_ratings
 
-    return all(rating.rater == VOTE for rating in read_ratings([path]))
+    try:
+        return all(rating.rater == VOTE for rating in read_ratings([path]))
+    except ValueError:  # no ratings at all
+        return False
 
 
 COMMAND = Command(

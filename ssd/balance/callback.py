@@ -64,14 +64,17 @@ class Balance(keras.callbacks.Callback):
         self._works_ahead, self._several, self._compiled = True, False, None
         self._forget()
 
-    def __call__(self, data: Any) -> Any:
+    def __call__(self, data: Any, *, shuffle: bool = True) -> Any:
         """The training data, with a clock that it passes on its way.
 
         Args:
             data: A `tf.data.Dataset`, or any iterable of batches as Keras takes them.
+            shuffle: Whether `fit` has batches of a `keras.utils.PyDataset` come in another order
+                in each epoch: what `fit` is told, whose default is the same. Under TensorFlow it
+                cannot be known from `fit`; under JAX `fit`'s own is what counts.
 
         Returns:
-            The same for `fit`: as many batches, as they were.
+            The same for `fit`: as many batches, as they were, in the order they would have.
 
         Raises:
             ValueError: If it is neither of them.
@@ -81,7 +84,7 @@ class Balance(keras.callbacks.Callback):
             self._take = list
             return data
         self._works_ahead = works_ahead(data)
-        data, self._take = through(data)
+        data, self._take = through(data, shuffle=shuffle)
         return data
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:

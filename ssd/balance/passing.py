@@ -1,10 +1,12 @@
-"""Data that passes through a clock on its way into `fit`: batches as they were, in their order.
+"""Data that passes through a clock on its way into `fit`: the batches as they were, in the order
+that `fit` would take them in.
 
 Keras asks for the next batch inside a compiled function (TensorFlow) or in the middle of its loop
 (JAX), where no callback can look. The data itself is asked in both, so it keeps the time.
 """
 
 import itertools
+import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,11 +22,13 @@ _IN_BACKGROUND = ("Prefetch", "Parallel", "MapAndBatch", "DataService", "Snapsho
 Take = Callable[[], list[Delivery]]
 
 
-def through(data: Any) -> tuple[Any, Take]:
+def through(data: Any, *, shuffle: bool = True) -> tuple[Any, Take]:
     """Data for `fit` that notes when each batch is asked for and when it is there.
 
     Args:
         data: A `tf.data.Dataset`, or any iterable of batches as Keras takes them.
+        shuffle: Under TensorFlow, whether batches of a `PyDataset` come in another order in each
+            epoch. Under JAX `fit` itself asks for them, in the order that it was told.
 
     Returns:
         (what to give to `fit`, a function that returns the deliveries since it was called last).
@@ -47,8 +51,9 @@ def through(data: Any) -> tuple[Any, Take]:
                 "data: wanted a tf.data.Dataset or an iterable of batches, got a PyDataset with "
                 "workers; they hand batches over where no clock can look"
             )
-        endless = data.num_batches is None
-        data = map(data.__getitem__, itertools.count()) if endless else _Indexed(data)
+        if keras.backend.backend() == "tensorflow":
+            endless = data.num_batches is None
+            data = map(data.__getitem__, itertools.count()) if endless else _Epochs(data, shuffle)
     elif isinstance(data, np.ndarray | tuple | dict | str) or not isinstance(data, Iterable):
         raise ValueError(
             f"data: wanted a tf.data.Dataset or an iterable of batches, got a {type(data).__name__}"
@@ -63,6 +68,8 @@ def through(data: Any) -> tuple[Any, Take]:
         del taken[: len(new)]
         return new
 
+    if isinstance(data, keras.utils.PyDataset):
+        return _Indexed(data, taken), take
     timed = _Batches(data, taken) if hasattr(data, "__len__") else _timed(iter(data), taken)
     return timed, take
 
@@ -143,7 +150,7 @@ def _as_keras_would(data: Iterable[Any]) -> Any:
     import tensorflow as tf
 
     again = iter(data) is not data  # a generator goes on where it was
-    batches = iter(data)
+    batches = data.in_order() if isinstance(data, _Epochs) else iter(data)
     first = []
     for batch in batches:
         first.append(_checked(batch))
@@ -186,13 +193,18 @@ def _checked(batch: Any) -> Any:
 
 def _timed(batches: Iterator[Any], taken: list[Delivery]) -> Iterator[Any]:
     while True:
-        asked = time.time()
         try:
-            batch = _checked(next(batches))
+            yield _noted(batches.__next__, taken)
         except StopIteration:
             return
-        taken.append(Delivery(asked, time.time(), _size(batch)))
-        yield batch
+
+
+def _noted(ask: Callable[[], Any], taken: list[Delivery]) -> Any:
+    """A batch, and in `taken` when it was asked for and there."""
+    asked = time.time()
+    batch = _checked(ask())
+    taken.append(Delivery(asked, time.time(), _size(batch)))
+    return batch
 
 
 def _size(batch: Any) -> int:
@@ -203,19 +215,46 @@ def _size(batch: Any) -> int:
     return int(shape[0]) if shape else 0
 
 
-class _Indexed:
-    """The batches of a `PyDataset`, one after the other."""
+class _Epochs:
+    """The batches of a `PyDataset`, epoch after epoch as Keras takes them under TensorFlow."""
 
-    def __init__(self, data: keras.utils.PyDataset):
-        self._data = data
+    def __init__(self, data: keras.utils.PyDataset, shuffle: bool):
+        self._data, self._shuffle = data, shuffle
 
     def __len__(self) -> int:
         return int(self._data.num_batches or 0)
 
     def __iter__(self) -> Iterator[Any]:
         self._data.on_epoch_begin()
-        for index in range(len(self)):
-            yield self._data[index]
+        indices = [*range(len(self))]
+        if self._shuffle:
+            random.shuffle(indices)  # as Keras does: by the seed that it sets
+        yield from map(self._data.__getitem__, indices)
+        self._data.on_epoch_end()
+
+    def in_order(self) -> Iterator[Any]:
+        """The batches to look at beforehand: no epoch, and nothing is drawn at random."""
+        return map(self._data.__getitem__, range(len(self)))
+
+
+class _Indexed(keras.utils.PyDataset):
+    """A `PyDataset` that notes what is asked of it."""
+
+    def __init__(self, data: keras.utils.PyDataset, taken: list[Delivery]):
+        super().__init__()
+        self._data, self._taken = data, taken
+
+    @property
+    def num_batches(self) -> int | None:
+        return self._data.num_batches
+
+    def __getitem__(self, index: int) -> Any:
+        return _noted(lambda: self._data[index], self._taken)
+
+    def on_epoch_begin(self) -> None:
+        self._data.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
         self._data.on_epoch_end()
 
 

@@ -1,15 +1,19 @@
 """`ssd calibrate`: scores that mean something, and a default threshold."""
 
 import argparse
+import pathlib
 
-from ssd.arguments import Command, existing_file, mapping, new_file, number
+from ssd.arguments import Command, existing_keras, existing_model, mapping, number
 from ssd.commands.judged import add_judged
+from ssd.outputs import OutputFile
 from ssd.quiet import import_tensorflow
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", type=existing_file("a model file"), help=".keras, .tflite or .onnx file"
+        "model",
+        type=existing_model,
+        help=".keras, .tflite or .onnx file; face or smile, which ship",
     )
     parser.add_argument(
         "validation",
@@ -18,7 +22,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of photos and COCO JSON file of labels by people; one pair or several",
     )
     parser.add_argument(
-        "--out", type=new_file, help=".keras file to write, with the fitted scores and threshold"
+        "--out",
+        type=OutputFile((".keras",)),
+        help=".keras file to write, with the fitted scores and threshold; it replaces none",
     )
     parser.add_argument(
         "--false-positives",
@@ -39,18 +45,20 @@ def _run(options: argparse.Namespace) -> None:
     words = options.validation
     if len(words) % 2:
         raise ValueError(f"validation: wanted pairs of PHOTOS and TRUTH, got {len(words)} words")
-    if options.out and options.model.suffix != ".keras":
-        raise ValueError(f"--out: wanted a .keras model to write another, got {options.model}")
-    if options.model.suffix == ".keras":
+    model = options.model
+    if options.out and isinstance(model, str):  # the name of one that ships
+        model = existing_keras(model)
+    if options.out and model.suffix != ".keras":
+        raise ValueError(f"--out: wanted a .keras model to write another, got {model}")
+    if pathlib.Path(model).suffix == ".keras":
         import_tensorflow()
     from ssd.calibrating import calibrate
     from ssd.opening import Detector
 
-    model = options.model
     if options.out:
         from ssd.nets.loading import load
 
-        model = load(options.model)
+        model = load(model)
     found = calibrate(
         Detector(model),
         list(zip(words[::2], words[1::2], strict=True)),

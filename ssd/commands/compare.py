@@ -3,7 +3,8 @@
 import argparse
 import pathlib
 
-from ssd.arguments import Command, complain, existing_file, existing_folder, new_file, whole_number
+from ssd.arguments import Command, complain, existing_file, existing_folder, whole_number
+from ssd.outputs import DRAWING
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +16,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "and of python -m benchmarks.latency --json",
     )
     parser.add_argument(
-        "--sheet", type=new_file, help="PNG file for faces that one finds and the other misses"
+        "--sheet", type=DRAWING, help="PNG file for faces that one finds and the other misses"
     )
     parser.add_argument(
         "--photos",

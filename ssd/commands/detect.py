@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import functools
-import os
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -13,12 +12,13 @@ from ssd.arguments import (
     complain,
     existing_file,
     existing_model,
-    new_file,
     number,
     whole_number,
 )
+from ssd.detect.processors import processors
 from ssd.lines import printable
-from ssd.sinks.journal import check_new
+from ssd.outputs import NEW_FILE
+from ssd.sinks.journal import check_lines
 from ssd.sinks.picture_names import check_pictures
 from ssd.sources.naming import Source, find_sources
 from ssd.status_line import StatusLine
@@ -83,9 +83,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=pathlib.Path,
         help="folder for pictures and videos with boxes drawn in, or one video (.mp4, .mov, .mkv)",
     )
-    results.add_argument("--json", type=new_file, help="JSON file of everything found")
-    results.add_argument("--csv", type=new_file, help="CSV file, a row a box")
-    results.add_argument("--coco", type=new_file, help="COCO results, as pycocotools scores them")
+    results.add_argument("--json", type=NEW_FILE, help="JSON file of everything found")
+    results.add_argument("--csv", type=NEW_FILE, help="CSV file, a row a box")
+    results.add_argument("--coco", type=NEW_FILE, help="COCO results, as pycocotools scores them")
     results.add_argument(
         "--truth",
         type=existing_file("a COCO JSON file"),
@@ -151,13 +151,7 @@ def _refuse(
         for name, value in (("--smooth", options.smooth), ("--every", options.every > 1)):
             if value:
                 options.refuse(f"{name}: wanted a video or a camera, got only photos")
-    files = [path for path in (options.json, options.csv, options.coco) if path]
-    if len(set(files)) < len(files):
-        options.refuse("--json, --csv, --coco: wanted a file for each, got one for two")
-    for path in files:
-        check_new(path)
-    if options.out and photos:
-        check_pictures(pathlib.Path(options.out), photos)
+    _check_results(options, photos, moving)
     for source in moving:  # what is not installed is said before the work
         if source.kind == "camera":
             from ssd.sources.cameras import check_camera
@@ -167,6 +161,25 @@ def _refuse(
             import av  # noqa: F401
 
 
+def _check_results(
+    options: argparse.Namespace, photos: Sequence[Source], moving: Sequence[Source]
+) -> None:
+    """All that the results may not replace, before the first of them is begun."""
+    from ssd.sinks.folders import check_folder
+    from ssd.sinks.video_files import is_video, video_paths
+
+    for path in filter(None, (options.json, options.coco)):
+        check_lines(path)
+    for folder in filter(None, (options.yolo, options.crops)):
+        check_folder(folder)
+    if options.out and photos:
+        if is_video(options.out):
+            raise ValueError(f"{options.out}: wanted a folder for pictures of photos, not a video")
+        check_pictures(options.out, photos)
+    if options.out and moving:
+        video_paths(options.out, moving)
+
+
 def _open_sinks(
     options: argparse.Namespace,
     detector: "Detector",
@@ -174,14 +187,20 @@ def _open_sinks(
     photos: Sequence[Source],
     moving: Sequence[Source],
 ) -> "Iterator[Sink]":
-    """The sinks that were asked for, one after the other."""
-    names = detector.config.classes
+    """The sinks that were asked for, one after the other; the last check comes before the first."""
+    names, ids = detector.config.classes, None
+    if options.coco:
+        from ssd.sinks.coco_file import Ids
+
+        ids = Ids(names, options.truth, detector.config.kinds)
+    if options.show:  # first, for it may find nowhere to show anything, and leaves no file
+        from ssd.sinks.showing import open_show
+
+        yield open_show(lambda line: complain(options.prog, line))
     if options.out:
         from ssd.sinks.picture_files import PictureFiles
-        from ssd.sinks.video_files import VideoFiles, is_video
+        from ssd.sinks.video_files import VideoFiles
 
-        if is_video(options.out) and photos:
-            raise ValueError(f"{options.out}: wanted a folder for pictures of photos, not a video")
         if photos:
             yield PictureFiles(options.out, photos)
         if moving:
@@ -204,14 +223,10 @@ def _open_sinks(
         least = detector.config.score_threshold if threshold is None else threshold
         about = {"model": detector.path and detector.path.name, "score_threshold": least}
         yield JsonFile(options.json, names, about)
-    if options.coco:
-        from ssd.sinks.coco_file import CocoFile, Ids
+    if ids is not None:
+        from ssd.sinks.coco_file import CocoFile
 
-        yield CocoFile(options.coco, Ids(names, options.truth))
-    if options.show:
-        from ssd.sinks.showing import open_show
-
-        yield open_show(lambda line: complain(options.prog, line))
+        yield CocoFile(options.coco, ids)
 
 
 def _detect_photos(
@@ -235,7 +250,9 @@ def _detect_photos(
         tally = run.photos(photos, told)
     if len(photos) > 1:
         speed = f"; {_speed(tally, 'photos')}" if tally.done >= _MANY else ""
-        print(_summary(f"{len(photos)} photos", tally) + speed)
+        done = tally.done + tally.unread
+        of = f" of {len(photos)}" if done < len(photos) else ""
+        print(_summary(f"{done}{of} photos", tally) + speed)
     return not tally.unread
 
 
@@ -285,19 +302,11 @@ def _workers(options: argparse.Namespace) -> int:
     """In how many processes photos may be worked on; Keras has threads and devices of its own."""
     if _is_keras(options.model):
         return 1
-    return options.workers or max(1, min(_MOST, _processors() // options.threads))
+    return options.workers or max(1, min(_MOST, processors() // options.threads))
 
 
 def _is_keras(model: pathlib.Path | str | None) -> bool:
     return model is not None and pathlib.Path(model).suffix == ".keras"
-
-
-def _processors() -> int:
-    """How many this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
 
 
 COMMAND = Command(

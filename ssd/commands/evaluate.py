@@ -12,11 +12,11 @@ from ssd.arguments import (
     existing_folder,
     existing_model,
     mapping,
-    new_file,
     number,
     whole_number,
 )
 from ssd.commands.judged import add_judged
+from ssd.outputs import DRAWING, OutputFile, is_json_of
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,9 +77,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default="vote",
         help="of boxes that overlap: vote (default), or nms as in a file of ssd export --boxes",
     )
-    parser.add_argument("--report", type=new_file, help="PNG file for curves and mistakes")
+    parser.add_argument("--report", type=DRAWING, help="PNG file for curves and mistakes")
     parser.add_argument(
-        "--json", type=new_file, help="JSON file for figures and every match, for ssd compare"
+        "--json",
+        type=OutputFile(replaces=is_json_of("evaluation")),
+        help="JSON file for figures and every match, for ssd compare",
     )
     parser.add_argument(
         "--threads", type=whole_number(), default=1, help="threads of the runtime (1)"

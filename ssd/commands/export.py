@@ -3,13 +3,18 @@
 import argparse
 import importlib.util
 
-from ssd.arguments import Command, existing_file, existing_folder, new_file
+from ssd.arguments import Command, existing_folder, existing_keras
+from ssd.outputs import OutputFile, has_suffix
 from ssd.quiet import import_tensorflow
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=existing_file("a .keras model file"), help=".keras file")
-    parser.add_argument("out", type=new_file, help=".tflite or .onnx file to write")
+    parser.add_argument("model", type=existing_keras, help=".keras file; face or smile, which ship")
+    parser.add_argument(
+        "out",
+        type=OutputFile(replaces=has_suffix(".tflite", ".onnx")),
+        help=".tflite or .onnx file to write, in place of one of that name",
+    )
     parser.add_argument(
         "--format",
         choices=("tflite", "onnx"),
@@ -31,11 +36,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.out.suffix.lower() == ".keras":
+        options.refuse(f"OUT: wanted a .tflite or .onnx file to write, got {options.out}")
     format = options.format or ("onnx" if options.out.suffix.lower() == ".onnx" else "tflite")
     precision = options.precision or ("float32" if format == "onnx" else "int8")
     if format == "onnx":
         _check_onnx(precision)
-    elif precision == "int8" and options.calibration is None:
+    if precision != "int8" and options.calibration is not None:
+        raise ValueError(f"--calibration: wanted none for a file of {precision}, only for int8")
+    if precision == "int8" and options.calibration is None:
         raise ValueError("int8 wants --calibration, a folder of labels with photos to look at")
     import_tensorflow()
     from ssd.data.pipeline import dataset

@@ -2,7 +2,8 @@
 
 import argparse
 
-from ssd.arguments import Command, existing_file, existing_folder, new_file
+from ssd.arguments import Command, existing_folder, existing_model
+from ssd.outputs import DRAWING
 from ssd.quiet import import_tensorflow
 
 
@@ -17,10 +18,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        type=existing_file("a model file"),
-        help=".tflite, .onnx or .keras file, to compare scores as well",
+        type=existing_model,
+        help=".tflite, .onnx or .keras file, face or smile, to compare scores as well",
     )
-    parser.add_argument("--plot", type=new_file, help="PNG file to draw the differences into")
+    parser.add_argument("--plot", type=DRAWING, help="PNG file to draw the differences into")
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Callable
 
-from ssd.arguments import Command, existing_folder, new_file
+from ssd.arguments import Command, existing_folder
+from ssd.outputs import NEW_FILE
 from ssd.quiet import import_tensorflow
 
 
@@ -30,7 +31,7 @@ def to_file(
         parser.add_argument(
             "labels", type=existing_folder("a folder of labels"), help="folder of labels"
         )
-        parser.add_argument("out", type=new_file, help=f"{form} file to write")
+        parser.add_argument("out", type=NEW_FILE, help=f"{form} file to write, a new one")
 
     def run(options: argparse.Namespace) -> None:
         import_tensorflow()

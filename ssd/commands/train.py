@@ -8,6 +8,7 @@ from ssd.arguments import (
     Command,
     existing_file,
     existing_folder,
+    existing_keras,
     mapping,
     number,
     numbers,
@@ -15,6 +16,8 @@ from ssd.arguments import (
 )
 from ssd.config import Config
 from ssd.quiet import import_tensorflow
+
+_CROP_SHARE = 0.3
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +30,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=pathlib.Path, help="folder for the model and its curves")
     parser.add_argument(
         "--start",
-        type=existing_file("a .keras model file"),
-        help=".keras file whose weights to begin with",
+        type=existing_keras,
+        help=".keras file whose weights to begin with; face or smile, which ship",
     )
     parser.add_argument(
         "--parents",
@@ -67,8 +70,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--crop-share",
         type=number(0, 1),
-        default=0.3,
-        help="how many of the examples are photos with crops in them (0.3)",
+        help=f"how many of the examples are photos with crops in them ({_CROP_SHARE})",
     )
     parser.add_argument("--alpha", type=number(), default=1.0, help="weight of the offset loss (1)")
     parser.add_argument(
@@ -149,7 +151,7 @@ def _run(options: argparse.Namespace) -> None:
         weights=options.weights,
         balance=options.balance,
         crops=options.crops,
-        crop_share=options.crop_share,
+        crop_share=_CROP_SHARE if options.crop_share is None else options.crop_share,
         freeze_normalization=options.freeze_normalization,
         freeze_body=options.freeze_body,
         validation=options.validation,
@@ -183,7 +185,9 @@ def _check(options: argparse.Namespace) -> None:
             f"--weights: wanted a number for each of {len(options.labels)} folders, "
             f"got {len(options.weights)}"
         )
-    if options.crops and not 0 < options.crop_share < 1:
+    if options.crop_share is not None and not options.crops:
+        raise ValueError("--crop-share: wanted --crops with it, a folder of labels")
+    if options.crop_share is not None and not 0 < options.crop_share < 1:
         raise ValueError(
             f"--crop-share: wanted a number over 0 and below 1, got {options.crop_share:g}"
         )

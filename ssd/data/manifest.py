@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ssd import atomic
+from ssd.data.plain import plain
 from ssd.lock import lock
 from ssd.old_names import renamed
 
@@ -29,7 +30,7 @@ def write(folder: str | os.PathLike, about: dict[str, Any]) -> None:
         ...     read(folder)
         {'classes': ['face']}
     """
-    text = json.dumps({"schema": SCHEMA, **about}, indent=2) + "\n"
+    text = json.dumps({"schema": SCHEMA, **plain(about)}, indent=2) + "\n"
     atomic.write_text(pathlib.Path(folder) / "dataset.json", text)
 
 
@@ -118,7 +119,7 @@ def claim(folder: str | os.PathLike, about: dict[str, Any]) -> dict[str, Any] | 
             )
         return None
     earlier = read(folder)
-    for field, value in about.items():
+    for field, value in plain(about).items():
         if earlier.get(field) != value:
             raise ValueError(
                 f"{folder} holds another dataset: its {field} is {earlier.get(field)!r}, "

@@ -151,8 +151,8 @@ class Detections:
         """The same as `supervision.Detections`, for that package's annotators and counters.
 
         Returns:
-            `supervision.Detections`: boxes as x, y, x, y; class ids from 0; `tracker_id` where
-            there are `ids`.
+            `supervision.Detections`: boxes as x, y, x, y; class ids from 0, with their
+            `own_scores`; `tracker_id` where there are `ids`.
 
         Raises:
             ImportError: If the package supervision is not installed.
@@ -161,7 +161,7 @@ class Detections:
 
         return supervision.Detections(
             xyxy=self.boxes[:, [1, 0, 3, 2]],
-            confidence=self.scores,
+            confidence=self.own_scores,
             class_id=self.class_ids - 1,
             tracker_id=self.ids,
         )

@@ -17,6 +17,7 @@ from ssd.config import Config
 from ssd.detect.detections import Detections
 from ssd.detect.litert import LiteRTModel
 from ssd.detect.onnx import ONNXModel
+from ssd.detect.processors import processors
 from ssd.detect.suppression import nms, vote
 from ssd.photos.letterbox import check_photo, letterbox, letterbox_scale
 
@@ -202,7 +203,7 @@ class Detector:
                 outside [0, 1].
         """
         photos = [check_photo(photo) for photo in photos]
-        workers = max(1, (os.cpu_count() or 1) // self.threads)
+        workers = max(1, processors() // self.threads)
         detect = functools.partial(
             self, score_threshold=score_threshold, iou_threshold=iou_threshold
         )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ssd.detect.counting import count_as, counted_as, folded, unknown_kinds
 from ssd.detect.detections import Detections
 from ssd.detect.detector import Detector
 from ssd.photos.annotations import AnnotatedPhoto, Annotations, find_photos
@@ -120,9 +121,10 @@ def run_detector(
     annotations = read_coco(truth)
     labeled, left_out = find_photos(annotations.photos, photos)
     labeled.sort(key=lambda named: id_order(named[1].key))
-    class_map = {**_unknown_kinds(annotations, detector), **(class_map or {})}
+    kinds = getattr(getattr(detector, "config", None), "kinds", {})
+    class_map = {**unknown_kinds(kinds, annotations.class_names), **(class_map or {})}
     class_names, class_of, problems = pair_classes(annotations, detector, class_map)
-    counted_as = _counted_as(class_names, class_map)
+    counted = counted_as(class_names, class_map)
     complaints = [*annotations.complaints, *left_out]
     results = []
     for done, (name, photo) in enumerate(labeled, 1):
@@ -133,7 +135,7 @@ def run_detector(
         except ValueError as error:
             problems.append(f"{error}" if name in str(error) else f"{name}: {error}")
         else:
-            found = _detect(detector, pixels, score_floor, max_detections, counted_as)
+            found = _detect(detector, pixels, score_floor, max_detections, counted)
             kept = _best(found, [*class_of.values()], max_detections)
             results.append(_beside(path, truth_of_it, kept, class_of))
         if progress:
@@ -165,6 +167,8 @@ def detect_named(
 ) -> Iterator[tuple[Detections, tuple[int, int]]]:
     """What a detector finds in photos of some names, which have to be there.
 
+    Of a detector of several classes only faces and their kinds count, not a dog that it knows too.
+
     Args:
         detector: An `ssd.Detector`.
         folder: Where the photos are.
@@ -178,18 +182,36 @@ def detect_named(
 
     Raises:
         FileNotFoundError: If there is no such photo.
-        ValueError: If it is none.
+        ValueError: If it is none, or the detector knows several things and none is called face.
 
     Example:
         >>> [*detect_named(print, "photos", [])]
         []
     """
+    faces = _face_ids(detector)
     for done, name in enumerate(names, start=1):
         photo = read_photo(pathlib.Path(folder) / name)
-        found = detector(photo, score_threshold=score_floor, max_detections=max_detections)
+        if faces is None:
+            found = detector(photo, score_threshold=score_floor, max_detections=max_detections)
+        else:  # others would take places among the best
+            found = _best(detector(photo, score_threshold=score_floor), faces, max_detections)
         yield found, photo.shape[:2]
         if progress:
             progress(done, len(names))
+
+
+def _face_ids(detector: object) -> list[int] | None:
+    """The ids of faces and their kinds; None where a detector finds nothing else."""
+    config = getattr(detector, "config", None)
+    if config is None or len(set(config.roots)) == 1:
+        return None
+    named = [place for place, name in enumerate(config.classes, 1) if folded(name) == "face"]
+    if not named:
+        raise ValueError(
+            f"wanted a model with a class called face, got {', '.join(config.classes)}"
+        )
+    face = config.roots[named[0] - 1]
+    return [place for place, root in enumerate(config.roots, 1) if root == face]
 
 
 def pair_classes(
@@ -220,12 +242,12 @@ def pair_classes(
     config, path = getattr(detector, "config", None), annotations.source
     categories = annotations.class_names
     class_names = tuple(categories if config is None else config.classes)
-    known = {_folded(name): place for place, name in enumerate(class_names, 1)}
+    known = {folded(name): place for place, name in enumerate(class_names, 1)}
     for name, meant in (class_map or {}).items():
-        if _folded(meant) not in known:
+        if folded(meant) not in known:
             raise ValueError(f"map: wanted {' or '.join(class_names)} after {name}=, got {meant}")
-        known[_folded(name)] = known[_folded(meant)]
-    class_of = {name: known[_folded(name)] for name in categories if _folded(name) in known}
+        known[folded(name)] = known[folded(meant)]
+    class_of = {name: known[folded(name)] for name in categories if folded(name) in known}
     if not class_of:
         raise ValueError(
             f"{path}: wanted a category that the model has ({', '.join(class_names)}), "
@@ -238,30 +260,13 @@ def pair_classes(
         for name in categories
         if name not in class_of
     ]
-    counted = {_folded(name) for name in class_map or {}}
+    counted = {folded(name) for name in class_map or {}}
     problems += [
         f"{path}: has no category {name!r}; what the model finds of it is left out"
         for place, name in enumerate(class_names, 1)
-        if place not in class_of.values() and _folded(name) not in counted
+        if place not in class_of.values() and folded(name) not in counted
     ]
     return class_names, class_of, problems
-
-
-def _counted_as(class_names: Sequence[str], class_map: Mapping[str, str] | None) -> np.ndarray:
-    """int [1 + classes]: as what class what is found of each class counts."""
-    place = {_folded(name): number for number, name in enumerate(class_names, 1)}
-    counted = np.arange(1 + len(class_names))
-    for name, meant in (class_map or {}).items():
-        if _folded(name) in place:
-            counted[place[_folded(name)]] = place[_folded(meant)]
-    return counted
-
-
-def _unknown_kinds(annotations: Annotations, detector: object) -> dict[str, str]:
-    """What classes of a detector that the truth does not know are kinds of."""
-    kinds = getattr(getattr(detector, "config", None), "kinds", {})
-    known = {_folded(name) for name in annotations.class_names}
-    return {kind: of for kind, of in kinds.items() if _folded(kind) not in known}
 
 
 def describe_model(detector: object) -> dict[str, Any]:
@@ -308,32 +313,22 @@ def _detect(
     photo: np.ndarray,
     score_floor: float,
     max_detections: int,
-    counted_as: np.ndarray,
+    counted: np.ndarray,
 ) -> Detections:
     """What a detector finds, without the time that hopeless boxes cost where it can spare that.
 
     Classes that count as one are suppressed as one. A box of several classes is one of each.
     """
     if not isinstance(detector, Detector):
-        found = _counted(detector(photo, score_threshold=score_floor), counted_as)
+        found = count_as(detector(photo, score_threshold=score_floor), counted)
         return found.by_class()
-    if (counted_as == np.arange(len(counted_as))).all():
+    if (counted == np.arange(len(counted))).all():
         found = detector(photo, score_threshold=score_floor, max_detections=max_detections)
         return found.by_class()
     offsets, logits = detector.forward(detector.prepare(photo))
     candidates = detector.decode(offsets, logits, photo.shape, score_threshold=score_floor)
-    candidates = _counted(candidates, counted_as).best(_CANDIDATES * max_detections)
+    candidates = count_as(candidates, counted).best(_CANDIDATES * max_detections)
     return detector.suppress(candidates).by_class()
-
-
-def _counted(found: Detections, counted_as: np.ndarray) -> Detections:
-    """The same in the classes that they count as; the scores of those that become one are added."""
-    class_ids = counted_as[np.asarray(found.class_ids, int)]
-    merged = found.class_scores
-    if merged is not None:
-        merged = merged @ np.eye(len(counted_as), dtype=np.float32)[counted_as[1:], 1:]
-        merged = np.minimum(merged, np.asarray(found.scores)[:, None])
-    return dataclasses.replace(found, class_ids=class_ids, class_scores=merged)
 
 
 def _best(found: Detections, class_ids: Sequence[int], most: int) -> Detections:
@@ -365,7 +360,3 @@ def _beside(
         name=photo.filename,
         source=photo.source,
     )
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold()

@@ -69,7 +69,9 @@ def write_evaluation(evaluation: Evaluation, path: str | os.PathLike[str]) -> No
             for result, hits in zip(run.results, _hits(evaluation), strict=True)
         ],
     }
-    atomic.write_text(path, json.dumps(content, **_FORM) + "\n")
+    # What of a name is not UTF-8 is escaped, as JSON escapes it too.
+    text = json.dumps(content, **_FORM).encode("utf-8", "backslashreplace").decode()
+    atomic.write_text(path, text + "\n")
 
 
 def read_evaluation(path: str | os.PathLike[str]) -> dict[str, Any]:

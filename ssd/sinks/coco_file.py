@@ -3,9 +3,10 @@
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ssd.detect.counting import count_as, counted_as, folded, unknown_kinds
 from ssd.photos.annotations import read_text
 from ssd.photos.finding import same_name
 from ssd.sinks.journal import Journal
@@ -18,6 +19,11 @@ class Ids:
     Args:
         class_names: Names of the classes; the first is class 1.
         truth: COCO JSON with the ids of photos and categories; None to count.
+        kinds: Which classes are kinds of others (`ssd.Config.kinds`): one that the truth does not
+            know counts as what it is a kind of, a smile as a face.
+
+    Attributes:
+        counted: int [1 + classes], as what class each counts.
 
     Raises:
         FileNotFoundError: If there is no such truth.
@@ -29,8 +35,14 @@ class Ids:
         (1, 2, 1)
     """
 
-    def __init__(self, class_names: Sequence[str], truth: str | os.PathLike | None = None) -> None:
-        self._counted, self._known = 0, truth is not None
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        truth: str | os.PathLike | None = None,
+        kinds: Mapping[str, str] | None = None,
+    ) -> None:
+        self._last, self._known = 0, truth is not None
+        self.counted = counted_as(class_names, None)
         self._classes: dict[int, Any] = {
             number: number for number in range(1, len(class_names) + 1)
         }
@@ -41,8 +53,9 @@ class Ids:
         for name, key in images:
             for ending in _endings(name):
                 self._photos.setdefault(ending, set()).add(key)
-        by_name = {name.strip().casefold(): key for name, key in categories}
-        numbered = [(place, name.strip().casefold()) for place, name in enumerate(class_names, 1)]
+        by_name = {folded(name): key for name, key in categories}
+        self.counted = counted_as(class_names, unknown_kinds(kinds or {}, by_name))
+        numbered = [(place, folded(name)) for place, name in enumerate(class_names, 1)]
         self._classes = {place: by_name[name] for place, name in numbered if name in by_name}
         if not self._classes:
             raise ValueError(
@@ -60,8 +73,8 @@ class Ids:
             The id; None if the truth has no such photo, or several.
         """
         if not self._known:
-            self._counted += 1
-            return self._counted
+            self._last += 1
+            return self._last
         fitting = (self._photos[ending] for ending in _endings(path) if ending in self._photos)
         keys = next(fitting, set())
         return next(iter(keys)) if len(keys) == 1 else None
@@ -82,7 +95,8 @@ class CocoFile(Sink):
     """What was found as a list of `image_id`, `category_id`, `bbox` and `score`.
 
     Numbers are not rounded, so a scorer sees the boxes as the detector gave them. A box of several
-    classes (`ssd.Detections.class_scores`) is a row of each, as `ssd.evaluate` judges it.
+    classes (`ssd.Detections.class_scores`) is a row of each, as `ssd.evaluate` judges it; classes
+    that count as one are one row.
 
     Args:
         path: The file.
@@ -112,7 +126,7 @@ class CocoFile(Sink):
         Args:
             result: The `FrameResult`.
         """
-        frame, found = result.frame, result.found.by_class()
+        frame, found = result.frame, count_as(result.found, self._ids.counted).by_class()
         image_id = self._ids.of_photo(frame.source)
         if image_id is None:
             self._unknown += 1

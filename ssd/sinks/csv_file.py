@@ -16,7 +16,8 @@ COLUMNS = ("source", "frame", "seconds", "class", "score", "ymin", "xmin", "ymax
 class CsvFile(Sink):
     """What was found as CSV. It grows while the run lasts and is whole at every moment.
 
-    `frame` and `seconds` are empty for photos, `id` where faces are not followed.
+    `frame` and `seconds` are empty for photos, `id` where faces are not followed. The score is that
+    of the class (`ssd.Detections.own_scores`).
 
     Args:
         path: The file.
@@ -51,7 +52,9 @@ class CsvFile(Sink):
         where = (frame.source, "" if frame.index is None else frame.index, seconds)
         rows = [
             (*where, self._names[class_id - 1], shortest(score), *map(shortest, box), which)
-            for box, score, class_id, which in zip(*found, ids, strict=True)
+            for box, score, class_id, which in zip(
+                found.boxes, found.own_scores, found.class_ids, ids, strict=True
+            )
         ]
         self._write(rows)
 

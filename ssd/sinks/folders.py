@@ -16,8 +16,7 @@ def new_folder(folder: str | os.PathLike) -> pathlib.Path:
         Its path.
 
     Raises:
-        NotADirectoryError: If it is a file.
-        FileExistsError: If there is something in it.
+        OSError: As `check_folder`; or if it cannot be made.
 
     Example:
         >>> import tempfile
@@ -26,14 +25,30 @@ def new_folder(folder: str | os.PathLike) -> pathlib.Path:
         'crops'
     """
     folder = pathlib.Path(folder)
+    check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def check_folder(folder: pathlib.Path) -> None:
+    """Refuse a folder in which something could be replaced.
+
+    Args:
+        folder: The folder, which need not be there.
+
+    Raises:
+        NotADirectoryError: If it is a file.
+        FileExistsError: If there is something in it.
+
+    Example:
+        >>> check_folder(pathlib.Path("nowhere"))
+    """
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder}: wanted a folder, this is a file")
     if folder.is_dir() and any(folder.iterdir()):
         raise FileExistsError(
             f"{folder}: wanted a new or an empty folder, there is something in it"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def frame_name(frame: Frame) -> str:

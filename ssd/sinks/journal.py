@@ -39,7 +39,7 @@ class Journal:
         self.path = pathlib.Path(path)
         self.lines = lines_path(self.path)
         check_new(self.path)
-        check_new(self.lines)
+        check_lines(self.path)
         self._file = open(self.lines, "xb", buffering=0)  # noqa: SIM115  a run long
 
     def add(self, value: object) -> None:
@@ -49,7 +49,7 @@ class Journal:
             value: What JSON can hold.
         """
         # In one call of the system: a process that is killed leaves all of a line or nothing.
-        self._file.write(json.dumps(value, **_FORM).encode("utf-8", "surrogateescape") + b"\n")
+        self._file.write(_encode(json.dumps(value, **_FORM)) + b"\n")
 
     def finish(self, before: str, behind: str) -> None:
         """Make the JSON file, which appears whole or not at all, and remove the lines.
@@ -64,11 +64,16 @@ class Journal:
             open(self.lines, "rb") as lines,
             open(temporary, "wb") as file,
         ):
-            file.write(before.encode())
+            file.write(_encode(before))
             for index, line in enumerate(lines):
                 file.write((b",\n" if index else b"\n") + line.removesuffix(b"\n"))
-            file.write(b"\n" + behind.encode() + b"\n")
+            file.write(b"\n" + _encode(behind) + b"\n")
         self.lines.unlink()
+
+
+def _encode(text: str) -> bytes:
+    """JSON as bytes. Of a name that is not UTF-8 what is not is escaped, as JSON escapes it too."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def lines_path(path: pathlib.Path) -> pathlib.Path:
@@ -87,6 +92,26 @@ def lines_path(path: pathlib.Path) -> pathlib.Path:
     return path.with_name(f"{path.name}l" if path.suffix == ".json" else f"{path.name}.jsonl")
 
 
+def check_lines(path: pathlib.Path) -> None:
+    """Refuse to write over what a run that was killed left of a JSON file.
+
+    Args:
+        path: The JSON file that is to be.
+
+    Raises:
+        FileExistsError: If its lines are there.
+
+    Example:
+        >>> check_lines(pathlib.Path("nowhere.json"))
+    """
+    lines = lines_path(path)
+    if lines.exists():
+        raise FileExistsError(
+            f"{lines}: wanted a new file, there are the results of a run that was killed; "
+            "move them away or name another file"
+        )
+
+
 def check_new(path: pathlib.Path) -> None:
     """Refuse to write over a file.
 
@@ -99,10 +124,5 @@ def check_new(path: pathlib.Path) -> None:
     Example:
         >>> check_new(pathlib.Path("nowhere.json"))
     """
-    if path.suffix == ".jsonl" and path.exists():
-        raise FileExistsError(
-            f"{path}: wanted a new file, there are the results of a run that was killed; "
-            "move them away or name another file"
-        )
     if path.exists():
         raise FileExistsError(f"{path}: wanted a new file, there is one; name another")

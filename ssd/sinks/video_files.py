@@ -112,18 +112,9 @@ class VideoFiles(Sink):
 
     def __init__(self, out: str | os.PathLike, sources: Sequence[Source]) -> None:
         out = pathlib.Path(out)
-        if is_video(out):
-            if len(sources) != 1:
-                raise ValueError(
-                    f"{out}: wanted one video or camera to make it of, got {len(sources)}; "
-                    "name a folder for several"
-                )
-            self._paths = {sources[0].stem: out}
-        else:
+        self._paths = video_paths(out, sources)
+        if not is_video(out):
             out.mkdir(parents=True, exist_ok=True)
-            self._paths = {source.stem: out / f"{source.stem}.mp4" for source in sources}
-        for path in self._paths.values():
-            check_new(path)
         if sources:
             import av  # noqa: F401  that it is not there is said before the work
         self._open: VideoFile | None = None
@@ -149,6 +140,41 @@ class VideoFiles(Sink):
         if self._open is not None:
             self._open.close()
         self._open = None
+
+
+def video_paths(out: pathlib.Path, sources: Sequence[Source]) -> dict[str, pathlib.Path]:
+    """Where the videos of sources go; none of them takes a file's place.
+
+    Args:
+        out: As for `VideoFiles`.
+        sources: As for `VideoFiles`.
+
+    Returns:
+        Paths by the stems of the sources.
+
+    Raises:
+        FileExistsError: If a video would take the place of a file.
+        NotADirectoryError: If the folder is a file.
+        ValueError: If one file is to hold several sources.
+
+    Example:
+        >>> video_paths(pathlib.Path("drawn"), [Source("video", "v.mkv", "v")])["v"].as_posix()
+        'drawn/v.mp4'
+    """
+    if is_video(out):
+        if len(sources) != 1:
+            raise ValueError(
+                f"{out}: wanted one video or camera to make it of, got {len(sources)}; "
+                "name a folder for several"
+            )
+        paths = {sources[0].stem: out}
+    else:
+        if out.exists() and not out.is_dir():
+            raise NotADirectoryError(f"{out}: wanted a folder for the videos, this is a file")
+        paths = {source.stem: out / f"{source.stem}.mp4" for source in sources}
+    for path in paths.values():
+        check_new(path)
+    return paths
 
 
 def is_video(path: pathlib.Path) -> bool:

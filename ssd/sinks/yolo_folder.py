@@ -12,7 +12,8 @@ from ssd.sinks.sink import FrameResult, Sink
 class YoloFolder(Sink):
     """A text file a frame, a line a box: class from 0, middle, width and height as shares, score.
 
-    A frame without boxes has an empty file.
+    A frame without boxes has an empty file. The score is that of the class
+    (`ssd.Detections.own_scores`).
 
     Args:
         folder: Where they go; new or empty.
@@ -46,7 +47,7 @@ class YoloFolder(Sink):
         lines = [
             f"{class_id - 1} {x:.6f} {y:.6f} {width:.6f} {height:.6f} {score:.6f}\n"
             for class_id, (y, x), (height, width), score in zip(
-                found.class_ids, middles, sizes, found.scores, strict=True
+                found.class_ids, middles, sizes, found.own_scores, strict=True
             )
         ]
         atomic.write_text(self._folder / f"{frame_name(frame)}.txt", "".join(lines))

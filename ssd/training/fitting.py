@@ -1,5 +1,6 @@
 """`ssd.train`: labels in, a trained model out; stopped anywhere, the same call goes on."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ from ssd.balance.callback import Balance
 from ssd.config import Config
 from ssd.data import balancing, checking, placing, records, turning
 from ssd.data.pipeline import dataset
+from ssd.data.plain import plain
 from ssd.nets.backbones import find_backbone
 from ssd.nets.growing import take_over
 from ssd.nets.keeping import KeepingLoss
@@ -168,11 +170,11 @@ def train(
         parents=parents,
     )
     check_cache(cache, [*records.folders(labels), out])
-    content = _check_labels(labels, validation, config, batch_size)
+    content, judged = _check_labels(labels, validation, config, batch_size)
     placed = None
     if crops is not None:
         placed = placing.check(labels, crops, crop_share, config.classes, spread=crop_spread)
-    options = {
+    asked = {
         "photos": content.photos,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -189,8 +191,11 @@ def train(
         "parents": dict(parents) if parents else None,
         "patience": patience,
     }
+    options = plain(asked)
     about = {
         **_describe(labels, validation, start, config, content, options),
+        "validation_content": judged,
+        "start_content": None if start is None else _digest(start),
         "crops": None if crops is None else _resolved(crops),
         "crops_content": placed,
     }
@@ -198,7 +203,7 @@ def train(
     folders = [folder for each in several for folder in records.folders(each)]
     with claim(out, about) as run, checking.naming_damage(folders, config.classes):
         if seed is not None:
-            keras.utils.set_random_seed(seed)
+            keras.utils.set_random_seed(options["seed"])
         model = _build_or_resume(run, config, first, loss, content, options)
         done = model.provenance.get("epochs_done", 0)
         run.rewind(done)
@@ -221,17 +226,26 @@ def _config(config, loss, first):
 
 
 def _check_labels(labels, validation, config, batch_size):
-    """What the labels hold, if they can be trained on and validated with."""
+    """What the labels hold, and the digest of those to validate with, if they can be used."""
     content = checking.check(labels, config.classes)
     if content.photos < batch_size:
         named = ", ".join(map(str, records.folders(labels)))
         raise ValueError(
             f"{named}: wanted at least a batch of {batch_size} photos, got {content.photos}"
         )
-    if validation is not None and not checking.check(validation, config.classes).photos:
+    if validation is None:
+        return content, None
+    judged = checking.check(validation, config.classes)
+    if not judged.photos:
         named = ", ".join(map(str, records.folders(validation)))
         raise ValueError(f"{named}: wanted photos to validate with, got none")
-    return content
+    return content, judged.digest
+
+
+def _digest(path):
+    """A short text that is another where a file is."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _resolved(labels):

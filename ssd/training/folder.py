@@ -11,6 +11,15 @@ from typing import Any
 from ssd import atomic, lock
 from ssd.training import history
 
+# Digests in `run.json`, and of what.
+_CONTENTS = {
+    "content": "labels have",
+    "validation_content": "validation labels have",
+    "crops_content": "crops have",
+    "start_content": "start has",
+}
+_NOTED_LATER = ("validation_content", "start_content")  # not yet, when some runs began
+
 
 class RunFolder:
     """The files of a run.
@@ -123,13 +132,14 @@ def _check_same(run, about):
         raise ValueError(f"{run.note}: wanted what the run was asked for ({error})") from None
     if not isinstance(before, dict):
         raise ValueError(f"{run.note}: wanted what the run was asked for, got no JSON object")
-    changed = [field for field in about if before.get(field) != about[field]]
+    noted = [field for field in about if field in before or field not in _NOTED_LATER]
+    changed = [field for field in noted if before.get(field) != about[field]]
     if changed:
         field = changed[0]
         values = f"{before.get(field)!r}, wanted {about[field]!r}"
         what = (
-            f"its labels have changed since it began (their digest was {values})"
-            if field == "content"
+            f"its {_CONTENTS[field]} changed since it began (the digest was {values})"
+            if field in _CONTENTS
             else f"its {field} is {values}"
         )
         raise ValueError(

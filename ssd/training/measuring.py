@@ -25,7 +25,8 @@ _CANDIDATES = 4  # for each box that is judged, before suppression
 class MeasureAP(keras.callbacks.Callback):
     """Adds `val_ap50` to the logs of each epoch, for the callbacks after it.
 
-    Faces that are smaller at the input than training looks at (`Config.min_face`) are ignored.
+    Faces are ignored whose height is less of the photo's long side than `Config.min_face` is of the
+    input's: the rule of `ssd evaluate --min-height`, alike for photos of any shape.
 
     Args:
         labels: Folder of validation labels, or a list of several.
