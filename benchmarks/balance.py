@@ -75,7 +75,7 @@ def _measure_labels_or_portraits(options: argparse.Namespace) -> dict[str, Any]:
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything that the table shows, as plain values (`--json` writes them)."""
-    config = ssd.Config.from_json(options.config.read_text() if options.config else "{}")
+    config = ssd.Config.read(options.config) if options.config else ssd.Config()
     _say("one core, stage by stage")
     result: dict[str, Any] = {
         "machine": describe_machine(),

@@ -422,7 +422,7 @@ def _batches(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, ssd.C
 
 
 def _config(options: argparse.Namespace) -> ssd.Config:
-    return ssd.Config.from_json(options.config.read_text() if options.config else "{}")
+    return ssd.Config.read(options.config) if options.config else ssd.Config()
 
 
 def _say(what: str) -> None:

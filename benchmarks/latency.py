@@ -94,6 +94,9 @@ def _check_options(parser: argparse.ArgumentParser, options: argparse.Namespace)
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
+    for path in filter(None, (options.model, options.against)):
+        if pathlib.Path(path).suffix.lower() in (".onnx", ".keras"):
+            raise ValueError(f"{path}: wanted a .tflite file, whose layers are counted")
     kind = "models" if options.models else "latency"
     outputs.check_outputs(kind, json=options.json, plot=options.plot)
 

@@ -18,6 +18,7 @@ from ssd.opening import Detector
 if TYPE_CHECKING:
     from ssd.nets.model import SSD
 
+_PASSES, _NEAR = 6, 0.01  # of fitting; how near to no change is no change
 Pair = tuple[str | os.PathLike, str | os.PathLike]
 
 
@@ -42,7 +43,8 @@ class Calibration:
     """How a detector's scores are to be read.
 
     Attributes:
-        map: `ssd.metrics.calibration.ScoreMap`, from the scores as they are to the fitted ones.
+        map: `ssd.metrics.calibration.ScoreMap`, from the logits as they are to the fitted ones; of
+            a model of one class, from its scores.
         score_threshold: The fitted score from which on there are as many false positives a photo
             as were asked for, at most.
         error_before: Calibration error of the scores as they are.
@@ -111,6 +113,10 @@ def calibrate(
     Training asks for certainty about each of a face's many anchors; what a detector returns is the
     best of them, and is wrong more often than it says, or less often.
 
+    A class counts as what it is a kind of (`Config.kinds`), in the truth as well: the score of a
+    smiling face is how sure it is to be a face. The scores and the threshold are those that the
+    model has in the end: where it knows several classes, it is run over the photos several times.
+
     Args:
         model: What `ssd.Detector` opens: a file, an `ssd.SSD`; or an open detector.
         validation: (folder of photos, COCO JSON), one or several.
@@ -120,7 +126,8 @@ def calibrate(
         class_map: As for `ssd.evaluate`: `{"smile": "face"}` where people have said of no face
             whether it smiles.
         seed: Decides the halves.
-        progress: Called after each photo as `progress(done, total)`, folder by folder.
+        progress: Called after each photo as `progress(done, total)`, folder by folder; of a model
+            of several classes once more for each time that it is asked.
 
     Returns:
         A `Calibration`; `Calibration.apply_to` gives the model with these scores.
@@ -146,39 +153,67 @@ def calibrate(
     if not validation:
         raise ValueError("validation: wanted (photos, truth), one or several, got none")
     detector = model if isinstance(model, detecting.Detector) else Detector(model)
-    results = [
-        result
-        for photos, truth in validation
-        for result in run_detector(
-            detector, _text(photos), _text(truth), class_map=class_map, progress=progress
-        ).results
-    ]
-    classes = len(detector.config.classes)
-    judged = judge_results(results, classes, heights=(min_height, np.inf), rule=rule)
-    first = np.random.default_rng(seed).permutation(len(results)) < len(results) // 2
+    # A threshold is held against the score of a box, of whichever of its classes it may be.
+    class_map = {**detector.config.kinds, **(class_map or {})}
+
+    def judge(scores: ScoreMap) -> Judgement:
+        results = [
+            result
+            for photos, truth in validation
+            for result in run_detector(
+                detector.rescaled(*scores),
+                _text(photos),
+                _text(truth),
+                class_map=class_map,
+                progress=progress,
+            ).results
+        ]
+        classes = len(detector.config.classes)
+        return judge_results(results, classes, heights=(min_height, np.inf), rule=rule)
+
+    before = judge(ScoreMap(1.0, 0.0))
+    fitted, judged = _fit(before, judge, alone=len(detector.config.classes) == 1)
+    photos, allowed = len(judged.faces), false_positives_per_image
+    first = np.random.default_rng(seed).permutation(photos) < photos // 2
     halves = judged.of_photos(first), judged.of_photos(~first)
-    fitted, threshold = _fit(judged, false_positives_per_image)
     return Calibration(
         map=fitted,
-        score_threshold=threshold,
-        error_before=calibration_error(judged.scores, judged.hits >= 0),
-        checks=(
-            _check(halves[0], halves[1], false_positives_per_image),
-            _check(halves[1], halves[0], false_positives_per_image),
-        ),
-        photos=len(results),
+        score_threshold=_threshold(judged, allowed),
+        error_before=calibration_error(before.scores, before.hits >= 0),
+        checks=(_check(halves[0], halves[1], allowed), _check(halves[1], halves[0], allowed)),
+        photos=photos,
     )
 
 
-def _fit(judged: Judgement, allowed: float) -> tuple[ScoreMap, float]:
-    """The map of scores, and the threshold in the new ones."""
-    fitted = fit_scores(judged.scores, judged.hits >= 0)
-    threshold = choose_threshold(curve_of(judged), allowed * len(judged.faces))
-    return fitted, float(fitted(min(threshold, 1.0)))
+def _fit(
+    judged: Judgement, judge: Callable[[ScoreMap], Judgement], *, alone: bool
+) -> tuple[ScoreMap, Judgement]:
+    """The map of logits, and what the model finds with the scores that come of it.
+
+    The lead of a class that is alone is that of its score, so what the map says of a score is what
+    the model then says. Where several classes share the scores it is not; so the model is asked
+    again, and what its scores still lack is fitted, until that is next to nothing.
+    """
+    total = ScoreMap(1.0, 0.0)
+    for _ in range(_PASSES):
+        step = fit_scores(judged.scores, judged.hits >= 0)
+        total = total.then(step)
+        if alone:
+            return total, dataclasses.replace(judged, scores=step(judged.scores))
+        judged = judge(total)
+        if abs(step.slope - 1) < _NEAR and abs(step.shift) < _NEAR:
+            break
+    return total, judged
+
+
+def _threshold(judged: Judgement, allowed: float) -> float:
+    """The least score with no more than so many false positives a photo."""
+    return min(choose_threshold(curve_of(judged), allowed * len(judged.faces)), 1.0)
 
 
 def _check(fitted_on: Judgement, other: Judgement, allowed: float) -> Check:
-    fitted, threshold = _fit(fitted_on, allowed)
+    fitted = fit_scores(fitted_on.scores, fitted_on.hits >= 0)
+    threshold = fitted(_threshold(fitted_on, allowed))
     scores = fitted(other.scores)
     wrong = int(((scores >= threshold) & (other.hits < 0)).sum())
     error = calibration_error(scores, other.hits >= 0)

@@ -4,6 +4,8 @@ import dataclasses
 import difflib
 import json
 import math
+import os
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -203,6 +205,27 @@ class Config:
         return cls.from_dict(values)
 
     @classmethod
+    def read(cls, path: str | os.PathLike) -> "Config":
+        """The Config in a file.
+
+        Args:
+            path: A JSON file of fields, as `to_json` writes them.
+
+        Returns:
+            A `Config`.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it holds something else; the message begins with the file.
+        """
+        try:
+            return cls.from_json(pathlib.Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{path}: wanted a JSON file, there is none") from None
+        except ValueError as error:  # bytes that are no text among them
+            raise ValueError(f"{path}: {error}") from None
+
+    @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":
         """A Config from a dictionary of its fields; fields left out take their defaults.
 
@@ -244,7 +267,12 @@ def _is_int(value):
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and math.isfinite(value) and not isinstance(value, bool)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int that is too large for any float
+        return False
 
 
 def _is_image_size(value):

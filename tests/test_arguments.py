@@ -39,7 +39,13 @@ WRONG = [
     ("ssd", "train here run --learning-rate nan", 2, "wanted a number of 0 or more, got 'nan'"),
     ("ssd", "train here run --balance-objects 2", 2, "wanted a number from 0 to 1, got '2'"),
     ("ssd", "train here run --config nowhere", 1, "nowhere: wanted a JSON file"),
-    ("ssd", "train here run --config file", 1, "Config: wanted JSON"),
+    ("ssd", "train here run --config file", 1, "file: Config: wanted JSON"),
+    ("ssd", "train here run --config bytes.json", 1, "bytes.json: 'utf-8' codec can't decode"),
+    ("ssd", "shrink here out --config bytes.json", 1, "bytes.json: 'utf-8' codec can't decode"),
+    ("ssd", "calibrate face here", 1, "wanted pairs of PHOTOS and TRUTH, got 1 words"),
+    ("ssd", "calibrate file here file --out a.keras", 1, "--out: wanted a .keras model"),
+    ("ssd", "export smile out.tflite", 1, "int8 wants --calibration"),
+    ("ssd", "skew nowhere here --model smile", 1, "nowhere: wanted a folder of labels"),
     ("ssd", "train here run --start nowhere", 1, "nowhere: wanted a .keras model file"),
     ("ssd", "train here run --patience 3", 1, "--patience: wanted --validation with it"),
     ("ssd", "train here run --freeze-normalization", 1, "wanted --start with it"),
@@ -135,6 +141,7 @@ RIGHT = [
 def here(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     (tmp_path / "file").write_text("")
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
     monkeypatch.chdir(tmp_path)
 
 

@@ -122,6 +122,42 @@ def test_a_model_that_is_too_sure_is_found_out(known, validation):
     assert ssd.calibrate(Detector(known), [validation], seed=1).checks != found.checks
 
 
+class Smiling(Known):
+    """The same, of faces that smile more or less: what is known of a face is split in two."""
+
+    def forward(self, image):
+        number = int(image[0, 0, 0]) + 256 * int(image[0, 0, 1])
+        offsets, logits = super().forward(image)
+        share = np.random.default_rng(number).uniform(0.01, 0.99, (len(logits), 1))
+        parts = logits[:, 1:] + np.log(np.concatenate([share, 1 - share], axis=1))
+        return offsets, np.concatenate([logits[:, :1], parts], axis=1).astype(np.float32)
+
+
+def test_what_is_promised_of_classes_that_share_a_score_is_what_the_model_then_does(validation):
+    classes = {"classes": ("face", "smile"), "kinds": {"smile": "face"}}
+    known = Smiling(ssd.Config(image_size=(64, 64), width_multiplier=0.05, **classes))
+    detector = Detector(known)
+    found = ssd.calibrate(detector, [validation])
+    # The same in the logits, as `Calibration.apply_to` has it in the weights.
+    scores, hits = [], []
+    for number in range(PHOTOS):
+        _, logits = known.forward(np.uint8([[[number % 256, number // 256, 0]]]))
+        odds = np.exp(found.map.slope * logits[known.chosen[number], 1:] + found.map.shift)
+        scores += (odds.sum(axis=1) / (1 + odds.sum(axis=1))).tolist()
+        hits += known.right[number].tolist()
+    scores, hits = np.array(scores), np.array(hits)
+    wrong = np.sort(scores[~hits])[::-1]
+    allowed = PHOTOS // 10
+    assert (wrong >= found.score_threshold - 1e-5).sum() == allowed
+    assert calibration_error(scores, hits) < 0.06 < found.error_before
+    # What is left to fit of these scores is nothing.
+    assert [*fit_scores(scores, hits)] == pytest.approx([1, 0], abs=0.02)
+    # And the detector with these scores is that model.
+    photo = np.broadcast_to(np.uint8([7, 0, 0]), (64, 64, 3))
+    seen = detector.rescaled(*found.map)(photo, score_threshold=0.01)
+    assert np.sort(seen.scores) == pytest.approx(np.sort(scores[14:16]), abs=1e-5)
+
+
 def test_several_validations_count_together(known, validation):
     twice = ssd.calibrate(Detector(known), [validation, validation])
     once = ssd.calibrate(Detector(known), [validation])

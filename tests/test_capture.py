@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 import ssd
 from ssd.detect.capture import read_capture
@@ -258,3 +258,12 @@ def test_other_peoples_pictures_are_left_alone(tmp_path):
     assert 0 < len(list(log)) < 20
     assert {path: path.read_bytes() for path in others} == before
     assert len(ssd.CaptureLog(tmp_path, limit=4000)) == len(log)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "3", "null", '{"boxes": 3}', '{"boxes": [["a"]]}', "{"])
+def test_what_says_something_else_is_no_capture(tmp_path, text):
+    about = PngImagePlugin.PngInfo()
+    about.add_text("capture", text)
+    Image.new("RGB", (8, 8)).save(tmp_path / "1.png", pnginfo=about)
+    with pytest.raises(ValueError, match=r"1\.png: wanted a file of a CaptureLog"):
+        read_capture(tmp_path / "1.png")

@@ -233,6 +233,7 @@ def test_files_that_are_none_are_one_line(files, tmp_path, capsys):
     content = json.loads(files[1].read_text())
     for change, words in (
         ({"results": [{"name": "a"}]}, "other.json: wanted the results of an evaluation"),
+        ({"photos": ["a"]}, "other.json: wanted the results of an evaluation"),
         ({"results": []}, "share none"),
         ({"options": {}}, "wanted the options of each evaluation"),
         ({"model": {"classes": ["mask"]}}, "wanted evaluations of the same classes"),

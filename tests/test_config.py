@@ -45,6 +45,7 @@ def test_json_round_trip_keeps_every_field():
         ("max_boxes", 0, "integer from 1 to 10000"),
         ("max_boxes", True, "integer from 1 to 10000"),
         ("min_face", -1, "0 or more"),
+        ("min_face", 10**400, "0 or more"),
         ("positive_iou", 1.5, "(0, 1]"),
         ("negative_iou", 0.9, "from 0 to positive"),
     ],

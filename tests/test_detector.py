@@ -382,3 +382,23 @@ def test_the_example_draws_what_it_finds(models, tmp_path):
     assert "2 found in" in done.stdout
     assert "red 1.00  rows 40 to 48, columns 56 to 64" in done.stdout
     assert (read_photo(tmp_path / "lamps-found.png") != photo).any()
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"max_detections": 2.5}, "max_detections: wanted a positive integer, got 2.5"),
+        ({"max_detections": True}, "max_detections: wanted a positive integer, got True"),
+        ({"score_threshold": "0.5"}, "score_threshold: wanted a number from 0 to 1, got '0.5'"),
+        (
+            {"score_threshold": float("nan")},
+            "score_threshold: wanted a number from 0 to 1, got nan",
+        ),
+        ({"iou_threshold": "0.5"}, "iou_threshold: wanted a number from 0 to 1, got '0.5'"),
+    ],
+)
+def test_limits_of_other_types(limits, words):
+    with pytest.raises(ValueError, match=words):
+        ssd.Detector()(np.zeros((8, 8, 3), np.uint8), **limits)
+    numbers = {"score_threshold": np.float32(0.5), "max_detections": np.int64(3)}
+    assert len(ssd.Detector()(np.zeros((8, 8, 3), np.uint8), **numbers)) == 0

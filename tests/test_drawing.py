@@ -59,3 +59,9 @@ def test_nothing_found_changes_nothing():
 def test_bad_photo():
     with pytest.raises(ValueError, match=r"wanted uint8 \[height, width, 3\].*got float64"):
         ssd.draw(np.zeros((4, 4, 3)), found())
+
+
+def test_a_class_without_a_name():
+    found = ssd.Detections(np.float32([[5, 5, 20, 20]]), np.float32([0.9]), np.array([2]))
+    with pytest.raises(ValueError, match="names: wanted one for each of 2 classes, got 1"):
+        ssd.draw(np.zeros((40, 40, 3), np.uint8), found, names=("face",))

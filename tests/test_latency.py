@@ -198,6 +198,8 @@ def test_against_random(tiny, tmp_path, capsys):
         (["MODEL", "--photos", "nowhere"], "wanted a folder with photos"),
         (["MODEL", "--json", "nowhere/a.json"], "wanted a file in a folder that exists"),
         (["MODEL", "--against", "nowhere.tflite"], "nowhere.tflite: wanted a .tflite"),
+        (["MODEL", "--against", "m.keras"], "m.keras: wanted a .tflite file"),
+        (["m.onnx"], "m.onnx: wanted a .tflite file, whose layers are counted"),
     ],
 )
 def test_bad_input_is_one_line(model, arguments, words, capsys):

@@ -18,8 +18,10 @@ from ssd.arguments import (
 from ssd.detect.processors import processors
 from ssd.lines import printable
 from ssd.outputs import NEW_FILE
+from ssd.sinks.folders import check_folder
 from ssd.sinks.journal import check_lines
 from ssd.sinks.picture_names import check_pictures
+from ssd.sinks.video_names import is_video, video_paths
 from ssd.sources.naming import Source, find_sources
 from ssd.status_line import StatusLine
 from ssd.stopping import stopping
@@ -165,9 +167,6 @@ def _check_results(
     options: argparse.Namespace, photos: Sequence[Source], moving: Sequence[Source]
 ) -> None:
     """All that the results may not replace, before the first of them is begun."""
-    from ssd.sinks.folders import check_folder
-    from ssd.sinks.video_files import is_video, video_paths
-
     for path in filter(None, (options.json, options.coco)):
         check_lines(path)
     for folder in filter(None, (options.yolo, options.crops)):

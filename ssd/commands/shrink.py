@@ -22,7 +22,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    config = Config.from_json(options.config.read_text()) if options.config else Config()
+    config = Config.read(options.config) if options.config else Config()
     import_tensorflow()
     from ssd.data.shrinking import shrink_labels
 

@@ -121,7 +121,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    config = Config.from_json(options.config.read_text()) if options.config else None
+    config = Config.read(options.config) if options.config else None
     _check(options)
     import_tensorflow()
     import keras

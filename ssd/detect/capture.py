@@ -17,8 +17,10 @@ from PIL import Image, PngImagePlugin
 from ssd import atomic
 from ssd.detect import keeping
 from ssd.detect.detections import Detections
+from ssd.detect.limits import check_share
 
 _TEXT = "capture"  # the PNG text chunk that holds everything but the image
+_DAMAGE = (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, SyntaxError)
 _LAST = ".last"  # file with the last number, once no file has it any more
 _DAY = 86400.0
 _PARTIAL = re.compile(r"\.(\d{9,}\.\d+\.part\.png|\.last\.\d+\.part)")  # not whole yet
@@ -97,8 +99,7 @@ class CaptureLog:
     ) -> None:
         if not limit > 0:
             raise ValueError(f"limit: wanted a positive number of bytes, got {limit!r}")
-        if not 0 <= share <= 1:
-            raise ValueError(f"share: wanted a number from 0 to 1, got {share!r}")
+        check_share("share", share)
         if days is not None and not 0 < days < math.inf:
             raise ValueError(f"days: wanted a positive number of days, got {days!r}")
         self.folder, self.limit, self.share, self.days = pathlib.Path(folder), limit, share, days
@@ -276,16 +277,18 @@ def read_capture(path: str | os.PathLike) -> Capture:
             image.load()
             about = json.loads(image.info[_TEXT])
             pixels = np.asarray(image.convert("RGB"))
-    except (OSError, AttributeError, KeyError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: wanted a file of a CaptureLog ({error})") from None
-    shares = about.get("class_scores")
-    found = Detections(
-        np.array(about["boxes"], np.float32).reshape(-1, 4),
-        np.array(about["scores"], np.float32),
-        np.array(about["classes"], int),
-        class_scores=np.array(shares, np.float32) if shares else None,
-    )
-    return Capture(pixels, found, tuple(about["shape"]), about["seconds"], about["time"])
+        shares = about.get("class_scores")
+        found = Detections(
+            np.array(about["boxes"], np.float32).reshape(-1, 4),
+            np.array(about["scores"], np.float32),
+            np.array(about["classes"], int),
+            class_scores=np.array(shares, np.float32) if shares else None,
+        )
+        return Capture(pixels, found, tuple(about["shape"]), about["seconds"], about["time"])
+    except _DAMAGE as error:
+        raise ValueError(
+            f"{path}: wanted a file of a CaptureLog ({type(error).__name__}: {error})"
+        ) from None
 
 
 def _paths(folder: pathlib.Path) -> list[pathlib.Path]:

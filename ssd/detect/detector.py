@@ -1,5 +1,6 @@
 """Photo in, boxes out, on NumPy and a LiteRT runtime alone."""
 
+import copy
 import dataclasses
 import functools
 import math
@@ -15,9 +16,11 @@ from numpy.typing import ArrayLike
 from ssd.boxes import iou
 from ssd.config import Config
 from ssd.detect.detections import Detections
+from ssd.detect.limits import check_count, check_share
 from ssd.detect.litert import LiteRTModel
 from ssd.detect.onnx import ONNXModel
 from ssd.detect.processors import processors
+from ssd.detect.rescaling import Rescaled
 from ssd.detect.suppression import nms, vote
 from ssd.photos.letterbox import check_photo, letterbox, letterbox_scale
 
@@ -118,8 +121,7 @@ class Detector:
     ) -> None:
         if suppression not in SUPPRESSIONS:
             raise ValueError(f"suppression: wanted vote or nms, got {suppression!r}")
-        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-            raise ValueError(f"threads: wanted a positive integer, got {threads!r}")
+        check_count("threads", threads)
         if model is None or (isinstance(model, str) and model in NAMES):
             model = _find_shipped(model or NAMES[0])
         if isinstance(model, str | os.PathLike):
@@ -167,8 +169,8 @@ class Detector:
         Raises:
             ValueError: If the photo is none, or a limit is out of range.
         """
-        if max_detections is not None and max_detections < 1:
-            raise ValueError(f"max_detections: wanted a positive integer, got {max_detections!r}")
+        if max_detections is not None:
+            check_count("max_detections", max_detections)
         photo = check_photo(photo)
         offsets, logits = self.forward(self.prepare(photo))
         found = self.decode(offsets, logits, photo.shape, score_threshold=score_threshold)
@@ -209,6 +211,20 @@ class Detector:
         )
         with futures.ThreadPoolExecutor(workers) as pool:
             return list(pool.map(detect, photos))
+
+    def rescaled(self, slope: float, shift: float) -> "Detector":
+        """The same detector with other scores, as `ssd.calibrate` tries them.
+
+        Args:
+            slope: What a class leads the background by becomes so many times as much,
+            shift: and so much more.
+
+        Returns:
+            A `Detector` of the same model, which stays as it is.
+        """
+        other = copy.copy(self)
+        other._model = Rescaled(self._model, slope, shift)
+        return other
 
     def prepare(self, photo: np.ndarray) -> np.ndarray:
         """The photo as the model's input tensor.
@@ -255,14 +271,11 @@ class Detector:
             left out.
 
         Raises:
-            ValueError: If the threshold is outside [0, 1].
+            ValueError: If the threshold is no number in [0, 1].
         """
         if score_threshold is None:
             score_threshold = self.config.score_threshold
-        if not 0 <= score_threshold <= 1:
-            raise ValueError(
-                f"score_threshold: wanted a number from 0 to 1, got {score_threshold!r}"
-            )
+        check_share("score_threshold", score_threshold)
         of_offsets, of_logits = self._model.scales
         most = int(self._members.sum(axis=1).max())  # classes of one kind
         rows = _candidates(logits, of_logits[0], score_threshold, most)

@@ -28,7 +28,7 @@ def draw(photo: ArrayLike, found: Detections, *, names: Sequence[str] | None = N
         uint8 [height, width, 3].
 
     Raises:
-        ValueError: If the photo is none.
+        ValueError: If the photo is none, or there are boxes of a class without a name.
 
     Example:
         >>> import ssd
@@ -38,6 +38,9 @@ def draw(photo: ArrayLike, found: Detections, *, names: Sequence[str] | None = N
         [230, 159, 0]
     """
     image = Image.fromarray(check_photo(photo))
+    classes = int(np.max(found.class_ids, initial=0))
+    if names and len(names) < classes:
+        raise ValueError(f"names: wanted one for each of {classes} classes, got {len(names)}")
     pen = ImageDraw.Draw(image)
     # A line that can be seen in a large photo and hides nothing in a small one.
     line = max(1, round(max(image.size) / 300))

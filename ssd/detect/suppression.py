@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ssd.detect.limits import check_share
+
 _BLOCK = 64  # boxes compared with all others at once; bounds memory where there are thousands
 
 
@@ -87,8 +89,7 @@ def _best_first(boxes, scores, iou_threshold):
             "nms: wanted boxes [n, 4] and scores [n], "
             f"got {list(boxes.shape)} and {list(scores.shape)}"
         )
-    if not 0 <= iou_threshold <= 1:
-        raise ValueError(f"iou_threshold: wanted a number from 0 to 1, got {iou_threshold!r}")
+    check_share("iou_threshold", iou_threshold)
     order = np.argsort(-scores, kind="stable")
     return boxes[order], order
 

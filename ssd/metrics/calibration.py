@@ -40,6 +40,17 @@ class ScoreMap(NamedTuple):
         """
         return 1 / (1 + np.exp(-(self.slope * _lead(scores) + self.shift)))
 
+    def then(self, other: "ScoreMap") -> "ScoreMap":
+        """Both, one after the other.
+
+        Args:
+            other: What comes second.
+
+        Returns:
+            A `ScoreMap`.
+        """
+        return ScoreMap(other.slope * self.slope, other.slope * self.shift + other.shift)
+
 
 def fit_scores(scores: ArrayLike, hits: ArrayLike) -> ScoreMap:
     """The map that makes scores the shares of boxes that are right.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ssd.detect.detections import Detections
+from ssd.detect.limits import check_share
 from ssd.metrics import summary
 from ssd.metrics.figures import (
     LEVELS,
@@ -268,8 +269,8 @@ def check_options(
             f"got {false_positives_per_image!r}"
         )
     for name, value in (("score_threshold", score_threshold), ("at_precision", at_precision)):
-        if value is not None and not 0 <= value <= 1:
-            raise ValueError(f"{name}: wanted a number from 0 to 1, got {value!r}")
+        if value is not None:
+            check_share(name, value)
     return {
         "min_height": min_height,
         "false_positives_per_image": false_positives_per_image,

@@ -13,6 +13,7 @@ import numpy as np
 from ssd.detect.counting import count_as, counted_as, folded, unknown_kinds
 from ssd.detect.detections import Detections
 from ssd.detect.detector import Detector
+from ssd.detect.limits import check_count, check_share
 from ssd.photos.annotations import AnnotatedPhoto, Annotations, find_photos
 from ssd.photos.coco import id_order, read_coco
 from ssd.photos.reading import read_photo
@@ -114,10 +115,8 @@ def run_detector(
         Traceback (most recent call last):
         FileNotFoundError: nowhere.json: wanted a text file, there is none
     """
-    if not 0 <= score_floor <= 1:
-        raise ValueError(f"score_floor: wanted a number from 0 to 1, got {score_floor!r}")
-    if max_detections < 1:
-        raise ValueError(f"max_detections: wanted a positive integer, got {max_detections!r}")
+    check_share("score_floor", score_floor)
+    check_count("max_detections", max_detections)
     annotations = read_coco(truth)
     labeled, left_out = find_photos(annotations.photos, photos)
     labeled.sort(key=lambda named: id_order(named[1].key))

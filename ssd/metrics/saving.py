@@ -127,8 +127,8 @@ def read_run(
         >>> read_run({"model": {"classes": ["face"]}, "results": []}).class_names
         ('face',)
     """
-    folder = pathlib.Path(photos or content.get("photos", ""))
     try:
+        folder = pathlib.Path(photos or content.get("photos", ""))
         return DetectorRun(
             [_result(each, folder) for each in content["results"]],
             tuple(content["model"]["classes"]),

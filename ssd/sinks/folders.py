@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+from typing import TYPE_CHECKING
 
-from ssd.sources.frame import Frame
+if TYPE_CHECKING:
+    from ssd.sources.frame import Frame
 
 
 def new_folder(folder: str | os.PathLike) -> pathlib.Path:
@@ -51,7 +53,7 @@ def check_folder(folder: pathlib.Path) -> None:
         )
 
 
-def frame_name(frame: Frame) -> str:
+def frame_name(frame: "Frame") -> str:
     """What files of one frame are called, without a suffix.
 
     Args:
@@ -62,6 +64,7 @@ def frame_name(frame: Frame) -> str:
 
     Example:
         >>> import numpy as np
+        >>> from ssd.sources.frame import Frame
         >>> frame_name(Frame(np.zeros((8, 8, 3), np.uint8), "v.mp4", "v", 12, 0.5))
         'v-000012'
     """
