@@ -17,10 +17,12 @@ first two figures say, which look at the boxes before suppression.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import textwrap
 
+import asked
 import keras
 import numpy as np
 from matplotlib.figure import Figure
@@ -55,6 +57,9 @@ def main():
     options = read_options()
     keras.config.set_dtype_policy(options.policy)
     options.out.mkdir(parents=True, exist_ok=True)
+    decides = ("labels", "photos", "truth", "start", "epochs", "policy")
+    wanted = {name: getattr(options, name) for name in decides}
+    asked.claim(options.out, **wanted, **dataclasses.asdict(options.config))
 
     runs = []
     for seed in range(options.seeds):  # every loss once before any twice
@@ -71,16 +76,21 @@ def main():
 def read_options():
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("labels", type=pathlib.Path, help="folder of labels to train on")
-    parser.add_argument("photos", type=pathlib.Path, help="folder of photos to measure on")
-    parser.add_argument("truth", type=pathlib.Path, help="COCO JSON with their faces")
+    parser.add_argument("labels", type=asked.existing, help="folder of labels to train on")
+    parser.add_argument("photos", type=asked.existing, help="folder of photos to measure on")
+    parser.add_argument("truth", type=asked.existing, help="COCO JSON with their faces")
     parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
-    parser.add_argument("--epochs", type=int, default=12, help="passes over the photos (12)")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each loss (3)")
-    parser.add_argument("--start", type=pathlib.Path, help="model that all runs go on from")
-    parser.add_argument("--config", type=pathlib.Path, help="JSON file with another ssd.Config")
+    parser.add_argument(
+        "--epochs", type=asked.count, default=12, help="passes over the photos (12)"
+    )
+    parser.add_argument("--seeds", type=asked.count, default=3, help="runs of each loss (3)")
+    parser.add_argument("--start", type=asked.existing, help="model that all runs go on from")
+    parser.add_argument("--config", type=asked.existing, help="JSON file with another ssd.Config")
     parser.add_argument("--policy", default="float32", help="Keras dtype policy (float32)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    text = options.config and options.config.read_text()
+    options.config = ssd.Config.from_json(text) if text else CONFIG
+    return options
 
 
 def run(name, seed, options):
@@ -88,7 +98,7 @@ def run(name, seed, options):
     stem = f"{name.replace(' ', '_')}-{seed}"
     folder, figures = options.out / stem, options.out / f"{stem}.json"
     if not figures.exists():
-        config = ssd.Config.from_json(options.config.read_text()) if options.config else CONFIG
+        config = options.config
         model = ssd.train(
             options.labels,
             folder,

@@ -30,6 +30,7 @@ import os
 import pathlib
 import zipfile
 
+import asked
 import keras
 import numpy as np
 
@@ -64,6 +65,7 @@ def main():
     """Walk the four steps; each is skipped if its work is done."""
     options = read_options()
     options.out.mkdir(parents=True, exist_ok=True)
+    asked.claim(options.out, human=options.human, start=options.start)
     keras.config.set_dtype_policy(options.policy)
     seen = by_teachers(options)
     people = [by_people(file, seen, options) for file in options.human]
@@ -84,7 +86,7 @@ def main():
 def read_options():
     """What the command line asks for; `config` is the `ssd.Config`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("photos", type=pathlib.Path, nargs="+", help="folders of photos")
+    parser.add_argument("photos", type=asked.existing, nargs="+", help="folders of photos")
     parser.add_argument("out", type=pathlib.Path, help="folder for everything made")
     parser.add_argument(
         "--teacher",
@@ -93,25 +95,25 @@ def read_options():
     )
     parser.add_argument(
         "--human",
-        type=pathlib.Path,
+        type=asked.existing,
         action="append",
         default=[],
         help="COCO JSON of people's labels of some of the photos; may be given several times",
     )
     parser.add_argument(
         "--validation",
-        type=pathlib.Path,
+        type=asked.existing,
         nargs=2,
         action="append",
         default=[],
         metavar=("PHOTOS", "TRUTH"),
         help="photos and COCO JSON to fit scores to and to measure on; may be given several times",
     )
-    parser.add_argument("--start", type=pathlib.Path, help="model of round 1, made before")
-    parser.add_argument("--config", type=pathlib.Path, help="JSON file with another ssd.Config")
+    parser.add_argument("--start", type=asked.existing, help="model of round 1, made before")
+    parser.add_argument("--config", type=asked.existing, help="JSON file with another ssd.Config")
     parser.add_argument(
         "--epochs",
-        type=int,
+        type=asked.count,
         nargs=3,
         default=EPOCHS,
         metavar="N",
@@ -124,6 +126,9 @@ def read_options():
     )
     parser.add_argument("--seed", type=int, help="makes the training repeatable")
     options = parser.parse_args()
+    folders = [name for file in options.human for name in (file.stem, f"{file.stem}_styled")]
+    asked.different(parser, "--human", [*folders, "teachers", "others", "student", "agreed"])
+    asked.different(parser, "--validation", [truth.name for _, truth in options.validation])
     options.teacher = options.teacher or ["mtcnn"]
     text = options.config and options.config.read_text()
     options.config = ssd.Config.from_json(text) if text else CONFIG

@@ -23,6 +23,7 @@ import dataclasses
 import json
 import pathlib
 
+import asked
 import keras
 import numpy as np
 import placed
@@ -47,6 +48,7 @@ def main():
     """Walk the four steps; each is skipped if its work is done."""
     options = read_options()
     options.out.mkdir(parents=True, exist_ok=True)
+    asked.claim(options.out, smiles=options.smiles, faces=options.faces, start=options.start)
     keras.config.set_dtype_policy(options.policy)
     find_boxes(options)
     labels = without_classes(options)
@@ -61,11 +63,11 @@ def main():
 def read_options():
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    add, path = parser.add_argument, pathlib.Path
-    face = path(ssd.__file__).parent / "models" / "face.keras"
+    add, path = parser.add_argument, asked.existing
+    face = pathlib.Path(ssd.__file__).parent / "models" / "face.keras"
     add("smiles", type=path, help="folder of two folders of crops")
     add("faces", type=path, nargs="+", help="folders of labels of faces")
-    add("out", type=path, help="folder for everything made")
+    add("out", type=pathlib.Path, help="folder for everything made")
     add("--start", type=path, default=face, help="face model (the one that ships)")
     pair = {"nargs": 2, "action": "append", "default": [], "metavar": ("PHOTOS", "TRUTH")}
     add("--validation", type=path, **pair, help="faces to fit scores to and measure on; repeat")

@@ -1,6 +1,7 @@
 """What examples keep of a folder is of one question; what makes no sense is refused before."""
 
 import argparse
+import contextlib
 import pathlib
 import sys
 
@@ -8,6 +9,10 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "examples"))
 import asked
+import demo
+import extra_offset
+import recipe
+import smile
 
 
 @pytest.fixture
@@ -67,3 +72,76 @@ def test_arguments_that_make_no_sense_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         asked.different(argparse.ArgumentParser(), "--human", ["a", "b", "a"])
     assert "--human: wanted files of different names, got several a" in capsys.readouterr().err
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """The main function of an example in a process that is killed as its work begins."""
+    for name in ("a", "b", "labels"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "human.json").write_text(name)
+    (tmp_path / "start.keras").write_text("weights")
+    monkeypatch.chdir(tmp_path)
+    works = {demo: "step", extra_offset: "run", recipe: "by_teachers", smile: "find_boxes"}
+
+    def call(example, words):
+        monkeypatch.setattr(sys, "argv", [example.__name__, *words.split()])
+
+        def killed(*arguments):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(example, works[example], killed)
+        with contextlib.suppress(KeyboardInterrupt):
+            example.main()
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("example", "words", "other", "said"),
+    [
+        (demo, "out --photos a", "out --photos b", "wanted photos b"),
+        (extra_offset, "labels a a/human.json out", "a a a/human.json out", "wanted labels a"),
+        (extra_offset, "labels a a/human.json out", "labels b a/human.json out", "wanted photos b"),
+        (
+            extra_offset,
+            "labels a a/human.json out",
+            "labels a a/human.json out --epochs 2",
+            "wanted epochs 2, but its results are of 12",
+        ),
+        (
+            extra_offset,
+            "labels a a/human.json out",
+            "labels a a/human.json out --start start.keras",
+            r"wanted start start.keras \(.*\), but its results are of None",
+        ),
+        (recipe, "a out --human a/human.json", "a out --human b/human.json", "wanted human"),
+        (recipe, "a out --human a/human.json", "a out", r"wanted human \[\]"),
+        (smile, "a labels out", "b labels out", "wanted smiles b"),
+        (smile, "a labels out", "a labels out --start start.keras", "wanted start start.keras"),
+        (smile, "a labels out", "a b out", "wanted faces"),
+    ],
+)
+def test_examples_refuse_to_resume_what_was_another(call, example, words, other, said):
+    call(example, words)
+    call(example, words)
+    with pytest.raises(SystemExit, match=said):
+        call(example, other)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--human a/human.json --human b/human.json", "several human, human_styled"),
+        ("--human others.json", "several others"),
+        ("--validation a a/human.json --validation b b/human.json", "several human.json"),
+        ("--validation a nowhere.json", "nowhere.json: wanted a file or folder, there is none"),
+        ("--epochs 1 0 1", "wanted a whole number of 1 or more, got '0'"),
+    ],
+)
+def test_the_recipe_refuses_before_any_work(call, tmp_path, capsys, words, said):
+    (tmp_path / "others.json").write_text("{}")
+    with pytest.raises(SystemExit):
+        call(recipe, f"a out {words}")
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
