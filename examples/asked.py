@@ -52,9 +52,14 @@ def claim(out, **asked):
                     f"{out}: wanted {name} {value}, but its results are of {before.get(name)}; "
                     "name another folder"
                 )
-    partial = note.with_suffix(".part")
-    partial.write_text(json.dumps(asked, indent=2) + "\n")
-    partial.replace(note)
+    write(note, json.dumps(asked, indent=2) + "\n")
+
+
+def write(path, text):
+    """A file that is there whole or not at all."""
+    partial = path.with_suffix(".part")
+    partial.write_text(text)
+    partial.replace(path)
 
 
 def content(path, but):

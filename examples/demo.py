@@ -53,7 +53,8 @@ def main():
     step(2, "The teacher (MTCNN) labels them")
     run("distill", seen, out / "labels")
     run("distill", held_back, out / "held_back_labels")
-    run("ssd", "coco", out / "held_back_labels", out / "truth.json")
+    if not (out / "truth.json").exists():
+        run("ssd", "coco", out / "held_back_labels", out / "truth.json")
 
     step(3, "A student learns from the labels")
     run("ssd", "train", out / "labels", out / "run", "--epochs", options.epochs)

@@ -115,9 +115,8 @@ def run(name, seed, options):
             cache=options.out / "cache",
         )
         file = ssd.export(model, options.out / f"{stem}.tflite", precision="float32")
-        figures.write_text(
-            json.dumps(measure_fit(ssd.Detector(file), options.photos, options.truth))
-        )
+        measured = measure_fit(ssd.Detector(file), options.photos, options.truth)
+        asked.write(figures, json.dumps(measured))
     return json.loads(figures.read_text())
 
 

@@ -101,7 +101,7 @@ def find_boxes(options):
         "without": len(learned) - len(found),
         "crops": [(path, class_id, box or usual) for path, class_id, box in kept],
     }
-    (options.out / "kept.json").write_text(json.dumps(about))
+    asked.write(options.out / "kept.json", json.dumps(about))
 
 
 def find_face(detector, path):

@@ -102,8 +102,8 @@ def main():
     for each in done:
         each |= {"ms": times[each["name"]], "ratio": times[each["name"]] / times[SHIPPED]}
     kinds = by_kind(done)
-    write(options.out / "sweep.json", json.dumps(done, indent=2) + "\n")
-    write(options.out / "sweep.md", table(kinds) + "\n")
+    asked.write(options.out / "sweep.json", json.dumps(done, indent=2) + "\n")
+    asked.write(options.out / "sweep.md", table(kinds) + "\n")
     draw(kinds, options.out / "sweep.png")
     print(table(kinds))
 
@@ -213,7 +213,7 @@ def measure(row, epochs, options):
         "ap50": figures.ap50,
         "recall": figures.recall,
     }
-    write(folder / "row.json", json.dumps(about, indent=2) + "\n")
+    asked.write(folder / "row.json", json.dumps(about, indent=2) + "\n")
 
 
 def export(model, file, labels=None):
@@ -344,13 +344,6 @@ def draw(kinds, path):
     with tempfile.NamedTemporaryFile(suffix=".png", dir=path.parent, delete=False) as file:
         figure.savefig(file, format="png", dpi=120)
     os.replace(file.name, path)
-
-
-def write(path, text):
-    """A file that is there whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
 
 
 if __name__ == "__main__":
