@@ -72,6 +72,13 @@ WRONG = [
         "wanted a file in a folder that exists",
     ),
     ("ssd", "evaluate file here file spare", 2, "one argument too many: 'spare'"),
+    (
+        "ssd",
+        "evaluate file here --wider here --min-height 0.05 --json a",
+        2,
+        "--json, --min-height: wanted TRUTH, a protocol has its own rules",
+    ),
+    ("ssd", "evaluate file here --fddb here --map smile=face", 2, "--map: wanted TRUTH"),
     ("ssd", "export file out.tflite", 1, "int8 wants --calibration"),
     ("ssd", "export file o.onnx --calibration here", 1, "--calibration: wanted none for a file of"),
     (

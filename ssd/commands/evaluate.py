@@ -18,6 +18,18 @@ from ssd.arguments import (
 from ssd.commands.judged import add_judged
 from ssd.outputs import DRAWING, OutputFile, is_json_of
 
+# What the protocols of WIDER and FDDB leave no choice of, and what it is unless asked for.
+_OF_COCO = {
+    "json": None,
+    "report": None,
+    "min_height": 0.0,
+    "rule": "coco",
+    "false_positives": 0.1,
+    "score_threshold": None,
+    "at_precision": None,
+    "map": None,
+}
+
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -92,8 +104,10 @@ def _run(options: argparse.Namespace) -> None:
     if sum(each is not None for each in (options.truth, options.wider, options.fddb)) != 1:
         options.refuse("wanted one of TRUTH, --wider and --fddb")
     if options.truth is None:
-        if options.json or options.report:
-            options.refuse("--json, --report: wanted TRUTH, these are of an evaluation by COCO")
+        others = [name for name, value in _OF_COCO.items() if getattr(options, name) != value]
+        if others:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+            options.refuse(f"{names}: wanted TRUTH, a protocol has its own rules")
         return _run_protocol(options)
     from ssd.metrics.evaluation import evaluate
     from ssd.opening import Detector
