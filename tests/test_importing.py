@@ -112,7 +112,7 @@ def test_the_boxes_it_holds_come_in_and_go_out(kind, photos, tmp_path):
 
 def test_large_photos_are_scaled_and_boxes_stay_where_they_are(photos, tmp_path):
     annotations = to_voc(tmp_path, FACES)
-    importing.import_labels("voc", annotations, photos, tmp_path / "out", max_side=50)
+    importing.import_labels("voc", annotations, photos, tmp_path / "out", max_side=np.int64(50))
     first, _ = records.read(tmp_path / "out")
     assert (first.height, first.width) == (40, 50)
     np.testing.assert_allclose(first.boxes[0], np.float32([10 / 80, 0.2, 0.5, 0.6]), atol=1e-6)
