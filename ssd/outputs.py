@@ -22,7 +22,7 @@ class OutputFile:
     Args:
         suffixes: How its name may end, in small letters; none of them: as it likes.
         replaces: Says of a file that is there whether this one may take its place; None: of none.
-            An empty file holds nothing that could be lost.
+            Of an empty one it may, which holds nothing that could be lost.
 
     Example:
         >>> OutputFile((".png",))("/report.png").name
@@ -61,9 +61,9 @@ class OutputFile:
         return path
 
     def _may_replace(self, path: pathlib.Path) -> bool:
-        if self.replaces is None or not path.is_file():
+        if not path.is_file():
             return False
-        return not path.stat().st_size or self.replaces(path)
+        return not path.stat().st_size or (self.replaces is not None and self.replaces(path))
 
 
 def is_drawing(path: pathlib.Path) -> bool:
