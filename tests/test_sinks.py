@@ -287,6 +287,7 @@ def test_one_command_writes_all_results(portrait, tmp_path):
             "bad.json: wanted COCO JSON",
             1,
         ),
+        (("--csv", "a.csv", "--json", "full/empty"), "wanted a new file", 1),
         (("--csv", "a.csv", "--coco", "b.json", "--out", "v.mp4"), "wanted a folder for pict", 1),
     ],
 )
@@ -297,6 +298,7 @@ def test_what_does_not_go_is_refused_and_leaves_nothing(
     os.mkdir("full")
     (portrait.parent / "full" / "mine").write_text("mine")
     (portrait.parent / "bad.json").write_text("{}")
+    (portrait.parent / "full" / "empty").write_text("")
     assert message in refused("detect", "a.jpg", *options, status=status)
     assert sorted(os.listdir()) == ["a.jpg", "bad.json", "full"]
     assert (portrait.parent / "full" / "mine").read_text() == "mine"

@@ -19,7 +19,7 @@ from ssd.detect.processors import processors
 from ssd.lines import printable
 from ssd.outputs import NEW_FILE
 from ssd.sinks.folders import check_folder
-from ssd.sinks.journal import check_lines
+from ssd.sinks.journal import check_lines, check_new
 from ssd.sinks.picture_names import check_pictures
 from ssd.sinks.video_names import is_video, video_paths
 from ssd.sources.naming import Source, find_sources
@@ -167,6 +167,8 @@ def _check_results(
     options: argparse.Namespace, photos: Sequence[Source], moving: Sequence[Source]
 ) -> None:
     """All that the results may not replace, before the first of them is begun."""
+    for path in filter(None, (options.json, options.csv, options.coco)):
+        check_new(path)
     for path in filter(None, (options.json, options.coco)):
         check_lines(path)
     for folder in filter(None, (options.yolo, options.crops)):
