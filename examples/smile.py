@@ -40,6 +40,7 @@ STAGES = (
     ((96, 96), 0.5, 0.8, 1, 32, 2e-3),
     ((128, 160), 1.0, 0.7, 10, 32, 2e-3),
     (None, 1.0, 0.5, 12, 16, 1e-3),
+    (None, 1.0, 0.6, 4, 16, 5e-4),
 )
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
 
