@@ -198,9 +198,13 @@ def _fit(
     for _ in range(_PASSES):
         step = fit_scores(judged.scores, judged.hits >= 0)
         total = total.then(step)
+        told = dataclasses.replace(judged, scores=step(judged.scores))
         if alone:
-            return total, dataclasses.replace(judged, scores=step(judged.scores))
+            return total, told
         judged = judge(total)
+        hits = judged.hits >= 0
+        if hits.all() or not hits.any():  # on few photos: nothing is left to fit to
+            return total, told
         if abs(step.slope - 1) < _NEAR and abs(step.shift) < _NEAR:
             break
     return total, judged

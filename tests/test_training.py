@@ -194,7 +194,6 @@ def test_numbers_of_numpy_are_numbers(disc_labels, tiny, tmp_path):
         tiny,
         weights=np.array([2]),
         **numbers,
-        freeze_body=np.int8(0),
     )
     assert model.provenance["seed"] == 3
     assert ssd.load(tmp_path / "run" / "model.keras").provenance["weights"] == [2]
