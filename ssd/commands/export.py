@@ -52,7 +52,7 @@ def _run(options: argparse.Namespace) -> None:
     from ssd.nets.loading import load
 
     model, photos = load(options.model), None
-    if precision == "int8":
+    if options.calibration is not None:
         photos = dataset(options.calibration, model.config)
     export(
         model,

@@ -33,7 +33,7 @@ def rescale_scores(model: SSD, slope: float, shift: float) -> None:
     if not slope > 0:
         raise ValueError(f"slope: wanted a number over 0, got {slope!r}")
     classes = 1 + len(model.config.classes)
-    moved = np.float32([0, *[shift] * len(model.config.classes)])
+    moved = np.array([0.0, *[shift] * len(model.config.classes)], np.float32)
     for level in model.config.levels:
         kernel, bias = model.get_layer(f"logits{level}").weights
         kernel.assign(kernel * slope)
