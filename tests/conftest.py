@@ -2,16 +2,33 @@
 
 import os
 
-from ssd.data import manifest
-
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import io
+import sys
 
 import numpy as np
 import pytest
 
 from ssd.config import Config
+from ssd.data import manifest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _drawn_alike_in_modules():
+    """What a module's fixtures draw is the same whichever tests ran before."""
+    _draw_alike()
+
+
+@pytest.fixture(autouse=True)
+def _drawn_alike():
+    """What a test draws, as fresh weights, is the same alone, in its file and among all."""
+    _draw_alike()
+
+
+def _draw_alike():
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")

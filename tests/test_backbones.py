@@ -198,7 +198,7 @@ def test_an_exported_file_says_what_the_model_says(model, config, tmp_path, prec
     images = photos(config, 8)
     path = ssd.export(model, tmp_path / "model.tflite", precision=precision, calibration=images)
     found = np.concatenate([run(path, image) for image in images[:2]])
-    most = {"float32": 1e-3, "float16": 0.05, "int8": 0.3}[precision]
+    most = {"float32": 1e-3, "float16": 0.05, "int8": 0.5}[precision]
     assert_near(found, ops.convert_to_numpy(model(images[:2])), most)
     ssd.Detector(path)(images[0])
 
@@ -238,7 +238,7 @@ def test_what_onnx_cannot_be_is_named(tmp_path):
 def assert_near(found, whole, most):
     """Outputs apart by a small share of how far they are apart from each other; those of an int8
     file saturate, and differ in what the logits of an anchor have in common."""
-    limits = [5, 5, 5, 5, 16]
+    limits = [5, 5, 5, 5, 10]  # of two logits each 5 from their mean
     found, whole = (
         np.concatenate([each[..., :4], each[..., 5:] - each[..., 4:5]], axis=-1).clip(
             np.negative(limits), limits
