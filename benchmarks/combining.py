@@ -185,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         outputs.check_outputs("combining", json=options.json)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         print(f"combining: {error}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

@@ -65,7 +65,7 @@ def _check(options: argparse.Namespace) -> None:
     outputs.check_outputs("gpu", json=options.json)
     for path, suffix in ((options.page, ".md"), (options.write_pack, ".npz")):
         if path:
-            outputs.check_output(path, lambda old, wanted=suffix: old.suffix == wanted)
+            ssd.check_output(path, replaces=lambda old, wanted=suffix: old.suffix == wanted)
     if options.write_pack and options.labels is None:
         raise ValueError("--write-pack: wanted LABELS to make batches of")
     if options.labels is not None and not options.labels.is_dir():

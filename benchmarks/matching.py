@@ -603,7 +603,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
             parser.error(f"--{name}: wanted 1 or more, got {np.min(value)}")
     try:
         outputs.check_outputs("matching", json=options.json, plot=options.plot)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     return options
 

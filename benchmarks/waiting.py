@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         outputs.check_outputs("waiting", json=options.json)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         print(f"waiting: {error}", file=sys.stderr)
         return 1
     import keras

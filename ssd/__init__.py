@@ -26,6 +26,7 @@ _HOME = {
     "backbone": "nets.backbones",
     "blur": "detect.blurring",
     "calibrate": "calibrating",
+    "check_output": "outputs",
     "dataset": "data.pipeline",
     "draw": "detect.drawing",
     "equation": "balance",

@@ -31,6 +31,7 @@ from ssd.nets.loading import load as load
 from ssd.nets.losses import MultiboxLoss as MultiboxLoss
 from ssd.nets.model import SSD as SSD
 from ssd.opening import Detector as Detector
+from ssd.outputs import check_output as check_output
 from ssd.photos.letterbox import letterbox as letterbox
 from ssd.photos.reading import read_photo as read_photo
 from ssd.photos.reading import write_photo as write_photo

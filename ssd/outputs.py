@@ -15,14 +15,74 @@ from collections.abc import Callable, Iterable, Mapping
 _BEGINNING = 4096  # bytes of a file that say of what kind it is
 
 
-@dataclasses.dataclass(frozen=True)
-class OutputFile:
-    """A type of argument: a file to write, in a folder that is there.
+def check_output(
+    path: str | os.PathLike,
+    *,
+    suffixes: tuple[str, ...] = (),
+    replaces: Callable[[pathlib.Path], bool] | None = None,
+) -> pathlib.Path:
+    """See that a file can be written and takes the place of nothing that somebody would miss.
+
+    For the beginning of long work, so that it is not lost at its end for want of a folder. A file
+    that is empty holds nothing that could be lost, and may be replaced.
 
     Args:
+        path: The file.
         suffixes: How its name may end, in small letters; none of them: as it likes.
-        replaces: Says of a file that is there whether this one may take its place; None: of none.
-            Of an empty one it may, which holds nothing that could be lost.
+        replaces: Says of a file that is there whether this one may take its place; None: where it
+            is to be a `.png` file, of a picture that matplotlib drew, which is no photo; else of
+            none.
+
+    Returns:
+        The path.
+
+    Raises:
+        FileNotFoundError: If there is no folder to write it into.
+        IsADirectoryError: If it is a folder itself.
+        FileExistsError: If there is a file whose place it may not take.
+        ValueError: If its name has another suffix.
+
+    Example:
+        >>> check_output("/report.png", suffixes=(".png",)).name
+        'report.png'
+        >>> check_output("no/such/folder/a.md")
+        Traceback (most recent call last):
+        FileNotFoundError: no/such/folder/a.md: wanted a file in a folder that exists
+    """
+    text, path = os.fspath(path), pathlib.Path(path)
+    if replaces is None and ".png" in suffixes:
+        replaces = _is_drawing
+    if path.is_dir():
+        raise IsADirectoryError(f"{text}: wanted a file to write, this is a folder")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise ValueError(f"wanted a {' or '.join(suffixes)} file to write, got {text!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{text}: wanted a file in a folder that exists")
+    if path.exists() and not _may_be_replaced(path, replaces):
+        what = "there is another" if replaces else "there is one"
+        raise FileExistsError(f"{text}: wanted a new file to write, {what}; name another")
+    return path
+
+
+def _may_be_replaced(path: pathlib.Path, replaces: Callable[[pathlib.Path], bool] | None) -> bool:
+    if not path.is_file():
+        return False
+    return not path.stat().st_size or (replaces is not None and replaces(path))
+
+
+def _is_drawing(path: pathlib.Path) -> bool:
+    """Whether matplotlib drew it: what it writes says so, a photo does not."""
+    content = _beginning(path)
+    return content.startswith(b"\x89PNG") and b"Software\x00Matplotlib" in content
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputFile:
+    """A type of argument: a file to write, as `check_output` has it.
+
+    Args:
+        suffixes: As there.
+        replaces: As there.
 
     Example:
         >>> OutputFile((".png",))("/report.png").name
@@ -42,45 +102,13 @@ class OutputFile:
             The path.
 
         Raises:
-            FileNotFoundError: If there is no folder to write it into.
-            IsADirectoryError: If it is a folder itself.
-            FileExistsError: If there is a file whose place it may not take.
+            OSError: As of `check_output`.
             argparse.ArgumentTypeError: If its name has another suffix.
         """
-        path = pathlib.Path(text)
-        if path.is_dir():
-            raise IsADirectoryError(f"{text}: wanted a file to write, this is a folder")
-        if self.suffixes and path.suffix.lower() not in self.suffixes:
-            wanted = " or ".join(self.suffixes)
-            raise argparse.ArgumentTypeError(f"wanted a {wanted} file to write, got {text!r}")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"{text}: wanted a file in a folder that exists")
-        if path.exists() and not self._may_replace(path):
-            what = "there is another" if self.replaces else "there is one"
-            raise FileExistsError(f"{text}: wanted a new file to write, {what}; name another")
-        return path
-
-    def _may_replace(self, path: pathlib.Path) -> bool:
-        if not path.is_file():
-            return False
-        return not path.stat().st_size or (self.replaces is not None and self.replaces(path))
-
-
-def is_drawing(path: pathlib.Path) -> bool:
-    """Whether a file is a picture that matplotlib drew, and no photo.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Whether it is a PNG file that says so.
-
-    Example:
-        >>> is_drawing(pathlib.Path(__file__))
-        False
-    """
-    content = _beginning(path)
-    return content.startswith(b"\x89PNG") and b"Software\x00Matplotlib" in content
+        try:
+            return check_output(text, suffixes=self.suffixes, replaces=self.replaces)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def is_json_of(kind: str) -> Callable[[pathlib.Path], bool]:
@@ -160,4 +188,4 @@ def _beginning(path: pathlib.Path) -> bytes:
 
 
 NEW_FILE = OutputFile()
-DRAWING = OutputFile((".png",), is_drawing)
+DRAWING = OutputFile((".png",))
