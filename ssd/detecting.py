@@ -15,12 +15,12 @@ from ssd.detect.drawing import draw
 from ssd.detect.smoothing import Smoother
 from ssd.detect.tracking import Tracker
 from ssd.photos.reading import read_photo
+from ssd.side_by_side import side_by_side
 from ssd.sinks.sink import FrameResult, Sink
 from ssd.sources.ahead import Ahead
 from ssd.sources.frame import Frame
 from ssd.sources.naming import Source
 from ssd.sources.opening import open_frames
-from ssd.sources.side_by_side import side_by_side
 from ssd.stopping import Stop
 
 T = TypeVar("T")
@@ -153,12 +153,14 @@ class Run:
             The `Tally`.
         """
         tally = Tally(total=len(photos))
+        sinks = [sink for sink in self.sinks if sink.takes_photos]
+        ordered = [sink for sink in sinks if not sink.parallel]
         work = functools.partial(
             _detect_photo,
             detect=self.detect,
-            make_picture=self._make_picture,
-            sinks=[sink for sink in self.sinks if sink.parallel],
-            shown=any(sink.visual and not sink.parallel for sink in self.sinks),
+            make_picture=self._picture_maker(sinks),
+            sinks=[sink for sink in sinks if sink.parallel],
+            shown=any(sink.visual for sink in ordered),
         )
         workers = min(self.workers, 1 + len(photos) // _PAYS)
         answers = side_by_side(work, self._until_stopped(photos), workers)
@@ -167,7 +169,7 @@ class Run:
                 if answer.result is None:
                     tally.unread += 1
                 else:
-                    _hand_on(answer.result, self.sinks, parallel=False)
+                    _hand_on(answer.result, ordered)
                     tally.add(len(answer.result.found), answer.seconds)
                 told(answer, tally)
         return tally
@@ -190,6 +192,8 @@ class Run:
             total=None if opened.frames is None else -(-opened.frames // self.every),
             dropped=0 if opened.live else None,
         )
+        sinks = [sink for sink in self.sinks if sink.takes_frames]
+        make_picture = self._picture_maker(sinks)
         follow = _follower() if self.smoothed else lambda found: found
         frames = opened.read(self.every)
         with Ahead(frames, latest=opened.live, is_enough=lambda: self._is_over) as ahead:
@@ -197,10 +201,8 @@ class Run:
                 began = time.perf_counter()
                 found = follow(self.detect(pixels))
                 took = time.perf_counter() - began
-                frame = Frame(pixels, source.name, source.stem, index, seconds)
-                result = _result(frame, found, self._make_picture)
-                _hand_on(result, self.sinks, parallel=True)
-                _hand_on(result, self.sinks, parallel=False)
+                result = _result(source, pixels, found, make_picture, index, seconds)
+                _hand_on(result, sinks)
                 tally.add(len(found), took)
                 if tally.dropped is not None:
                     tally.dropped = ahead.dropped
@@ -217,10 +219,9 @@ class Run:
                 return
             yield photo
 
-    @property
-    def _make_picture(self) -> MakePicture | None:
+    def _picture_maker(self, sinks: Iterable[Sink]) -> MakePicture | None:
         """What makes of pixels and boxes what people are to see; None where nobody looks."""
-        if not any(sink.visual for sink in self.sinks):
+        if not any(sink.visual for sink in sinks):
             return None
         return blur if self.blurred else functools.partial(draw, names=self.class_names)
 
@@ -235,31 +236,39 @@ def _detect_photo(
 ) -> Answer:
     """In whichever process: a photo read, detected, and handed to the sinks that want no order."""
     try:
-        frame = Frame(read_photo(photo.path), photo.name, photo.stem)
+        pixels = read_photo(photo.path)
     except (ValueError, OSError) as error:
         return Answer(photo, None, error=error)
     began = time.perf_counter()
-    found = detect(frame.pixels)
+    found = detect(pixels)
     took = time.perf_counter() - began
-    result = _result(frame, found, make_picture)
-    _hand_on(result, sinks, parallel=True)
+    result = _result(photo, pixels, found, make_picture)
+    _hand_on(result, sinks)
     return Answer(photo, _lightened(result, shown), took)
 
 
-def _result(frame: Frame, found: Detections, make_picture: MakePicture | None) -> FrameResult:
-    return FrameResult(frame, found, make_picture and make_picture(frame.pixels, found))
+def _result(
+    source: Source,
+    pixels: np.ndarray,
+    found: Detections,
+    make_picture: MakePicture | None,
+    index: int | None = None,
+    seconds: float | None = None,
+) -> FrameResult:
+    height, width, _ = pixels.shape
+    frame = Frame(source.name, source.stem, (height, width), pixels, index, seconds)
+    return FrameResult(frame, found, make_picture and make_picture(pixels, found))
 
 
 def _lightened(result: FrameResult, shown: bool) -> FrameResult:
-    """What goes from process to process: of the photo its size, and the picture if it is shown."""
-    frame = result.frame._replace(pixels=result.frame.pixels[..., :0])
+    """What goes from process to process: no pixels, and the picture if it is shown."""
+    frame = result.frame._replace(pixels=None)
     return FrameResult(frame, result.found, result.picture if shown else None)
 
 
-def _hand_on(result: FrameResult, sinks: Sequence[Sink], *, parallel: bool) -> None:
+def _hand_on(result: FrameResult, sinks: Iterable[Sink]) -> None:
     for sink in sinks:
-        if sink.parallel == parallel:
-            sink.add(result)
+        sink.add(result)
 
 
 def _until_unreadable(ahead: Ahead[T], tally: Tally) -> Iterator[T]:

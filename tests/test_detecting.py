@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_commands import command
-from test_sources import run_alone
+from test_side_by_side import run_alone
 
 import ssd
 from ssd import detecting
@@ -112,7 +112,7 @@ def test_another_process_imports_nothing_heavy(tmp_path):
     done = run_alone(
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "import functools, itertools, os, ssd, heavy_module\n"
-        "from ssd.sources.side_by_side import side_by_side\n"
+        "from ssd.side_by_side import side_by_side\n"
         "work = functools.partial(heavy_module.heavy, detect=ssd.Detector())\n"
         "results = side_by_side(work, itertools.count(), 2)\n"
         "print(next(names for process, names in results if process != os.getpid()))"
@@ -129,7 +129,8 @@ class Shown(Sink):
         self.came, self.lock = [], threading.Lock()  # what pickle cannot take
 
     def add(self, result):
-        self.came.append((result.frame.source, result.picture.shape[:2], result.frame.pixels.size))
+        frame, _, picture = result
+        self.came.append((frame.source, frame.size, picture.shape[:2], frame.pixels))
 
 
 def test_what_is_shown_comes_in_order_with_its_picture(photos, monkeypatch):
@@ -138,10 +139,26 @@ def test_what_is_shown_comes_in_order_with_its_picture(photos, monkeypatch):
     tally = run.photos(sources, lambda answer, tally: None)
     assert 0 < len(own) < 61
     assert (tally.done, tally.unread) == (60, 1)
+    sizes = [(150 + 2 * number, 100 + 3 * number) for number in range(60)]
     assert shown.came == [
-        (str(photos / f"{number:02}.jpg"), (150 + 2 * number, 100 + 3 * number), 0)
-        for number in range(60)
+        (str(photos / f"{number:02}.jpg"), size, size, None) for number, size in enumerate(sizes)
     ]
+
+
+class Other(Sink):
+    """As videos, to which photos are nothing."""
+
+    takes_photos, visual = False, True
+
+    def add(self, result):
+        raise AssertionError("this is a photo")
+
+
+def test_who_takes_no_photos_gets_none_and_costs_no_pictures(photos, monkeypatch):
+    monkeypatch.setattr(detecting, "draw", None)
+    run = Run(detect=ssd.Detector(), sinks=[Other()], stop=Stop())
+    tally = run.photos(find_sources([str(photos)])[:3], lambda answer, tally: None)
+    assert tally.done == 3
 
 
 def test_for_a_few_photos_no_process_is_started(photos, monkeypatch):

@@ -161,7 +161,7 @@ def test_sinks_say_the_score_of_each_class(tmp_path):
     found = Detections(
         np.float32([[0, 0, 9, 9]]), np.float32([0.75]), np.array([2]), class_scores=scores
     )
-    result = FrameResult(Frame(photo_with(), "a.jpg", "a"), found)
+    result = FrameResult(Frame("a.jpg", "a", (64, 96)), found)
     rows = JsonFile(tmp_path / "a.json", TWO["classes"])
     coco = CocoFile(tmp_path / "coco.json", Ids(TWO["classes"]))
     for sink in (rows, coco):
@@ -181,7 +181,7 @@ def test_where_one_class_is_named_beside_one_score_it_is_its_own(tmp_path):
         np.array([2]),
         class_scores=np.float32([[0.25, 0.5]]),
     )
-    result = FrameResult(Frame(photo_with(), "a.jpg", "a"), found)
+    result = FrameResult(Frame("a.jpg", "a", (64, 96)), found)
     table, texts = CsvFile(tmp_path / "a.csv", TWO["classes"]), YoloFolder(tmp_path / "yolo")
     for sink in (table, texts):
         sink.add(result)
@@ -199,7 +199,7 @@ def test_coco_results_count_a_kind_that_the_truth_does_not_know_as_its_root(dete
     found = detector(ssd.read_photo(photos / "a.png"), score_threshold=0.05)
     assert 2 in found.class_ids
     coco = CocoFile(tmp_path / "coco.json", Ids(TWO["classes"], truth, detector.config.kinds))
-    coco.add(FrameResult(Frame(photo_with(), "a.png", "a"), found))
+    coco.add(FrameResult(Frame("a.png", "a", (64, 96)), found))
     coco.close()
     rows = json.loads((tmp_path / "coco.json").read_text())
     judged = evaluate(detector, photos, truth, score_floor=0.05).run.results[0].found

@@ -32,6 +32,7 @@ ROWS = {
     "ssd.old_names": ([], []),
     "ssd.outputs": ([], []),
     "ssd.quiet": ([], ["tensorflow"]),
+    "ssd.side_by_side": ([], []),
     "ssd.status_line": ([], []),
     "ssd.stopping": ([], []),
     "ssd.registration": ([], []),
@@ -68,7 +69,14 @@ ROWS = {
     "ssd.sources": (["ssd.photos"], []),
     "ssd.sinks": (["ssd.atomic", "ssd.detect", "ssd.photos", "ssd.sources"], []),
     "ssd.detecting": (
-        ["ssd.detect", "ssd.photos", "ssd.sinks", "ssd.sources", "ssd.stopping"],
+        [
+            "ssd.detect",
+            "ssd.photos",
+            "ssd.side_by_side",
+            "ssd.sinks",
+            "ssd.sources",
+            "ssd.stopping",
+        ],
         [],
     ),
     "ssd.opening": (["anchors", "ssd.detect", "ssd.nets", "ssd.quiet"], ["keras"]),

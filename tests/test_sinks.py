@@ -33,7 +33,8 @@ def result(name="a.jpg", index=None, seconds=None, ids=None, picture=None, boxes
     found = Detections(
         boxes, np.float32([0.9, 0.1])[: len(boxes)], np.array([1, 2])[: len(boxes)], ids
     )
-    frame = Frame(PIXELS, name, os.path.splitext(os.path.basename(name))[0], index, seconds)
+    stem = os.path.splitext(os.path.basename(name))[0]
+    frame = Frame(name, stem, PIXELS.shape[:2], PIXELS, index, seconds)
     return FrameResult(frame, found, picture)
 
 

@@ -47,6 +47,7 @@ class Crops(Sink):
             result: The `FrameResult`.
         """
         frame, found, _ = result
+        assert frame.pixels is not None  # as `parallel` says
         suffix = picture_suffix(frame.source) if frame.index is None else ".jpg"
         for place, (box, class_id) in enumerate(
             zip(found.boxes, found.class_ids, strict=True), start=1

@@ -65,7 +65,7 @@ def frame_name(frame: "Frame") -> str:
     Example:
         >>> import numpy as np
         >>> from ssd.sources.frame import Frame
-        >>> frame_name(Frame(np.zeros((8, 8, 3), np.uint8), "v.mp4", "v", 12, 0.5))
+        >>> frame_name(Frame("v.mp4", "v", (8, 8), index=12, seconds=0.5))
         'v-000012'
     """
     return frame.stem if frame.index is None else f"{frame.stem}-{frame.index:06d}"

@@ -50,7 +50,7 @@ class JsonFile(Sink):
         row: dict[str, Any] = {"source": frame.source}
         if frame.index is not None:
             row |= {"frame": frame.index, "seconds": round(frame.seconds or 0.0, 6)}
-        row["size"] = list(frame.pixels.shape[:2])
+        row["size"] = list(frame.size)
         row["found"] = [
             {
                 "class": self._names[class_id - 1],

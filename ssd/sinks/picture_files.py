@@ -35,6 +35,7 @@ class PictureFiles(Sink):
         ['drawn']
     """
 
+    takes_frames = False
     visual = True
     parallel = True
 
@@ -44,12 +45,12 @@ class PictureFiles(Sink):
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, result: FrameResult) -> None:
-        """Write the picture of a photo; frames of videos are no business of this one.
+        """Write the picture of a photo.
 
         Args:
             result: The `FrameResult`.
         """
-        if result.frame.index is None and result.picture is not None:
+        if result.picture is not None:
             write_picture(self._path(result.frame.stem, result.frame.source), result.picture)
 
     def _path(self, stem: str, name: str) -> pathlib.Path:

@@ -19,7 +19,7 @@ class FrameResult(NamedTuple):
             where nobody looks.
 
     Example:
-        >>> frame = Frame(np.zeros((8, 8, 3), np.uint8), "a.jpg", "a")
+        >>> frame = Frame("a.jpg", "a", (8, 8))
         >>> nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
         >>> FrameResult(frame, nothing).picture is None
         True
@@ -34,10 +34,12 @@ class Sink:
     """Takes results; this one does nothing with them.
 
     Attributes:
+        takes_photos: Whether photos are its business.
+        takes_frames: Whether frames of videos, cameras and streams are.
         visual: Whether it wants the pictures.
         parallel: Whether photos may come in any order, to copies that pickle makes in other
-            processes. To a sink that is not they come in order, their pixels without channels,
-            [height, width, 0], since only the size and the picture go from process to process.
+            processes. To a sink that is not they come in order and without their pixels, which
+            stay in the process that read them.
         ended: Whether its user wants no more.
         remarks: Lines about what is not as it should be, to be said at the end.
 
@@ -47,6 +49,8 @@ class Sink:
         False
     """
 
+    takes_photos = True
+    takes_frames = True
     visual = False
     parallel = False
     ended = False

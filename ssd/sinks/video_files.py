@@ -107,8 +107,8 @@ class VideoFiles(Sink):
         ...     VideoFiles(folder, []).close()
     """
 
+    takes_photos = False
     visual = True
-    parallel = True  # photos are no business of this one
 
     def __init__(self, out: str | os.PathLike, sources: Sequence[Source]) -> None:
         out = pathlib.Path(out)
@@ -121,13 +121,13 @@ class VideoFiles(Sink):
         self._stem = ""
 
     def add(self, result: FrameResult) -> None:
-        """Append a frame to the video of its source; photos are no business of this one.
+        """Append a frame to the video of its source.
 
         Args:
             result: The `FrameResult`.
         """
         frame = result.frame
-        if frame.index is None or result.picture is None:
+        if result.picture is None:
             return
         if frame.stem != self._stem:
             self.close()

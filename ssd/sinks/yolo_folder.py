@@ -42,7 +42,7 @@ class YoloFolder(Sink):
             result: The `FrameResult`.
         """
         frame, found, _ = result
-        shares = np.asarray(found.boxes, np.float64) / np.tile(frame.pixels.shape[:2], 2)
+        shares = np.asarray(found.boxes, np.float64) / np.tile(frame.size, 2)
         middles, sizes = (shares[:, :2] + shares[:, 2:]) / 2, shares[:, 2:] - shares[:, :2]
         lines = [
             f"{class_id - 1} {x:.6f} {y:.6f} {width:.6f} {height:.6f} {score:.6f}\n"

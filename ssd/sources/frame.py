@@ -9,22 +9,25 @@ class Frame(NamedTuple):
     """A photo, or a frame of a video or camera.
 
     Attributes:
-        pixels: uint8 [height, width, 3], RGB, upright.
         source: What it is from, as the user named it: a path, a camera's number, an address.
         stem: What files made of it are called, without a suffix; no other frame of a run has it.
+        size: (height, width).
+        pixels: uint8 [height, width, 3], RGB, upright; None where they stayed in the process that
+            read them.
         index: Its number in a video or of a camera, from 0; None for a photo.
         seconds: When it is in the video, or came from the camera, counted from the first; None
             for a photo.
 
     Example:
-        >>> photo = Frame(np.zeros((480, 640, 3), np.uint8), "trip/a.jpg", "a")
+        >>> photo = Frame("trip/a.jpg", "a", (480, 640), np.zeros((480, 640, 3), np.uint8))
         >>> photo.index is None, photo.number
         (True, 0)
     """
 
-    pixels: np.ndarray
     source: str
     stem: str
+    size: tuple[int, int]
+    pixels: np.ndarray | None = None
     index: int | None = None
     seconds: float | None = None
 
