@@ -1,5 +1,6 @@
 """What a device waits for: the arithmetic against a simulated loop, the callback in real ones."""
 
+import gc
 import time
 
 import keras
@@ -175,6 +176,46 @@ def test_what_passes_through_is_what_came(kind):
     assert [each.examples for each in taken] == [4] * 6
     assert all(each.asked <= each.ready for each in taken)
     assert take() == []
+
+
+def test_what_is_no_dense_tensor_passes_too():
+    """The clock takes elements apart; and what it is made of outlives what made it."""
+    tf = pytest.importorskip("tensorflow")
+    ragged = tf.ragged.constant([[1.0], [2.0, 3.0], [4.0], [5.0]])
+    sparse = tf.sparse.from_dense(np.eye(4, dtype=np.float32))
+    numbers = {"a": np.arange(4), "b": np.ones((4, 2))}
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 3
+    for parts, sizes in (((numbers, ragged, sparse), [3, 1]), ((ragged, numbers), [0, 0])):
+        whole = tf.data.Dataset.from_tensor_slices(parts).batch(3).with_options(options)
+        whole = whole.map(lambda *parts: (*parts, None))
+        timed, take = passing.through(whole)
+        assert timed.element_spec == whole.element_spec
+        assert len(timed) == 2
+        wanted = [tf.nest.flatten(each, expand_composites=True) for each in whole]
+        del whole
+        gc.collect()
+        for expected, element in zip(wanted, timed, strict=True):
+            found = tf.nest.flatten(element, expand_composites=True)
+            for left, right in zip(expected, found, strict=True):
+                np.testing.assert_array_equal(np.asarray(left), np.asarray(right))
+        assert [each.examples for each in take()] == sizes
+
+
+def test_a_table_lives_as_long_as_what_it_passes_through():
+    """Python owns it, the operations of a dataset only name it."""
+    tf = pytest.importorskip("tensorflow")
+
+    def through():
+        rows = tf.lookup.KeyValueTensorInitializer(["cat", "dog"], [3, 4])
+        table = tf.lookup.StaticHashTable(rows, 0)
+        names = tf.data.Dataset.from_tensor_slices([["dog"], ["cat"], ["cow"]])
+        return passing.through(names.map(table.lookup))
+
+    timed, take = through()
+    gc.collect()
+    assert [np.asarray(each).tolist() for each in timed] == [[4], [3], [0]]
+    assert len(take()) == 3
 
 
 @pytest.mark.parametrize("steps", [1, 3])
