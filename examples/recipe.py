@@ -194,16 +194,7 @@ def by_student(seen, student, options):
 def train(number, labels, options, start):
     """The model of one round."""
     say(f"round {number}")
-    divisor = DIVISORS[number - 1]  # and sides stay multiples of 32
-    size = tuple(side // divisor + -(side // divisor) % 32 for side in options.config.image_size)
-    config = dataclasses.replace(options.config, image_size=size)
-    loss = ssd.MultiboxLoss(
-        config,
-        alpha=ALPHA,
-        offsets=OFFSETS,
-        quality=QUALITY,
-        balance_objects=BALANCE_OBJECTS,
-    )
+    config = smaller(options.config, DIVISORS[number - 1])
     return ssd.train(
         labels,
         options.out / f"round{number}",
@@ -213,9 +204,26 @@ def train(number, labels, options, start):
         epochs=options.epochs[number - 1],
         batch_size=BATCHES[number - 1],
         learning_rate=RATES[number - 1],
-        loss=loss,
+        loss=loss_of(config),
         seed=options.seed,
         cache=options.out / "cache",
+    )
+
+
+def smaller(config, divisor):
+    """The same Config with the sides of its images divided; they stay multiples of 32."""
+    size = tuple(side // divisor + -(side // divisor) % 32 for side in config.image_size)
+    return dataclasses.replace(config, image_size=size)
+
+
+def loss_of(config):
+    """What all models of faces are trained by."""
+    return ssd.MultiboxLoss(
+        config,
+        alpha=ALPHA,
+        offsets=OFFSETS,
+        quality=QUALITY,
+        balance_objects=BALANCE_OBJECTS,
     )
 
 

@@ -7,8 +7,8 @@ SMILES has two folders of crops, `neutral` and `smiling`. FACES are folders of l
 any point, the same command goes on where it was. In OUT then lie `smile.tflite` (int8),
 `smile.keras` to train on from, and the model card `smile.md`.
 
-1. 150 crops of each class are kept out. On the others the face model says where its box ends, on
-   the crop set into a margin. Crops on which it sees no face are not learned from.
+1. On each crop, set into a margin, the face model says where its box ends. Crops on which it sees
+   no face are left out; of the others 150 of each class are kept out, to measure on.
 2. Faces of FACES become faces of unknown class: nobody has said whether they smile. Of the last
    folder, 100 photos on which nothing is are kept out, to measure in.
 3. The face model's heads grow by the column `smile`, and all of it learns, in stages: from small
@@ -39,9 +39,8 @@ STAGES = (
     ((96, 96), 0.0, 0.8, 1, 32, 2e-3),
     ((96, 96), 0.5, 0.8, 1, 32, 2e-3),
     ((128, 160), 1.0, 0.7, 10, 32, 2e-3),
-    (None, 1.0, 0.5, 12, 16, 1e-3),
-    (None, 1.0, 0.6, 4, 16, 5e-4),
-    (None, 1.0, 0.5, 8, 16, 1e-3),
+    (None, 1.0, 0.5, 16, 16, 1e-3),
+    (None, 1.0, 0.6, 6, 16, 5e-4),
 )
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
 
@@ -86,22 +85,25 @@ def find_boxes(options):
     if (options.out / "kept.json").exists():
         return
     print("the face model looks for faces on the crops", flush=True)
-    detector, kept, learned = ssd.Detector(options.start), [], []
+    detector, without, kept, learned = ssd.Detector(options.start), 0, [], []
     for class_id, name in enumerate(FOLDERS, 1):
         paths = sorted((options.smiles / name).glob("*.*"))
         np.random.default_rng(0).shuffle(paths)
         rows = [(str(path.resolve()), class_id, find_face(detector, path)) for path in paths]
-        some = min(KEPT, len(rows) // 5)
-        kept, learned = kept + rows[:some], learned + rows[some:]
-    found = [row for row in learned if row[2] is not None]
-    usual = np.median([box for _, _, box in found], axis=0).tolist()
-    crops = (as_label(*row) for row in found)
+        found = [row for row in rows if row[2] is not None]
+        without += len(rows) - len(found)
+        some = min(KEPT, len(found) // 5)
+        kept, learned = kept + found[:some], learned + found[some:]
+    if not learned:
+        raise SystemExit(f"{options.smiles}: wanted crops of faces, saw a face on none of them")
+    crops = (as_label(*row) for row in learned)
     ssd.write_labels(options.out / "crops", crops, class_names=CLASSES)
+    usual = np.median([box for _, _, box in learned], axis=0)
     about = {
-        "edges": np.subtract(usual, [0, 0, 1, 1]).tolist(),
-        "learned": len(found),
-        "without": len(learned) - len(found),
-        "crops": [(path, class_id, box or usual) for path, class_id, box in kept],
+        "edges": (usual - [0, 0, 1, 1]).tolist(),
+        "learned": len(learned),
+        "without": without,
+        "crops": kept,
     }
     asked.write(options.out / "kept.json", json.dumps(about))
 
@@ -190,7 +192,7 @@ def card(kept, options):
     edges = ", ".join(f"{edge:+.3f}" for edge in kept["edges"])
     yield "# Smile model\n"
     yield f"`smile.tflite`, {file.stat().st_size / 1000:.0f} KB. Research use.\n"
-    yield f"{kept['learned']} crops were learned from; on {kept['without']} more no face was seen."
+    yield f"{kept['learned']} crops were learned from; no face was seen on {kept['without']}."
     yield f"Median edges of the face's box, from the crop's (top, left, bottom, right): {edges}.\n"
     for kind in ("placed", "bare"):
         for precision in (0.7, 0.9):

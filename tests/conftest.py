@@ -7,11 +7,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import io
 import sys
 
+import hypothesis
 import numpy as np
 import pytest
 
 from ssd.config import Config
 from ssd.data import manifest
+
+# No test fails because a machine is busy.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="module", autouse=True)

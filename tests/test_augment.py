@@ -56,7 +56,7 @@ def choose_window(size, boxes, classes, config, seed, served=False):
 seeds = st.tuples(st.integers(0, 2**31), st.integers(0, 2**31))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seed=seeds, top=st.integers(0, 90), left=st.integers(0, 130), size=st.integers(12, 60))
 def test_boxes_stay_on_what_they_mark(seed, top, left, size):
     box = (top, left, min(top + size, PHOTO[0]), min(left + size, PHOTO[1]))
@@ -72,7 +72,7 @@ def test_boxes_stay_on_what_they_mark(seed, top, left, size):
             np.testing.assert_allclose(bright_box(image.numpy()), pixels, atol=1.0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=seeds)
 def test_the_same_seed_makes_the_same_example(seed):
     photo, boxes = marked_photo((40, 50, 80, 90))

@@ -201,7 +201,8 @@ def test_sizes_are_judged_as_min_height_is(scene):
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(seed=st.integers(0, 2**32 - 1))
 def test_no_figure_depends_on_the_order_of_categories_images_or_annotations(scene, seed):

@@ -74,7 +74,7 @@ def detect(detector, box, size):
     return detector.decode(offsets, logits, size).boxes[0]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(height=sides, width=sides, rows=edges, columns=edges)
 def test_a_box_comes_back_from_the_input_to_where_it_was(detector, height, width, rows, columns):
     scale = max(height / CONFIG.image_size[0], width / CONFIG.image_size[1])

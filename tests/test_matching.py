@@ -20,7 +20,7 @@ pytestmark = pytest.mark.device
 
 PHOTOS = 128  # cases in one call
 # A failing call already names its photos, and making 128 of them simpler together takes minutes.
-DRAWN = {"deadline": None, "derandomize": True, "database": None, "phases": [Phase.generate]}
+DRAWN = {"derandomize": True, "database": None, "phases": [Phase.generate]}
 
 
 @functools.cache

@@ -80,6 +80,8 @@ def test_the_road_to_smiles_is_walked_once(portraits, tmp_path, monkeypatch, cap
     import smile
 
     write_crops(tmp_path / "crops", portraits)
+    gray = np.full((64, 64, 3), 128, np.uint8)
+    ssd.write_photo(tmp_path / "crops" / "smiling" / "no_face.png", gray)
     write_faces(tmp_path / "faces", portraits)
     write_truth(tmp_path / "people", portraits)
     monkeypatch.setattr(smile, "STAGES", (((96, 96), 0.0, 0.8, 1, 4, 1e-3),))
@@ -96,6 +98,8 @@ def test_the_road_to_smiles_is_walked_once(portraits, tmp_path, monkeypatch, cap
     kept = json.loads((out / "kept.json").read_text())
     assert [class_id for _, class_id, _ in kept["crops"]] == [1, 1, 2, 2]
     assert kept["learned"] == len([*ssd.read_labels(out / "crops")]) == 16
+    assert kept["without"] == 1
+    assert not any("no_face" in path for path, _, _ in kept["crops"])
     (unknown,) = {
         class_id
         for photo in ssd.read_labels(out / "labels_faces")

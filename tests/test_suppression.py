@@ -51,7 +51,7 @@ def test_no_boxes(boxes):
 
 
 @given(boxes_and_scores, st.sampled_from([0.0, 0.25, 0.45, 0.5, 1.0]))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_keeps_what_the_reference_keeps(drawn, overlap):
     boxes = [box for box, _ in drawn]
     scores = [score for _, score in drawn]

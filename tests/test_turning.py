@@ -34,7 +34,7 @@ def ellipse(box):
     wide=st.floats(0.1, 0.5),
     a=st.integers(-180, 180),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_box_is_that_of_the_pixels_of_a_turned_face(y, x, tall, wide, a):
     box = np.array([y - tall / 2, x - wide / 2, y + tall / 2, x + wide / 2], np.float32)
     label = np.zeros((2, 5), np.float32)
