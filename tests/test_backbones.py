@@ -266,7 +266,7 @@ def test_a_run_goes_on_where_it_was(config, disc_labels, tmp_path, monkeypatch):
 
     options = {"batch_size": 48, "seed": 1, "epochs": 2}
     data = tf.data.Dataset.from_tensors(batch(config))
-    monkeypatch.setattr("ssd.training.fitting.dataset", lambda *labels, **options: data)
+    monkeypatch.setattr("ssd.training.material.dataset", lambda *labels, **options: data)
     eager = property(lambda model: True, lambda model, value: None)
     monkeypatch.setattr(ssd.SSD, "run_eagerly", eager)
 

@@ -1,5 +1,6 @@
 """`ssd.train`: labels in, a trained model out; stopped anywhere, the same call goes on."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -11,9 +12,7 @@ import keras
 
 from ssd.balance.callback import Balance
 from ssd.config import Config
-from ssd.data import balancing, checking, placing, records, turning
-from ssd.data.pipeline import dataset
-from ssd.data.plain import plain
+from ssd.data import balancing, checking, records, turning
 from ssd.nets.backbones import find_backbone
 from ssd.nets.growing import take_over
 from ssd.nets.keeping import KeepingLoss
@@ -24,8 +23,10 @@ from ssd.training.callbacks import FreezeBody, SaveEpoch
 from ssd.training.checkout import commit
 from ssd.training.curves import plot
 from ssd.training.folder import claim
+from ssd.training.material import Material, resolved
 from ssd.training.measuring import MeasureAP
 from ssd.training.options import (
+    Options,
     check_balance,
     check_cache,
     check_loss,
@@ -146,75 +147,51 @@ def train(
     config = _config(config, loss, first)
     find_backbone(config.backbone)
     loss = loss or MultiboxLoss(config)
-    check_options(
+    check_loss(loss, config)
+    options = Options.of(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
         seed=seed,
-        freeze_body=freeze_body,
-        validated=validation is not None,
-        patience=patience,
-    )
-    check_loss(loss, config)
-    if isinstance(loss, KeepingLoss):
-        loss.open_old()  # before any work
-    turning.check(rotation, sample_on_device=sample_on_device)
-    balancing.check(labels, weights, balance)
-    check_balance(balance, config)
-    check_start(
-        first,
-        config,
-        start,
+        loss=loss.options,
         freeze_normalization=freeze_normalization,
         freeze_body=freeze_body,
-        parents=parents,
+        weights=weights,
+        balance=balance,
+        crop_share=None if crops is None else crop_share,
+        crop_spread=None if crops is None else crop_spread,
+        rotation=rotation or None,
+        parents=parents or None,
+        patience=patience,
     )
+    material = Material(labels, validation, crops, cache, sample_on_device)
+    validated = validation is not None
+
+    # All of it before any work.
+    check_options(options, started=first is not None, validated=validated)
+    if isinstance(loss, KeepingLoss):
+        loss.open_old()
+    turning.check(rotation, sample_on_device=sample_on_device)
+    balancing.check(labels, options.weights, balance)
+    check_balance(balance, config)
+    if first is not None and start is not None:
+        check_start(first, config, start, options.parents)
     check_cache(cache, [*records.folders(labels), out])
-    content, judged = _check_labels(labels, validation, config, batch_size)
-    placed = None
-    if crops is not None:
-        placed = placing.check(labels, crops, crop_share, config.classes, spread=crop_spread)
-    asked = {
-        "photos": content.photos,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "seed": seed,
-        "loss": loss.options,
-        "freeze_normalization": freeze_normalization,
-        "freeze_body": freeze_body,
-        "weights": None if weights is None else [*weights],
-        "balance": balance,
-        "crop_share": None if crops is None else crop_share,
-        "crop_spread": None if crops is None else crop_spread,
-        "rotation": rotation or None,
-        "parents": dict(parents) if parents else None,
-        "patience": patience,
-    }
-    options = plain(asked)
-    about = {
-        **_describe(labels, validation, start, config, content, options),
-        "validation_content": judged,
-        "start_content": None if start is None else _digest(start),
-        "crops": None if crops is None else _resolved(crops),
-        "crops_content": placed,
-    }
-    several = [each for each in (labels, validation, crops) if each is not None]
-    folders = [folder for each in several for folder in records.folders(each)]
-    with claim(out, about) as run, checking.naming_damage(folders, config.classes):
-        if seed is not None:
-            keras.utils.set_random_seed(options["seed"])
-        model = _build_or_resume(run, config, first, loss, content, options)
-        done = model.provenance.get("epochs_done", 0)
-        run.rewind(done)
-        if not _is_over(run, done, epochs, validation, patience):
-            saving = SaveEpoch(run, validated=validation is not None, patience=patience)
-            measuring = [] if validation is None else [MeasureAP(validation)]
-            before = [FreezeBody(freeze_body), *measuring, saving]
-            making = {"crops": crops, "cache": cache, "sample_on_device": sample_on_device}
-            _fit(model, labels, validation, making, done, options, before, callbacks)
+    contents = material.check(config, options)
+
+    about = _describe(config, options, material, contents, start)
+    with claim(out, about) as run, checking.naming_damage(material.folders, config.classes):
+        if options.seed is not None:
+            keras.utils.set_random_seed(options.seed)
+        if run.saved.exists():
+            model = _resume(run, options)
+        else:
+            model = _build(config, options, contents, first, loss)
+        run.rewind(_epochs_done(model))
+        if not _is_over(run, model, options, validated):
+            _fit(run, model, options, material, callbacks)
         plot(run.history, run.curves)
-        return model if validation is None else _best(run)
+        return _best(run) if validated else model
 
 
 def _config(config, loss, first):
@@ -225,21 +202,25 @@ def _config(config, loss, first):
     return config or Config()
 
 
-def _check_labels(labels, validation, config, batch_size):
-    """What the labels hold, and the digest of those to validate with, if they can be used."""
-    content = checking.check(labels, config.classes)
-    if content.photos < batch_size:
-        named = ", ".join(map(str, records.folders(labels)))
-        raise ValueError(
-            f"{named}: wanted at least a batch of {batch_size} photos, got {content.photos}"
-        )
-    if validation is None:
-        return content, None
-    judged = checking.check(validation, config.classes)
-    if not judged.photos:
-        named = ", ".join(map(str, records.folders(validation)))
-        raise ValueError(f"{named}: wanted photos to validate with, got none")
-    return content, judged.digest
+def _describe(config, options, material, contents, start):
+    """What was asked for, as `run.json` keeps it: another call of the same goes on."""
+    return {
+        "labels": resolved(material.labels),
+        "content": contents.labels,
+        "validation": resolved(material.validation),
+        "config": json.loads(config.to_json()),
+        "start": None if start is None else str(pathlib.Path(start).resolve()),
+        **_asked(options, contents),
+        "validation_content": contents.validation,
+        "start_content": None if start is None else _digest(start),
+        "crops": resolved(material.crops),
+        "crops_content": contents.crops,
+    }
+
+
+def _asked(options, contents):
+    """What both `run.json` and a model's provenance say of a run."""
+    return {"photos": contents.photos, **dataclasses.asdict(options)}
 
 
 def _digest(path):
@@ -248,95 +229,35 @@ def _digest(path):
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _resolved(labels):
-    return [str(folder.resolve()) for folder in records.folders(labels)]
-
-
-def _describe(labels, validation, start, config, content, options):
-    """What was asked for, as `run.json` keeps it: another call of the same goes on."""
-    return {
-        "labels": _resolved(labels),
-        "content": content.digest,
-        "validation": None if validation is None else _resolved(validation),
-        "config": json.loads(config.to_json()),
-        "start": None if start is None else str(pathlib.Path(start).resolve()),
-        **options,
-    }
-
-
-def _build_or_resume(run, config, first, loss, content, options):
-    """The model to train: that of the last epoch saved, or else a new one, compiled."""
-    if run.saved.exists():
-        model = load(run.saved)
-    else:
-        model = _build(config, first, content, options)
-        steps = options["epochs"] * _steps(options)
-        model.compile(_optimizer(options["learning_rate"], steps), loss)
-    if options["freeze_normalization"]:
-        model.freeze_normalization()
-    if isinstance(model.loss, KeepingLoss):
-        model.loss.open_old()
-    return model
-
-
-def _steps(options):
-    """How many steps an epoch has."""
-    return options["photos"] // options["batch_size"]
-
-
-def _fit(model, labels, validation, making, done, options, before, callbacks):
-    """The epochs that are left."""
-    batch_size, seed = options["batch_size"], options["seed"]
-    # A run that goes on must not see the examples of its first epochs again.
-    order = None if seed is None else seed + done
-    data = dataset(
-        labels,
-        model.config,
-        batch_size=batch_size,
-        training=True,
-        seed=order,
-        weights=options["weights"],
-        balance=options["balance"],
-        crop_share=options["crop_share"] or 0.0,
-        crop_spread=options["crop_spread"] or 0.0,
-        rotation=options["rotation"] or 0.0,
-        **making,
-    )
-    # It comes after what is saved of an epoch: how long steps took is no part of a run's result.
-    balance, epochs = Balance(say=lambda line: None), options["epochs"]
-    progress = Progress(epochs, _steps(options), balance)
-    judge = None
-    if validation is not None:
-        judge = dataset(validation, model.config, batch_size=batch_size)
-    with warnings.catch_warnings():
-        # Of Keras, while the body is frozen: that is what was asked for.
-        warnings.filterwarnings("ignore", "Gradients do not exist for variables")
-        model.fit(
-            # Repeated, so that the next epoch's photos are on their way before this one ends.
-            balance(data.repeat()),
-            validation_data=judge,
-            epochs=epochs,
-            initial_epoch=done,
-            steps_per_epoch=_steps(options),
-            shuffle=False,  # the data does that
-            verbose=0,
-            callbacks=[*before, balance, progress, *callbacks],
-        )
-
-
-def _build(config, first, content, options):
-    """A fresh model, or one with the weights of another, and what it is made of."""
+def _build(config, options, contents, first, loss):
+    """A fresh model, or one with the weights of another, compiled, and what it is made of."""
     model = SSD(config)
     if first is not None:
-        take_over(model, first, options["parents"])
+        take_over(model, first, options.parents)
     model.provenance = {
-        **options,
-        "content": content.digest,
+        **_asked(options, contents),
+        "content": contents.labels,
         "start": None if first is None else first.provenance,
         "version": __version__,
         "commit": commit(_ROOT),
         "backend": keras.backend.backend(),
     }
+    steps = options.epochs * _steps(model, options)
+    model.compile(_optimizer(options.learning_rate, steps), loss)
+    return _prepare(model, options)
+
+
+def _resume(run, options):
+    """The model of the last epoch saved."""
+    return _prepare(load(run.saved), options)
+
+
+def _prepare(model, options):
+    """What no file says of a model that trains."""
+    if options.freeze_normalization:
+        model.freeze_normalization()
+    if isinstance(model.loss, KeepingLoss):
+        model.loss.open_old()
     return model
 
 
@@ -347,14 +268,54 @@ def _optimizer(learning_rate, steps):
     return keras.optimizers.Adam(schedule, clipnorm=10.0)
 
 
-def _is_over(run, done, epochs, validation, patience):
+def _steps(model, options):
+    """How many steps an epoch has."""
+    return model.provenance["photos"] // options.batch_size
+
+
+def _epochs_done(model):
+    return model.provenance.get("epochs_done", 0)
+
+
+def _is_over(run, model, options, validated):
     """Whether nothing is left to train; else say where a run goes on."""
-    since = run.keep_best() if validation is not None and done else 0
-    if done >= epochs or (patience is not None and since >= patience):
+    done = _epochs_done(model)
+    since = run.keep_best() if validated and done else 0
+    if done >= options.epochs or (options.patience is not None and since >= options.patience):
         return True
     if done:
-        print(f"{run.path}: goes on after epoch {done} of {epochs}", flush=True)
+        print(f"{run.path}: goes on after epoch {done} of {options.epochs}", flush=True)
     return False
+
+
+def _fit(run, model, options, material, callbacks):
+    """The epochs that are left."""
+    done, steps = _epochs_done(model), _steps(model, options)
+    # A run that goes on must not see the examples of its first epochs again.
+    order = None if options.seed is None else options.seed + done
+    data = material.training_batches(model.config, options, order)
+    validated = material.validation is not None
+    before = [FreezeBody(options.freeze_body)]
+    if validated:
+        before.append(MeasureAP(material.validation))
+    before.append(SaveEpoch(run, validated=validated, patience=options.patience))
+    # It comes after what is saved of an epoch: how long steps took is no part of a run's result.
+    balance = Balance(say=lambda line: None)
+    progress = Progress(options.epochs, steps, balance)
+    with warnings.catch_warnings():
+        # Of Keras, while the body is frozen: that is what was asked for.
+        warnings.filterwarnings("ignore", "Gradients do not exist for variables")
+        model.fit(
+            # Repeated, so that the next epoch's photos are on their way before this one ends.
+            balance(data.repeat()),
+            validation_data=material.validation_batches(model.config, options),
+            epochs=options.epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            shuffle=False,  # the data does that
+            verbose=0,
+            callbacks=[*before, balance, progress, *callbacks],
+        )
 
 
 def _best(run):
