@@ -72,6 +72,21 @@ def test_gives_back_what_it_was_given(tmp_path, count):
     assert capture.time > 1.7e9
 
 
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    log = ssd.CaptureLog(
+        tmp_path, limit=np.int64(10**6), share=np.float32(1), days=np.int8(3), seed=np.int64(0)
+    )
+    log.add(
+        frame(),
+        found(),
+        shape=np.array([480, 640]),
+        seconds=np.float32(0.5),
+        uncertainty=np.float32(0.25),
+    )
+    (capture,) = log
+    assert (capture.shape, capture.seconds) == ((480, 640), 0.5)
+
+
 def test_a_float_tensor_is_kept_as_bytes(tmp_path):
     log = ssd.CaptureLog(tmp_path)
     log.add(frame().astype(np.float32)[None], found(), shape=(480, 640))
@@ -213,14 +228,16 @@ def test_all_can_be_forgotten_at_once_and_other_files_stay(tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("options", [{"share": 1.5}, {"share": float("nan")}, {"days": 0}])
+@pytest.mark.parametrize(
+    "options", [{"share": 1.5}, {"share": float("nan")}, {"days": 0}, {"days": "3"}, {"days": True}]
+)
 def test_bad_share_or_days(tmp_path, options):
     with pytest.raises(ValueError, match=f"{next(iter(options))}: wanted a"):
         ssd.CaptureLog(tmp_path / "new", **options)
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("limit", [0, -1, float("nan")])
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), "1000", np.ones(2)])
 def test_bad_limit(tmp_path, limit):
     with pytest.raises(ValueError, match="limit: wanted a positive number of bytes"):
         ssd.CaptureLog(tmp_path, limit=limit)
@@ -232,6 +249,11 @@ def test_bad_captures(tmp_path):
         log.add(frame(), found(), shape=(480, 640))
     with pytest.raises(ValueError, match=r"wanted a tensor \[height, width, 3\], got \[48, 64\]"):
         log.add(frame()[..., 0], found(), shape=(480, 640))
+    for name, value in {"seconds": "1", "uncertainty": np.float32(1.5)}.items():
+        with pytest.raises(ValueError, match=f"{name}: wanted a number"):
+            log.add(frame(), found(), shape=(480, 640), **{name: value})
+    with pytest.raises(ValueError, match="days: wanted 0 or more days, got '1'"):
+        log.forget(days="1")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "000000001.png").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"000000001\.png: wanted a file of a CaptureLog"):

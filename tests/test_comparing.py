@@ -90,6 +90,18 @@ def test_a_file_holds_all_that_the_figures_are_made_of(tmp_path, classes):
     assert (first["file"], first["name"], first["source"]) == ("1.png", "far/1.png", "street")
 
 
+def test_numbers_of_numpy_are_written_as_others_are(tmp_path):
+    run = make_run(tmp_path)
+    inputs = {**run.inputs, "score_floor": np.float32(0.5), "max_detections": np.int64(300)}
+    results = [each._replace(shape=np.array(each.shape)) for each in run.results]
+    run = dataclasses.replace(run, results=results, inputs=inputs, left_out=np.int64(2))
+    options = {"min_height": np.float32(0.125), "score_threshold": np.float32(0.25)}
+    write_evaluation(evaluate_run(run, **options), tmp_path / "a.json")
+    content = read_evaluation(tmp_path / "a.json")
+    assert content["options"] | options | {"score_floor": 0.5} == content["options"]
+    assert content["left_out"] == 2
+
+
 def test_matches_are_those_that_were_counted(tmp_path):
     result = evaluate_run(make_run(tmp_path), min_height=0.1, score_threshold=0)
     write_evaluation(result, tmp_path / "a.json")

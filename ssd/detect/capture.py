@@ -17,7 +17,7 @@ from PIL import Image, PngImagePlugin
 from ssd import atomic
 from ssd.detect import keeping
 from ssd.detect.detections import Detections
-from ssd.detect.limits import check_share
+from ssd.detect.limits import check_share, is_number
 
 _TEXT = "capture"  # the PNG text chunk that holds everything but the image
 _DAMAGE = (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, SyntaxError)
@@ -97,10 +97,10 @@ class CaptureLog:
         days: float | None = None,
         seed: int | None = None,
     ) -> None:
-        if not limit > 0:
+        if not is_number(limit) or not limit > 0:
             raise ValueError(f"limit: wanted a positive number of bytes, got {limit!r}")
         check_share("share", share)
-        if days is not None and not 0 < days < math.inf:
+        if days is not None and not (is_number(days) and 0 < days < math.inf):
             raise ValueError(f"days: wanted a positive number of days, got {days!r}")
         self.folder, self.limit, self.share, self.days = pathlib.Path(folder), limit, share, days
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,8 @@ class CaptureLog:
                 from the scores in `found`, in which a face just below the threshold is not.
 
         Raises:
-            ValueError: If the tensor is no image, or one frame is larger than the limit.
+            ValueError: If the tensor is no image, `seconds` or `uncertainty` no such number, or
+                one frame is larger than the limit.
             OSError: If the card does not take it.
         """
         image = np.asarray(tensor)
@@ -151,7 +152,11 @@ class CaptureLog:
             raise ValueError(
                 f"capture: wanted a tensor [height, width, 3], got {list(np.shape(tensor))}"
             )
-        if uncertainty is None:
+        if seconds is not None and not (is_number(seconds) and 0 <= seconds < math.inf):
+            raise ValueError(f"seconds: wanted a number of 0 or more, got {seconds!r}")
+        if uncertainty is not None:
+            check_share("uncertainty", uncertainty)
+        else:
             uncertainty = keeping.uncertainty(found)
         with self._lock:
             self._forget(self.days)
@@ -182,7 +187,7 @@ class CaptureLog:
             ValueError: If `days` is negative.
             OSError: If one cannot be deleted.
         """
-        if days is not None and not days >= 0:
+        if days is not None and not (is_number(days) and days >= 0):
             raise ValueError(f"days: wanted 0 or more days, got {days!r}")
         with self._lock:
             return self._forget(self.days if days is None else days)
@@ -348,9 +353,9 @@ def _describe(found, shape, seconds, uncertainty):
         "classes": np.asarray(found.class_ids).tolist(),
         "class_scores": None if shares is None else np.asarray(shares).tolist(),
         "shape": [int(side) for side in shape[:2]],
-        "seconds": seconds,
+        "seconds": None if seconds is None else float(seconds),
         "time": time.time(),
-        "uncertainty": uncertainty,
+        "uncertainty": float(uncertainty),
     }
 
 

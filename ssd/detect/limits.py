@@ -1,9 +1,29 @@
 """Limits that a user gives, checked before the work."""
 
+import math
+from typing import Any
+
 import numpy as np
 
 
-def check_share(name: str, value: object) -> None:
+def is_number(value: Any) -> bool:
+    """Whether something is a number, of Python or NumPy, and has a size.
+
+    Args:
+        value: What was given.
+
+    Returns:
+        Whether it is; a text, a truth value, an array and NaN are not.
+
+    Example:
+        >>> is_number(np.float32(0.5)), is_number("0.5"), is_number(True)
+        (True, False, False)
+    """
+    is_one = isinstance(value, int | float | np.integer | np.floating)
+    return is_one and not isinstance(value, bool) and not math.isnan(value)
+
+
+def check_share(name: str, value: Any) -> None:
     """Refuse what is no number from 0 to 1.
 
     Args:
@@ -18,8 +38,7 @@ def check_share(name: str, value: object) -> None:
         Traceback (most recent call last):
         ValueError: score_threshold: wanted a number from 0 to 1, got '0.5'
     """
-    is_number = isinstance(value, int | float | np.integer | np.floating)
-    if not is_number or isinstance(value, bool) or not 0 <= value <= 1:
+    if not is_number(value) or not 0 <= value <= 1:
         raise ValueError(f"{name}: wanted a number from 0 to 1, got {value!r}")
 
 

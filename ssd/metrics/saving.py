@@ -59,10 +59,10 @@ def write_evaluation(evaluation: Evaluation, path: str | os.PathLike[str]) -> No
     content = {
         "kind": KIND,
         "versions": package_versions(),
-        **inputs,
-        "options": {**evaluation.options, **floor},
+        **_plain(inputs),
+        "options": _plain({**evaluation.options, **floor}),
         "figures": _plain(_figures(evaluation)),
-        "left_out": run.left_out,
+        "left_out": int(run.left_out),
         "problems": list(run.problems),
         "results": [
             _photo(result, hits, folder)
@@ -205,7 +205,7 @@ def _photo(result: PhotoResult, hits: Sequence[int | None], folder: str) -> dict
     return {
         "name": result.name or path.name,
         "file": inside.as_posix(),
-        "size": list(result.shape),
+        "size": [int(side) for side in result.shape],
         "source": result.source,
         "truth": [[*box, int(class_id), bool(ignored)] for box, class_id, ignored in truth],
         "found": [[*box, score, int(class_id)] for box, score, class_id in rows],
@@ -234,7 +234,9 @@ def _result(each: Mapping[str, Any], folder: pathlib.Path) -> PhotoResult:
 
 
 def _plain(value: Any) -> Any:
-    """NaN and infinity are no JSON: null."""
+    """Numbers of NumPy as Python's own; NaN and infinity are no JSON: null."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
