@@ -59,7 +59,14 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     decides = ("labels", "photos", "truth", "start", "epochs", "policy")
     wanted = {name: getattr(options, name) for name in decides}
-    asked.claim(options.out, **wanted, **dataclasses.asdict(options.config))
+    asked.claim(
+        options.out,
+        **wanted,
+        **dataclasses.asdict(options.config),
+        batch_size=BATCHES[-1],
+        learning_rate=learning_rate(options),
+        **{f"loss {name}": loss_options(name) for name in LOSSES},
+    )
 
     runs = []
     for seed in range(options.seeds):  # every loss once before any twice
@@ -107,17 +114,25 @@ def run(name, seed, options):
             freeze_normalization=options.start is not None,
             epochs=options.epochs,
             batch_size=BATCHES[-1],
-            learning_rate=RATES[-1] if options.start else RATES[0],
+            learning_rate=learning_rate(options),
             seed=seed,
-            loss=ssd.MultiboxLoss(
-                config, **{"alpha": ALPHA, "balance_objects": BALANCE_OBJECTS, **LOSSES[name]}
-            ),
+            loss=ssd.MultiboxLoss(config, **loss_options(name)),
             cache=options.out / "cache",
         )
         file = ssd.export(model, options.out / f"{stem}.tflite", precision="float32")
         measured = measure_fit(ssd.Detector(file), options.photos, options.truth)
         asked.write(figures, json.dumps(measured))
     return json.loads(figures.read_text())
+
+
+def loss_options(name):
+    """What a loss is made with."""
+    return {"alpha": ALPHA, "balance_objects": BALANCE_OBJECTS, **LOSSES[name]}
+
+
+def learning_rate(options):
+    """That of the recipe's first round, or with a model to start from of its last."""
+    return RATES[-1] if options.start else RATES[0]
 
 
 def measure_fit(detector, photos, truth):

@@ -130,6 +130,23 @@ def test_examples_refuse_to_resume_what_was_another(call, example, words, other,
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("LOSSES", {"quality": {"quality": 0.5}}, "wanted loss quality {.*0.5}, but its results"),
+        ("LOSSES", {"new": {}}, "wanted loss new {.*}, but its results are of None"),
+        ("ALPHA", 3.0, "wanted loss quality {'alpha': 3.0"),
+        ("RATES", (1.0, 1.0), "wanted learning_rate 1.0"),
+    ],
+)
+def test_other_losses_are_not_taken_for_those_measured(call, monkeypatch, name, value, said):
+    monkeypatch.setattr(extra_offset, "LOSSES", {"quality": {"quality": 1.0}})
+    call(extra_offset, "labels a a/human.json out")
+    monkeypatch.setattr(extra_offset, name, value)
+    with pytest.raises(SystemExit, match=said):
+        call(extra_offset, "labels a a/human.json out")
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         ("--human a/human.json --human b/human.json", "several human, human_styled"),
