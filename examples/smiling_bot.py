@@ -15,13 +15,10 @@ Wants `pip install ".[bot]"`, and on a Raspberry Pi picamera2, which comes with 
 import argparse
 import collections
 import contextlib
-import itertools
 import pathlib
 import sys
 import time
 import warnings
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +29,6 @@ try:
 except ImportError:  # not needed with --no-pins
     LED = Button = None
 
-SIZE = (640, 480)  # of the camera's frames: more is only thrown away by the resize
 FLOOR = 0.05  # least score of what is looked at: what is nearly a face says how unsure it was
 LIT, DARK = 0.7, 0.5  # mean scores of a smile at which its lamp changes
 HOUR = 3600.0
@@ -44,8 +40,8 @@ def main(arguments=None):
     try:
         detector = ssd.Detector(options.model, threads=options.threads)
         log = open_log(options)
-        frames = photos(options.photos) if options.photos else camera()
         with contextlib.ExitStack() as stack:
+            frames = photos(options.photos) if options.photos else stack.enter_context(camera())
             button, face, smile = no_pins() if options.no_pins else pins(options, stack)
             watch(detector, frames, button, face, smile, log, options)
     except KeyboardInterrupt:
@@ -69,6 +65,7 @@ def watch(detector, frames, button, face, smile, log, options):
     if not smiles:
         say(f"{options.model} has no class smile: the second lamp stays dark")
     steady = Steady(options.frames or (1 if options.photos else 5))
+    frames = iter(frames)
     while True:
         if not button.is_active:
             face.off()
@@ -79,7 +76,7 @@ def watch(detector, frames, button, face, smile, log, options):
                 if log is not None:
                     log.forget()
             say("looks")
-        # Asked for after the press: a frame from before it would show nobody.
+        # Of a camera the latest: one from before the press would show nobody.
         frame = next(frames, None)
         if frame is None:
             break
@@ -222,37 +219,15 @@ def photos(folder):
 def camera():
     """Frames of the Pi's camera, or of a webcam where there is none; uint8 RGB."""
     try:
-        from picamera2 import Picamera2
-
-        device = Picamera2()
-        # Named for the order in a word of memory: in an array it is red, green, blue.
-        wanted = {"size": SIZE, "format": "BGR888"}
-        device.configure(device.create_video_configuration(main=wanted))
-        device.start()
-    except (ImportError, IndexError, RuntimeError) as error:  # the latter: none there, or in use
-        return webcam(f"picamera2: {error or type(error).__name__}")
-    return guard(device.capture_array() for _ in itertools.count())
-
-
-def webcam(why: str):
-    """Frames of the first webcam."""
+        return ssd.read_frames("picamera2")
+    except (ImportError, OSError) as error:  # there is none, or something else uses it
+        why = error
     try:
-        import imageio
-
-        reader: Any = imageio.get_reader("<video0>", size=SIZE)
-        return guard(iter(reader))
-    except (ImportError, IndexError, OSError, RuntimeError, ValueError) as error:
+        return ssd.read_frames(0)
+    except (ImportError, OSError, ValueError) as error:
         raise OSError(
             f"wanted a camera, found none ({why}; webcam: {error}); --photos FOLDER does without"
         ) from None
-
-
-def guard(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """The same frames; a camera that goes away is an OSError."""
-    try:
-        yield from frames
-    except (IndexError, RuntimeError) as error:
-        raise OSError(f"the camera gives no more frames ({error})") from None
 
 
 def say(what):

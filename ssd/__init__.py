@@ -39,6 +39,7 @@ _HOME = {
     "load": "nets.loading",
     "nms": "detect.suppression",
     "pipeline_stages": "data.stages",
+    "read_frames": "sources.frames",
     "read_labels": "data.labels",
     "read_photo": "photos.reading",
     "run_detector": "metrics.results",

@@ -35,6 +35,7 @@ from ssd.outputs import check_output as check_output
 from ssd.photos.letterbox import letterbox as letterbox
 from ssd.photos.reading import read_photo as read_photo
 from ssd.photos.reading import write_photo as write_photo
+from ssd.sources.frames import read_frames as read_frames
 from ssd.training.fitting import train as train
 
 __all__: list[str]

@@ -281,11 +281,9 @@ def test_bad_input_is_one_line(bot, pins, photos, tmp_path, capsys, wrong):
     assert "nowhere" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_the_pis_camera_is_asked_for_frames_as_the_detector_takes_them(
-    bot, pins, tmp_path, monkeypatch
-):
-    """A stand-in with the calls of picamera2's own examples: configure, start, capture_array."""
-    calls = []
+def test_the_pis_camera_is_looked_through_and_let_go_of(bot, pins, tmp_path, monkeypatch):
+    """A stand-in with the calls of picamera2's own examples, which waits for the bot."""
+    calls, seen = [], tmp_path / "seen"
 
     class Picamera2:
         def create_video_configuration(self, main):
@@ -298,6 +296,8 @@ def test_the_pis_camera_is_asked_for_frames_as_the_detector_takes_them(
             calls.append("start")
 
         def capture_array(self):
+            while len([*seen.glob("*.png")]) < calls.count("frame"):
+                time.sleep(0.01)
             if calls.count("frame") == 2:
                 raise KeyboardInterrupt  # as Ctrl-C ends it
             calls.append("frame")
@@ -305,67 +305,88 @@ def test_the_pis_camera_is_asked_for_frames_as_the_detector_takes_them(
             frame[8:16, 16:24] = 255
             return frame
 
+        def stop(self):
+            calls.append("stop")
+
+        def close(self):
+            calls.append("close")
+
     monkeypatch.setitem(sys.modules, "picamera2", types.SimpleNamespace(Picamera2=Picamera2))
     hold(monkeypatch, bot, pins)
     model = lamps.write_model(tmp_path / "a.tflite", classes=("face",))
-    assert run(bot, model, "--captures", tmp_path / "seen") == 0
-    assert calls == [{"main": {"size": (640, 480), "format": "BGR888"}}, "start", "frame", "frame"]
-    assert [len(capture.found) for capture in ssd.CaptureLog(tmp_path / "seen")] == [1, 1]
+    assert run(bot, model, "--captures", seen) == 0
+    wanted = {"main": {"size": (640, 480), "format": "BGR888"}}
+    assert calls == [wanted, "start", "frame", "frame", "stop", "close"]
+    assert [len(capture.found) for capture in ssd.CaptureLog(seen)] == [1, 1]
     assert states(pins[FACE])[:2] == [False, True]
 
 
-def test_without_the_pis_camera_it_is_a_webcam(bot, pins, tmp_path, monkeypatch):
-    frame = np.zeros((64, 96, 3), np.uint8)
-    asked = []
+class Webcam:
+    """A camera that waits to be read, so that no frame is left out."""
 
-    def get_reader(uri, **options):
-        asked.append((uri, options))
-        return [frame, frame]
+    rate, frames, live = 30.0, None, False
 
-    monkeypatch.setitem(sys.modules, "picamera2", None)  # importing it raises ImportError
-    monkeypatch.setattr("imageio.get_reader", get_reader)
+    def __init__(self, error=None):
+        self.error = error
+
+    def read(self, every=1):
+        for index in range(2):
+            yield index, index / 30, np.zeros((64, 96, 3), np.uint8)
+            if self.error is not None:
+                raise self.error
+
+
+def plug_in(monkeypatch, camera):
+    """Have a camera, or an error in place of it, at number 0, and none of a Pi."""
+
+    def open_camera(name):
+        if name != "0":
+            raise ImportError("no picamera2")
+        if isinstance(camera, Exception):
+            raise camera
+        return camera
+
+    monkeypatch.setattr("ssd.sources.opening.open_camera", open_camera)
+
+
+def test_without_the_pis_camera_it_is_a_webcam(bot, pins, tmp_path, monkeypatch, capsys):
+    plug_in(monkeypatch, Webcam())
     hold(monkeypatch, bot, pins)
     model = lamps.write_model(tmp_path / "a.tflite", classes=("face",))
     assert run(bot, model) == 0
-    assert asked == [("<video0>", {"size": (640, 480)})]
+    assert capsys.readouterr().out.count("found in") == 2
     assert states(pins[FACE]) == [False]
 
 
-def test_a_missing_webcam_is_one_line(bot, pins, tmp_path, monkeypatch, capsys):
-    def get_reader(uri, **options):
-        raise IndexError("No camera at <video0>.")
-
-    monkeypatch.setitem(sys.modules, "picamera2", None)
-    monkeypatch.setattr("imageio.get_reader", get_reader)
+def test_a_missing_webcam_is_one_line(bot, tmp_path, monkeypatch, capsys):
+    plug_in(monkeypatch, OSError("/dev/video0: wanted a camera"))
     assert run(bot, lamps.write_model(tmp_path / "a.tflite")) == 1
     err = capsys.readouterr().err
-    assert "No camera at <video0>" in err
+    assert "wanted a camera, found none (no picamera2; webcam: /dev/video0" in err
     assert err.count("\n") == 1
 
 
+def no_webcam(*arguments, **options):
+    raise OSError("no webcam")
+
+
 @pytest.mark.parametrize("error", [IndexError("list index out of range"), RuntimeError("in use")])
-def test_where_the_pis_camera_is_missing_or_in_use_both_are_said(
-    bot, pins, tmp_path, monkeypatch, capsys, error
-):
+def test_a_pis_camera_that_is_missing_or_in_use_is_said(bot, tmp_path, monkeypatch, capsys, error):
     def fail(*arguments, **options):
         raise error
 
     monkeypatch.setitem(sys.modules, "picamera2", types.SimpleNamespace(Picamera2=fail))
-    monkeypatch.setattr("imageio.get_reader", fail)
+    monkeypatch.setattr("ssd.sources.cameras._is_for_av", lambda: True)
+    monkeypatch.setattr("ssd.sources.cameras.Video", no_webcam)
     assert run(bot, lamps.write_model(tmp_path / "a.tflite")) == 1
     err = capsys.readouterr().err
-    assert err.count(str(error)) == 2
+    assert f"picamera2: wanted a camera ({error}); webcam: no webcam" in err
     assert err.count("\n") == 1
 
 
 def test_a_camera_that_goes_away_is_one_line(bot, tmp_path, monkeypatch, capsys):
-    def frames():
-        yield np.zeros((64, 96, 3), np.uint8)
-        raise RuntimeError("unplugged")
-
-    monkeypatch.setitem(sys.modules, "picamera2", None)
-    monkeypatch.setattr("imageio.get_reader", lambda *_, **__: frames())
+    plug_in(monkeypatch, Webcam(OSError("unplugged")))
     assert run(bot, lamps.write_model(tmp_path / "a.tflite"), "--no-pins") == 1
     out, err = capsys.readouterr()
     assert out.count("found in") == 1
-    assert "the camera gives no more frames (unplugged)" in err.splitlines()[-1]
+    assert "unplugged" in err.splitlines()[-1]

@@ -9,6 +9,7 @@ import types
 import numpy as np
 import pytest
 
+import ssd
 from ssd.sources import cameras
 from ssd.sources.ahead import Ahead
 from ssd.sources.naming import find_sources
@@ -179,6 +180,18 @@ def test_the_pis_camera_is_asked_for_red_green_blue_and_let_go_of(monkeypatch):
     ]
 
 
+def test_a_pis_camera_that_goes_away_is_said(monkeypatch):
+    def unplugged(self):
+        raise RuntimeError("unplugged")
+
+    monkeypatch.setattr(Picamera2, "capture_array", unplugged)
+    monkeypatch.setitem(sys.modules, "picamera2", types.SimpleNamespace(Picamera2=Picamera2))
+    frames = cameras.open_camera("picamera2").read()
+    with pytest.raises(OSError, match=r"picamera2: wanted a camera \(unplugged\)"):
+        next(frames)
+    assert Picamera2.last.calls[-2:] == ["stop", "close"]
+
+
 def test_without_picamera2_it_says_where_that_comes_from(monkeypatch):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(ImportError, match="apt install python3-picamera2"):
@@ -236,6 +249,42 @@ def test_what_reads_a_camera_is_looked_for_before_anything_is_opened(monkeypatch
     monkeypatch.setitem(sys.modules, "cv2", types.ModuleType("cv2"))
     sys.modules["cv2"].__spec__ = importlib.machinery.ModuleSpec("cv2", None)
     cameras.check_camera("0")
+
+
+class Recording:
+    """As a video of ten frames, each of one color."""
+
+    live = False
+
+    def read(self, every):
+        for index in range(0, 10, every):
+            yield index, index / 25, np.full((4, 6, 3), index, np.uint8)
+
+
+def test_frames_for_a_program_of_ones_own(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "ssd.sources.frames.open_frames", lambda source: asked.append(source) or Recording()
+    )
+    with ssd.read_frames(0, every=3) as frames:
+        assert [frame[0, 0, 0] for frame in frames] == [0, 3, 6, 9]
+    assert len([*ssd.read_frames("rtsp://host/1")]) == 10
+    assert [(source.kind, source.name) for source in asked] == [
+        ("camera", "0"),
+        ("stream", "rtsp://host/1"),
+    ]
+
+
+@pytest.mark.parametrize("source", ["a.jpg", -1, ""])
+def test_what_has_no_frames_is_refused(source):
+    with pytest.raises(ValueError, match="wanted a video, a camera or a stream"):
+        ssd.read_frames(source)
+
+
+@pytest.mark.parametrize("every", [0, 1.5, True, "2"])
+def test_every_is_a_whole_number(every):
+    with pytest.raises(ValueError, match="every: wanted a whole number of 1 or more"):
+        ssd.read_frames("a.mp4", every=every)
 
 
 def test_a_number_of_no_camera_is_said():

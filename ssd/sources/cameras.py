@@ -3,11 +3,12 @@
 A numbered camera is read by PyAV, as videos are; where that is missing, by OpenCV if it is there.
 """
 
+import contextlib
 import importlib.util
 import itertools
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -124,6 +125,15 @@ def _import_picamera2() -> Any:
     return Picamera2
 
 
+@contextlib.contextmanager
+def _refused() -> Iterator[None]:
+    """What picamera2 raises where there is no camera, another has it, or it goes away."""
+    try:
+        yield
+    except (IndexError, RuntimeError) as error:
+        raise OSError(f"picamera2: wanted a camera ({error})") from None
+
+
 class _PiCamera:
     """The camera of a Raspberry Pi, by the package that comes with its system."""
 
@@ -132,18 +142,17 @@ class _PiCamera:
 
     def __init__(self) -> None:
         make = _import_picamera2()
-        try:
-            self._camera: Any = make()
-        except (IndexError, RuntimeError) as error:
-            raise OSError(f"picamera2: wanted a camera ({error})") from None
         # "BGR888" is red, green, blue in memory, in spite of its name.
         main = {"format": "BGR888", "size": SIZE}
-        self._camera.configure(self._camera.create_video_configuration(main=main))
-        self._camera.start()
+        with _refused():
+            self._camera: Any = make()
+            self._camera.configure(self._camera.create_video_configuration(main=main))
+            self._camera.start()
 
     def read(self, every: int = 1) -> Frames:
         try:
-            yield from _numbered(self._camera.capture_array, every)
+            with _refused():
+                yield from _numbered(self._camera.capture_array, every)
         finally:
             self._camera.stop()
             self._camera.close()
