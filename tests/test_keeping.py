@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import keras
 import numpy as np
@@ -112,22 +113,31 @@ def test_what_makes_no_sense_is_refused_before_any_work(grown, old, disc_labels,
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_with_it_is_stopped_and_goes_on(old, disc_labels, tmp_path):
+def test_a_run_with_it_is_stopped_and_goes_on(old, grown, disc_labels, tmp_path):
+    """Wherever the old model lies; but it is the same one."""
     config = ssd.load(old).config
     options = {"start": old, "freeze_normalization": True, "batch_size": 16, "seed": 0}
 
-    def run(epochs, **more):
-        loss = ssd.KeepingLoss(config, old=old)
+    def run(path, **more):
+        loss = ssd.KeepingLoss(config, old=path)
         return ssd.train(
-            disc_labels, tmp_path / "run", config, loss=loss, epochs=epochs, **options, **more
+            disc_labels, tmp_path / "run", config, loss=loss, epochs=2, **options, **more
         )
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             raise KeyboardInterrupt
 
+    first, moved = tmp_path / "first.keras", tmp_path / "moved.keras"
+    shutil.copyfile(old, first)
     with pytest.raises(KeyboardInterrupt):
-        run(2, callbacks=[Stop()])
-    model = run(2)
+        run(first, callbacks=[Stop()])
+    first.rename(moved)
+    grown.save(first)
+    with pytest.raises(ValueError, match="its loss's old model has changed since it began"):
+        run(first)
+    first.unlink()
+    model = run(moved)
     assert model.provenance["epochs_done"] == 2
-    assert model.provenance["loss"] == {"old": str(old), "class_factor": 2.0}
+    assert model.provenance["loss"] == {"old": str(first), "class_factor": 2.0}
+    assert model.loss.options["old"] == str(moved)

@@ -183,6 +183,9 @@ def test_contents_are_noted_and_numbers_are_pythons(disc_labels, tiny, tmp_path,
     ssd.SSD(tiny).save(start)
     fourth = ask(seed=3, weights=[1, 2], learning_rate=0.5)
     assert {name for name in third if third[name] != fourth[name]} == {"start_content"}
+    keeping = ask(seed=3, loss=ssd.KeepingLoss(tiny, old=start))
+    assert one["old_content"] is None
+    assert keeping["old_content"] == keeping["start_content"]
 
 
 def test_numbers_of_numpy_are_numbers(disc_labels, tiny, tmp_path):

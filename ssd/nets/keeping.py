@@ -166,6 +166,15 @@ class KeepingLoss(MultiboxLoss):
             self._old = resized(load(self.options["old"]), self.config)
         return self._old
 
+    def share_old(self, other: "KeepingLoss") -> None:
+        """Take the old model from another loss, as where its file has been moved.
+
+        Args:
+            other: A loss of the same Config.
+        """
+        self.options = {**self.options, "old": other.options["old"]}
+        self._old = other.open_old()
+
 
 def resized(model: Any, config: Config) -> Any:
     """A model for images of another size, which has all learned and learns no more.

@@ -179,12 +179,12 @@ def train(
     check_cache(cache, [*records.folders(labels), out])
     contents = material.check(config, options)
 
-    about = _describe(config, options, material, contents, start)
+    about = _describe(config, options, material, contents, start, loss)
     with claim(out, about) as run, checking.naming_damage(material.folders, config.classes):
         if options.seed is not None:
             keras.utils.set_random_seed(options.seed)
         if run.saved.exists():
-            model = _resume(run, options)
+            model = _resume(run, options, loss)
         else:
             model = _build(config, options, contents, first, loss)
         run.rewind(_epochs_done(model))
@@ -202,7 +202,7 @@ def _config(config, loss, first):
     return config or Config()
 
 
-def _describe(config, options, material, contents, start):
+def _describe(config, options, material, contents, start, loss):
     """What was asked for, as `run.json` keeps it: another call of the same goes on."""
     return {
         "labels": resolved(material.labels),
@@ -215,6 +215,7 @@ def _describe(config, options, material, contents, start):
         "start_content": None if start is None else _digest(start),
         "crops": resolved(material.crops),
         "crops_content": contents.crops,
+        "old_content": _digest(loss.options["old"]) if isinstance(loss, KeepingLoss) else None,
     }
 
 
@@ -247,9 +248,12 @@ def _build(config, options, contents, first, loss):
     return _prepare(model, options)
 
 
-def _resume(run, options):
-    """The model of the last epoch saved."""
-    return _prepare(load(run.saved), options)
+def _resume(run, options, loss):
+    """The model of the last epoch saved; the old model of its loss may lie elsewhere by now."""
+    model = load(run.saved)
+    if isinstance(model.loss, KeepingLoss):
+        model.loss.share_old(loss)
+    return _prepare(model, options)
 
 
 def _prepare(model, options):

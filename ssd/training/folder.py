@@ -17,8 +17,10 @@ _CONTENTS = {
     "validation_content": "validation labels have",
     "crops_content": "crops have",
     "start_content": "start has",
+    "old_content": "loss's old model has",
 }
-_NOTED_LATER = ("validation_content", "start_content")  # not yet, when some runs began
+# Not yet, when some runs began.
+_NOTED_LATER = ("validation_content", "start_content", "old_content")
 
 
 class RunFolder:
@@ -132,6 +134,8 @@ def _check_same(run, about):
         raise ValueError(f"{run.note}: wanted what the run was asked for ({error})") from None
     if not isinstance(before, dict):
         raise ValueError(f"{run.note}: wanted what the run was asked for, got no JSON object")
+    if before.get("old_content") and about.get("old_content"):
+        before, about = _without_old(before), _without_old(about)
     noted = [field for field in about if field in before or field not in _NOTED_LATER]
     changed = [field for field in noted if before.get(field) != about[field]]
     if changed:
@@ -146,3 +150,9 @@ def _check_same(run, about):
             f"{run.path} holds another run: {what}; name another folder for the new one, "
             f"and start={run.saved} (--start) to train that model on"
         )
+
+
+def _without_old(about):
+    """Without where the old model of an `ssd.KeepingLoss` lies, whose content is noted as well."""
+    loss = {name: value for name, value in about["loss"].items() if name != "old"}
+    return {**about, "loss": loss}
