@@ -15,12 +15,11 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
+from ssd import shipped
 from ssd.lines import printable
 from ssd.outputs import OutputFile, find_clash
 from ssd.quiet import missing_package
 
-# As `ssd.detect.detector.NAMES`, which a command line does not import before it is right.
-SHIPPED_MODELS = ("face", "smile")
 _NUMBER = re.compile(r"-\.?\d")
 
 
@@ -293,7 +292,7 @@ def existing_model(text: str) -> pathlib.Path | str:
         >>> existing_model("smile")
         'smile'
     """
-    return text if text in SHIPPED_MODELS else existing_file("a model file")(text)
+    return text if text in shipped.NAMES else existing_file("a model file")(text)
 
 
 def existing_keras(text: str) -> pathlib.Path:
@@ -313,7 +312,7 @@ def existing_keras(text: str) -> pathlib.Path:
         >>> existing_keras("smile").name
         'smile.keras'
     """
-    if text in SHIPPED_MODELS:
+    if text in shipped.NAMES:
         text = str(pathlib.Path(__file__).parent / "models" / f"{text}.keras")
     return existing_file("a .keras model file")(text)
 

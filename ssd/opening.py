@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssd.detect import detector
-from ssd.detect.detector import Model
+from ssd.detect.open_model import Model
 from ssd.quiet import quietly
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Detector(detector.Detector):
     Args:
         model: A `.tflite` or `.onnx` file that `ssd.export` wrote; a `.keras` file, or an
             `ssd.SSD` itself, which find what they would find once exported in float32; any other
-            model that is open (`ssd.detect.detector.Model`); or the name of a model that ships:
+            model that is open (`ssd.detect.open_model.Model`); or the name of a model that ships:
             "face", which is the default, or "smile".
         threads: Threads of the runtime for one photo; Keras has its own.
         portable: Use only the kernels that all LiteRT runtimes share. An int8 model then answers

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd import arguments
 from ssd.detect import detector as module
 from ssd.detect import runtime
 
@@ -337,10 +336,6 @@ def test_the_smile_model_knows_faces_and_smiles_in_half_a_megabyte():
     assert detector.config.classes == ("face", "smile")
     assert detector.path is not None
     assert detector.path.stat().st_size <= 500_000
-
-
-def test_the_command_line_knows_the_same_names():
-    assert arguments.SHIPPED_MODELS == module.NAMES
 
 
 def test_without_a_runtime_the_way_out_is_named(models, monkeypatch):

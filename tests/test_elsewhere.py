@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import ssd
-from ssd.detect.detector import SHIPPED
+from ssd.shipped import SHIPPED
 
 pytestmark = [
     pytest.mark.slow,

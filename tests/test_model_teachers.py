@@ -15,7 +15,7 @@ from distill.__main__ import main
 from distill.labeling import label
 from distill.options import Options
 from ssd.data import manifest
-from ssd.detect.detector import SHIPPED
+from ssd.shipped import SHIPPED
 
 ROOT = pathlib.Path(__file__).parent.parent
 PORTRAIT = ROOT / "docs" / "demo.png"

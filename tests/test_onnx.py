@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd.detect.detector import SHIPPED
 from ssd.exporting import choose_format
+from ssd.shipped import SHIPPED
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -6,8 +6,8 @@ from test_commands import command, refused
 
 import ssd
 from ssd.detect.detections import Detections
-from ssd.detect.detector import SHIPPED
 from ssd.metrics import fddb, results, wider
+from ssd.shipped import SHIPPED
 
 
 def found(*rows):

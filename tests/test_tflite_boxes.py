@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ssd
-from ssd.detect.detector import SHIPPED
+from ssd.shipped import SHIPPED
 
 WHITE, RED = 255, (255, 0, 0)
 

@@ -25,7 +25,7 @@ def open_student(path: str) -> Callable:
         ValueError: If it is no such file, or a model that finds no faces.
 
     Example:
-        >>> from ssd.detect.detector import SHIPPED
+        >>> from ssd.shipped import SHIPPED
         >>> black = np.zeros([64, 48, 3], np.uint8)
         >>> [len(faces.boxes) for faces in open_student(str(SHIPPED))([black], floor=0.9)]
         [0]

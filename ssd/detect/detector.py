@@ -6,9 +6,8 @@ import functools
 import math
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent import futures
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,66 +18,15 @@ from ssd.detect.detections import Detections
 from ssd.detect.limits import check_count, check_share
 from ssd.detect.litert import LiteRTModel
 from ssd.detect.onnx import ONNXModel
+from ssd.detect.open_model import Model
 from ssd.detect.processors import processors
 from ssd.detect.rescaling import Rescaled
 from ssd.detect.suppression import nms, vote
 from ssd.photos.letterbox import check_photo, letterbox, letterbox_scale
+from ssd.shipped import NAMES, SHIPPED
 
 _CANDIDATES = 4  # before suppression, for each box that is asked for
-SHIPPED = pathlib.Path(__file__).parent.parent / "models" / "face.tflite"
-NAMES = ("face", "smile")  # of the models that ship, which are opened by them
 SUPPRESSIONS = ("vote", "nms")
-
-
-class Model(Protocol):
-    """What a `Detector` runs: a model that is open, whatever computes it.
-
-    `ssd.detect.litert.LiteRTModel` is one, of a `.tflite` file; `ssd.opening.KerasModel`
-    another, of a model in memory. One that has a `path` besides is called by it.
-
-    Example:
-        >>> from ssd.detect.litert import LiteRTModel
-        >>> model: Model = LiteRTModel(SHIPPED)
-        >>> sorted(model.about["config"])[:2]
-        ['anchor_aspect', 'anchor_sizes']
-    """
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """`config`, the fields of the `ssd.Config`, and `variances`, as in `model.json`."""
-        ...
-
-    @property
-    def anchors(self) -> np.ndarray:
-        """float32 [anchors, 4] `[ymin, xmin, ymax, xmax]` on the unit square of the input."""
-        ...
-
-    @property
-    def scales(self) -> tuple[tuple[float, int], tuple[float, int]]:
-        """(scale, zero point) of offsets and of logits; scale 0: they are what they stand for."""
-        ...
-
-    def prepare(self, image: np.ndarray) -> np.ndarray:
-        """An image as the input tensor.
-
-        Args:
-            image: uint8 [height, width, 3], of the input's size.
-
-        Returns:
-            [1, height, width, 3] in the input's type.
-        """
-        ...
-
-    def forward(self, tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The raw outputs for an input tensor.
-
-        Args:
-            tensor: What `prepare` returned.
-
-        Returns:
-            Offsets [anchors, 4] and logits [anchors, 1 + classes].
-        """
-        ...
 
 
 class Detector:

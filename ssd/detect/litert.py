@@ -39,7 +39,7 @@ class LiteRTModel:
         ImportError: If no LiteRT runtime is installed.
 
     Example:
-        >>> from ssd.detect.detector import SHIPPED
+        >>> from ssd.shipped import SHIPPED
         >>> model = LiteRTModel(SHIPPED)
         >>> model.about["precision"], model.anchors.shape[1]
         ('int8', 4)

@@ -1,12 +1,11 @@
 """A model with other scores: its logits scaled and moved as it runs, its file as it is."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ssd.detect.detector import Model
+from ssd.detect.open_model import Model
 
 
 class Rescaled:
@@ -20,10 +19,10 @@ class Rescaled:
         shift: What is added.
 
     Attributes:
-        about, anchors, scales: As those of `ssd.detect.detector.Model`.
+        about, anchors, scales: As those of `ssd.detect.open_model.Model`.
 
     Example:
-        >>> from ssd.detect.detector import SHIPPED
+        >>> from ssd.shipped import SHIPPED
         >>> from ssd.detect.litert import LiteRTModel
         >>> model = LiteRTModel(SHIPPED)
         >>> black = model.prepare(np.zeros((*model.about["config"]["image_size"], 3), np.uint8))
@@ -33,7 +32,7 @@ class Rescaled:
         True
     """
 
-    def __init__(self, model: "Model", slope: float, shift: float) -> None:
+    def __init__(self, model: Model, slope: float, shift: float) -> None:
         self._model, self._slope, self._shift = model, slope, shift
         self.about: Mapping[str, Any] = model.about
         self.anchors: np.ndarray = model.anchors

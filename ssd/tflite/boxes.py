@@ -40,7 +40,7 @@ def add_boxes(
 
     Example:
         >>> import ssd
-        >>> from ssd.detect.detector import SHIPPED
+        >>> from ssd.shipped import SHIPPED
         >>> from ssd.tflite.flatbuffer import unpack
         >>> model = unpack(SHIPPED.read_bytes())
         >>> add_boxes(model, ssd.Detector().anchors, (0.1, 0.1, 0.2, 0.2), score_threshold=0.5)
