@@ -2,12 +2,13 @@
 
     python -m benchmarks.rare_class CROPS OUT
 
-CROPS has a folder for each of two classes. Of each, 150 crops are kept out by a fixed seed. In turn
-one class is rare. The face model that ships, with a new head for both, then learns from few crops
-of the rare class beside few of the other (`even`), beside many (`many`), and beside many with
-`balance="class"` (`balanced`); with each seed from another few, and in equally many steps. Crops
-lie at random places in a plain margin, so this is fast, and about classes alone: scenes are left
-out.
+CROPS has a folder for each of two classes, the second a kind of the first, as smiling faces are of
+faces. Of each, 150 crops are kept out by a fixed seed. In turn one class is rare. The face model
+that ships, its heads grown by a column and its knowledge kept (`ssd.KeepingLoss`), then learns from
+few crops of the rare class beside few of the other (`even`), beside many (`many`), and beside many
+with `balance="class"` (`balanced`); with each seed from another few, and in equally many steps.
+Crops lie at random places in a plain margin, so this is fast, and about classes alone: scenes are
+left out.
 
 Stopped, the same command goes on. OUT gets a folder for each run and `figures.json`.
 """
@@ -282,8 +283,8 @@ class _Learner:
     Compiling takes as long as a run, so one model serves all of them.
 
     Args:
-        start: The `.keras` face model; its body and boxes are taken over, its classes are not.
-        class_names: The classes.
+        start: The `.keras` face model.
+        class_names: The classes, the second a kind of the first.
         sizes: How much there is of what.
     """
 
@@ -291,21 +292,18 @@ class _Learner:
         import keras
 
         face = ssd.load(start)
-        config = dataclasses.replace(
-            face.config, image_size=(INPUT, INPUT), classes=tuple(class_names)
-        )
-        keras.utils.set_random_seed(0)
+        classes, size = tuple(class_names), (INPUT, INPUT)
+        kinds = {classes[1]: classes[0]}
+        config = dataclasses.replace(face.config, image_size=size, classes=classes, kinds=kinds)
         self.model, self._sizes = ssd.SSD(config), sizes
-        for own in self.model.layers:
-            weights = face.get_layer(own.name).get_weights()
-            if [each.shape for each in weights] == [each.shape for each in own.get_weights()]:
-                own.set_weights(weights)
+        ssd.take_over(self.model, face, dict.fromkeys(classes, *face.config.classes))
+        self.model.freeze_normalization()
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, sizes.steps, warmup_target=LEARNING_RATE, warmup_steps=max(1, sizes.steps // 20)
         )
         optimizer = keras.optimizers.Adam(rate, clipnorm=10.0)
         optimizer.build(self.model.trainable_variables)
-        self.model.compile(optimizer, ssd.MultiboxLoss(config))
+        self.model.compile(optimizer, ssd.KeepingLoss(config, old=start))
         self._variables = [*self.model.variables, *optimizer.variables]
         self._beginning = [np.array(keras.ops.convert_to_numpy(each)) for each in self._variables]
 

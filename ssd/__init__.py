@@ -44,6 +44,7 @@ _HOME = {
     "read_photo": "photos.reading",
     "run_detector": "metrics.results",
     "shrink_labels": "data.shrinking",
+    "take_over": "nets.growing",
     "train": "training.fitting",
     "turn_boxes": "boxes",
     "write_labels": "data.labels",

@@ -26,6 +26,7 @@ from ssd.metrics.evaluation import evaluate as evaluate
 from ssd.metrics.evaluation import evaluate_run as evaluate_run
 from ssd.metrics.results import run_detector as run_detector
 from ssd.nets.backbones import backbone as backbone
+from ssd.nets.growing import take_over as take_over
 from ssd.nets.keeping import KeepingLoss as KeepingLoss
 from ssd.nets.loading import load as load
 from ssd.nets.losses import MultiboxLoss as MultiboxLoss

@@ -76,6 +76,16 @@ def test_a_known_class_is_charged_among_the_classes(grown, old, images):
     assert right["confidence"] < even["confidence"] < wrong["confidence"]
 
 
+def test_in_a_loop_of_ones_own_the_old_model_is_there_in_time(grown, old, images):
+    """It is opened before Keras traces a step, in which no model can be."""
+    labels = np.zeros([2, 4, 5], np.float32)
+    labels[:, 0] = [[*BOX, 2], [*BOX, 1]]
+    grown.compile("sgd", ssd.KeepingLoss(grown.config, old=old))
+    assert np.isfinite(grown.evaluate(images, labels, verbose=0, return_dict=True)["loss"])
+    grown.compile("sgd", ssd.KeepingLoss(grown.config, old=old))
+    assert np.isfinite(grown.train_on_batch(images, labels, return_dict=True)["loss"])
+
+
 def test_nothing_of_the_old_model_learns(grown, old, images):
     _, loss = terms(grown, old, images, [2, 1])
     assert not loss.open_old().trainable_weights

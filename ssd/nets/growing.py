@@ -35,7 +35,7 @@ def take_over(model: SSD, first: SSD, parents: Mapping[str, str] | None = None) 
         >>> options = {"image_size": (64, 64), "width_multiplier": 0.05}
         >>> face = ssd.SSD(ssd.Config(**options))
         >>> both = ssd.SSD(ssd.Config(**options, classes=("face", "smile")))
-        >>> take_over(both, face)
+        >>> ssd.take_over(both, face)
         >>> black = np.zeros([1, 64, 64, 3], np.uint8)
         >>> before, after = np.exp(face(black))[0, 0, 4:], np.exp(both(black))[0, 0, 4:]
         >>> bool(abs(after[1] + after[2] - before[1]) < 1e-5)

@@ -140,6 +140,15 @@ class KeepingLoss(MultiboxLoss):
         """
         raise ValueError("KeepingLoss: wanted images as well; an ssd.SSD trains with it")
 
+    def prepare(self) -> None:
+        """Open the old model, which cannot be done while a step is traced.
+
+        Raises:
+            FileNotFoundError: If its file is not there.
+            ValueError: If it has other anchors.
+        """
+        self.open_old()
+
     def total(self, terms: LossTerms) -> Any:
         """The loss that these terms add up to.
 

@@ -169,8 +169,7 @@ def train(
 
     # All of it before any work.
     check_options(options, started=first is not None, validated=validated)
-    if isinstance(loss, KeepingLoss):
-        loss.open_old()
+    loss.prepare()
     turning.check(rotation, sample_on_device=sample_on_device)
     balancing.check(labels, options.weights, balance)
     check_balance(balance, config)
@@ -260,8 +259,6 @@ def _prepare(model, options):
     """What no file says of a model that trains."""
     if options.freeze_normalization:
         model.freeze_normalization()
-    if isinstance(model.loss, KeepingLoss):
-        model.loss.open_old()
     return model
 
 
