@@ -408,15 +408,14 @@ def make_label(boxes: tf.Tensor, class_ids: tf.Tensor, config: Config) -> tf.Ten
     classes = tf.where(area * height * width < config.min_face**2, -1.0, classes)
     label = tf.concat([boxes, classes[..., None]], axis=-1)
     label = tf.where(area[..., None] > 0, label, 0.0)
-    # Unused rows go last, and there are enough of them.
-    rows = 2 * config.max_boxes
-    spare = [[0, 0]] * (len(boxes.shape) - 2) + [[0, rows]]
-    label, area = tf.pad(label, [*spare, [0, 0]]), tf.pad(area, spare)
-    first = area + tf.cast(
-        augment.is_object(label[..., 4]), tf.float32
-    )  # no region has an area above 1
-    _, order = tf.math.top_k(first, rows)  # of equals the first comes first
-    label = tf.gather(label, order, axis=-2, batch_dims=len(boxes.shape) - 2)
-    beyond = tf.range(rows) >= config.max_boxes
+    # No region has an area above 1.
+    first = area + tf.cast(augment.is_object(label[..., 4]), tf.float32)
+    rows, leading = 2 * config.max_boxes, len(boxes.shape) - 2
+    used = tf.minimum(tf.shape(first)[-1], rows)
+    _, order = tf.math.top_k(first, used)  # of equals the first comes first
+    label = tf.gather(label, order, axis=-2, batch_dims=leading)
+    beyond = tf.range(used) >= config.max_boxes
     classes = tf.where(beyond & augment.is_object(label[..., 4]), -1.0, label[..., 4])
-    return tf.concat([label[..., :4], classes[..., None]], axis=-1)
+    label = tf.concat([label[..., :4], classes[..., None]], axis=-1)
+    label = tf.pad(label, [*[[0, 0]] * leading, [0, rows - used], [0, 0]])
+    return tf.ensure_shape(label, [*boxes.shape[:-2], rows, 5])
