@@ -470,22 +470,29 @@ def scale_part(part: tf.Tensor, halvings: tf.Tensor, view: View) -> tf.Tensor:
             tf.raw_ops.ResizeBilinear(images=part[None], size=size, half_pixel_centers=True)[0]
         )
 
-    def sample_cut():  # the same at one and a half times the price
-        scaled = tf.raw_ops.ScaleAndTranslate(
-            images=part[None],
-            size=size,
-            scale=tf.cast(size, tf.float32) / extent,
-            translation=tf.zeros(2),
-            kernel_type="triangle",
-            antialias=False,
-        )
-        return to_bytes(scaled[0])
+    def sample_cut():  # ScaleAndTranslate would take twice the time
+        rows = _sample_rows(part, extent[0], size[0])
+        columns = _sample_rows(tf.transpose(rows, [1, 0, 2]), extent[1], size[1])
+        return to_bytes(tf.transpose(columns, [1, 0, 2]))
 
     # What has the size by now (a cached photo may) need not go through a filter.
     cut = tf.reduce_any(tf.cast(tf.shape(part)[:2], tf.float32) != extent)
     other = tf.reduce_any(tf.shape(part)[:2] != size)
     way = tf.where(cut, 2, tf.cast(other, tf.int32))
     return tf.switch_case(way, [lambda: part, sample_whole, sample_cut])
+
+
+def _sample_rows(image, extent, size):
+    """An extent of rows, no whole number of them, at a size: float, each between two of its own."""
+    size, last = tf.cast(size, tf.float32), tf.shape(image)[0] - 1
+    place = (tf.range(size) + 0.5) * (extent / size) - 0.5
+    place = tf.clip_by_value(place, 0.0, tf.cast(last, tf.float32))
+    above = tf.cast(place, tf.int32)
+    share = (place - tf.cast(above, tf.float32))[:, None, None]
+    one, other = (
+        tf.cast(tf.gather(image, rows), tf.float32) for rows in (above, tf.minimum(above + 1, last))
+    )
+    return one + share * (other - one)
 
 
 def count_halvings(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
