@@ -9,7 +9,7 @@ import argparse
 import pathlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -122,19 +122,27 @@ def _pipeline(
     """A `tf.data` pipeline that sleeps for each batch, and notes from when to when."""
     import tensorflow as tf
 
-    batch = np.zeros((4, _COLUMNS), np.float32), np.zeros((4, 1), np.float32)
+    images, targets = np.zeros((4, _COLUMNS), np.float32), np.zeros((4, 1), np.float32)
 
-    def generate() -> Iterator[Any]:
-        made: list[tuple[float, float]] = []
-        runs.append(made)
-        for _ in range(steps):
-            begun = time.perf_counter()
-            time.sleep(seconds)
-            made.append((begun, time.perf_counter()))
-            yield batch
+    def begin() -> np.int64:
+        runs.append([])
+        return np.int64(len(runs) - 1)
 
-    specs = tuple(tf.TensorSpec(part.shape, part.dtype) for part in batch)
-    data = tf.data.Dataset.from_generator(generate, output_signature=specs)
+    def make(run: int, _: int) -> tuple[np.ndarray, np.ndarray]:
+        begun = time.perf_counter()
+        time.sleep(seconds)
+        runs[run].append((begun, time.perf_counter()))
+        return images, targets
+
+    def batch(run: Any, number: Any) -> tuple[Any, Any]:
+        made = tf.numpy_function(make, [run, number], [tf.float32, tf.float32])
+        return tf.ensure_shape(made[0], images.shape), tf.ensure_shape(made[1], targets.shape)
+
+    def batches(_: Any) -> Any:
+        run = tf.numpy_function(begin, [], tf.int64)
+        return tf.data.Dataset.range(steps).map(lambda number: batch(run, number))
+
+    data = tf.data.Dataset.range(1).flat_map(batches)
     data = data.apply(tf.data.experimental.assert_cardinality(steps))  # type: ignore
     return data.prefetch(2) if ahead else data
 
