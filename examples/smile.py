@@ -41,6 +41,7 @@ STAGES = (
     ((128, 160), 1.0, 0.7, 10, 32, 2e-3),
     (None, 1.0, 0.5, 16, 16, 1e-3),
     (None, 1.0, 0.6, 6, 16, 5e-4),
+    (None, 1.0, 0.4, 8, 16, 1e-3),
 )
 SMALLEST = 0.05  # height of a face that counts, as a share of the photo's long side
 

@@ -92,6 +92,10 @@ def main():
         photos=options.photos,
         truth=options.truth,
         policy=options.policy,
+        loss=loss_of(CONFIG).options,
+        batch_size=BATCH,
+        learning_rates=RATES[:2],
+        half=HALF,
         **dataclasses.asdict(CONFIG),
     )
     for number, row in enumerate(rows, 1):
@@ -219,6 +223,7 @@ def learn(row, epochs, labels, folder):
     if half == epochs:
         whole = ssd.SSD(row.config)  # its weights are those of any size
         whole.set_weights(model.get_weights())
+        whole.provenance = model.provenance
         return whole
     return ssd.train(
         labels,
