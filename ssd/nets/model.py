@@ -99,6 +99,9 @@ class SSD(keras.Model):
 
         Args:
             force: Whether to trace again.
+
+        Returns:
+            The function that Keras calls.
         """
         self._prepare_loss()
         return super().make_train_function(force)
@@ -108,6 +111,9 @@ class SSD(keras.Model):
 
         Args:
             force: Whether to trace again.
+
+        Returns:
+            The function that Keras calls.
         """
         self._prepare_loss()
         return super().make_test_function(force)
