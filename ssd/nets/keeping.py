@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from concurrent import futures
 from typing import Any
 
 import keras
@@ -140,15 +141,6 @@ class KeepingLoss(MultiboxLoss):
         """
         raise ValueError("KeepingLoss: wanted images as well; an ssd.SSD trains with it")
 
-    def prepare(self) -> None:
-        """Open the old model, which cannot be done while a step is traced.
-
-        Raises:
-            FileNotFoundError: If its file is not there.
-            ValueError: If it has other anchors.
-        """
-        self.open_old()
-
     def total(self, terms: LossTerms) -> Any:
         """The loss that these terms add up to.
 
@@ -170,9 +162,11 @@ class KeepingLoss(MultiboxLoss):
             ValueError: If it has other anchors.
         """
         if self._old is None:
-            from ssd.nets.loading import load
-
-            self._old = resized(load(self.options["old"]), self.config)
+            # While a step is traced no model can be made; another thread traces nothing.
+            with futures.ThreadPoolExecutor(1) as thread:
+                policy = keras.config.dtype_policy()
+                asked = self.options["old"], self.config, policy
+                self._old = thread.submit(_open, *asked).result()
         return self._old
 
     def share_old(self, other: "KeepingLoss") -> None:
@@ -183,6 +177,13 @@ class KeepingLoss(MultiboxLoss):
         """
         self.options = {**self.options, "old": other.options["old"]}
         self._old = other.open_old()
+
+
+def _open(path, config, policy):
+    from ssd.nets.loading import load
+
+    keras.config.set_dtype_policy(policy)  # each thread has its own
+    return resized(load(path), config)
 
 
 def resized(model: Any, config: Config) -> Any:

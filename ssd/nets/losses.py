@@ -140,9 +140,6 @@ class MultiboxLoss(keras.losses.Loss):
         """
         return self.total(self.terms(labels, predictions))
 
-    def prepare(self) -> None:
-        """What a loss needs besides, got ready before a step is traced. Here nothing."""
-
     def total(self, terms: LossTerms) -> Any:
         """The loss that these terms add up to.
 

@@ -94,34 +94,6 @@ class SSD(keras.Model):
             return inputs
         return make_images(inputs, self.config.image_size, training=bool(training))
 
-    def make_train_function(self, force: bool = False) -> Any:
-        """As Keras does, once what the loss needs is ready.
-
-        Args:
-            force: Whether to trace again.
-
-        Returns:
-            The function that Keras calls.
-        """
-        self._prepare_loss()
-        return super().make_train_function(force)
-
-    def make_test_function(self, force: bool = False) -> Any:
-        """As Keras does, once what the loss needs is ready.
-
-        Args:
-            force: Whether to trace again.
-
-        Returns:
-            The function that Keras calls.
-        """
-        self._prepare_loss()
-        return super().make_test_function(force)
-
-    def _prepare_loss(self):
-        if isinstance(self.loss, MultiboxLoss):
-            self.loss.prepare()
-
     def compute_loss(
         self,
         x: Any = None,

@@ -169,7 +169,8 @@ def train(
 
     # All of it before any work.
     check_options(options, started=first is not None, validated=validated)
-    loss.prepare()
+    if isinstance(loss, KeepingLoss):
+        loss.open_old()
     turning.check(rotation, sample_on_device=sample_on_device)
     balancing.check(labels, options.weights, balance)
     check_balance(balance, config)
