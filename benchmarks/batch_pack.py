@@ -84,6 +84,25 @@ def read(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, ssd.Config]:
         raise ValueError(f"{wanted}, this is something else ({error})") from None
 
 
+def is_pack(path: pathlib.Path) -> bool:
+    """Whether a file is what `write` stored.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Whether `read` takes it.
+
+    Example:
+        >>> is_pack(pathlib.Path(__file__))
+        False
+    """
+    try:
+        return bool(read(path))
+    except (OSError, ValueError):
+        return False
+
+
 def take(images: np.ndarray, labels: np.ndarray, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
     """A batch of any size: photos of the pack, from the first one again where there are too few.
 

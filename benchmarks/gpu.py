@@ -63,9 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(options: argparse.Namespace) -> None:
     outputs.check_outputs("gpu", json=options.json)
-    for path, suffix in ((options.page, ".md"), (options.write_pack, ".npz")):
-        if path:
-            ssd.check_output(path, replaces=lambda old, wanted=suffix: old.suffix == wanted)
+    if options.page:
+        ssd.check_output(options.page, replaces=gpu_page.is_page)
+    if options.write_pack:
+        ssd.check_output(options.write_pack, replaces=batch_pack.is_pack)
     if options.write_pack and options.labels is None:
         raise ValueError("--write-pack: wanted LABELS to make batches of")
     if options.labels is not None and not options.labels.is_dir():

@@ -1,7 +1,11 @@
 """The figures of `benchmarks.gpu` as Markdown, to go into a page."""
 
+import pathlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+_HEAD = r".+ with \d+ cores; .+, input \d+×\d+; \d+ s in all\."
 
 
 def format_page(result: Mapping[str, Any]) -> str:
@@ -22,6 +26,23 @@ def format_page(result: Mapping[str, Any]) -> str:
         NVIDIA H200 (jax), Xeon with 16 cores; pack.npz, input 256×256; 99 s in all.
     """
     return "\n".join([_head(result), *_steps(result), *_stages(result), *_ladder(result)])
+
+
+def is_page(path: pathlib.Path) -> bool:
+    """Whether a file is such a fragment, and nothing that somebody wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Whether it begins as one.
+
+    Example:
+        >>> is_page(pathlib.Path(__file__))
+        False
+    """
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return re.match(_HEAD, file.readline(4096)) is not None
 
 
 def _head(result: Mapping[str, Any]) -> str:

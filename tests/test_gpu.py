@@ -141,6 +141,23 @@ def test_bad_input_is_one_line(arguments, words, capsys):
     assert words in line
 
 
+def test_a_page_and_a_pack_replace_their_like_alone(pack, tmp_path, capsys):
+    page, arrays = tmp_path / "README.md", tmp_path / "data.npz"
+    page.write_text("# Somebody's\n")
+    np.savez(arrays, a=np.zeros(3))
+    for option, path in (("--page", page), ("--write-pack", arrays)):
+        before = path.read_bytes()
+        assert gpu.main([option, str(path)]) == 1
+        assert "there is another; name another" in capsys.readouterr().err
+        assert path.read_bytes() == before
+    machine = {"device": "cpu", "name": "x", "driver": "1.2", "processor": "y", "cores": 2}
+    result = {"machine": {**machine, "backend": "jax"}, "photos": "p", "image_size": [64, 96]}
+    result["stages"] = {"not_measured": "here"}
+    page.write_text(gpu_page.format_page(result))
+    assert gpu_page.is_page(page)
+    assert batch_pack.is_pack(pack)
+
+
 def test_a_pack_is_what_was_put_into_it(pack, tmp_path):
     images, labels, config = batch_pack.read(pack)
     assert (images.dtype, labels.dtype) == (np.uint8, np.float32)
