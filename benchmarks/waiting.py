@@ -7,10 +7,13 @@ nothing while the pipeline made its next batch. The callback sees neither clock.
 
 import argparse
 import pathlib
+import queue
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from concurrent import futures
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +23,7 @@ from benchmarks.balance import describe_machine
 from benchmarks.options import positive
 
 CALLS = 100_000
-_COLUMNS = 8  # of a batch, which is as good as none
+_BEGUN = time.time()  # what a run notes is in seconds since
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,78 +103,92 @@ def run(device: float, data: float, *, ahead: bool, steps: int) -> tuple[float, 
         >>> 0 <= clocked <= 1 and 0 <= said <= 1
         True
     """
-    runs: list[list[tuple[float, float]]] = []
-    worked: list[tuple[float, float]] = []
-    model = _imitated(device, worked)
+    noted: list[_Step] = []
     balance = ssd.Balance(say=lambda line: None)
-    batches = balance(_pipeline(data, steps, ahead, runs))
-    history = model.fit(batches, epochs=1, verbose=0, callbacks=[balance], shuffle=False).history
-    made = runs[-1]  # the one before, if any, is Keras looking at a batch to build a model
-    ends = [end for _, end in worked]
+    batches = balance(_pipeline(data, steps, ahead))
+    with futures.ThreadPoolExecutor(1) as watch:
+        model = _imitated(device, noted, watch)
+        fitted = model.fit(batches, epochs=1, verbose=0, callbacks=[balance], shuffle=False)
     # As the callback, from the end of the first step on: that one compiles.
     waits = [
-        max(0.0, ready - max(asked, end))
-        for (asked, ready), end in zip(made[1:], ends[:-1], strict=True)
+        max(0.0, step.ready - max(step.asked, before.done)) for before, step in pairwise(noted)
     ]
-    return sum(waits) / (ends[-1] - ends[0]), history["waited_for_data"][0]
+    return sum(waits) / (noted[-1].done - noted[0].done), fitted.history["waited_for_data"][0]
 
 
-def _pipeline(
-    seconds: float, steps: int, ahead: bool, runs: list[list[tuple[float, float]]]
-) -> Any:
-    """A `tf.data` pipeline that sleeps for each batch, and notes from when to when."""
+class _Step(NamedTuple):
+    """When the pipeline was asked for a batch and had it, and the device was done with it: s."""
+
+    asked: float
+    ready: float
+    done: float
+
+
+def _pipeline(seconds: float, steps: int, ahead: bool) -> Any:
+    """A `tf.data` pipeline that sleeps for each batch; in the batch stands from when to when."""
     import tensorflow as tf
 
-    images, targets = np.zeros((4, _COLUMNS), np.float32), np.zeros((4, 1), np.float32)
-
-    def begin() -> np.int64:
-        runs.append([])
-        return np.int64(len(runs) - 1)
-
-    def make(run: int, _: int) -> tuple[np.ndarray, np.ndarray]:
-        begun = time.perf_counter()
+    def sleep(asked: Any) -> Any:
         time.sleep(seconds)
-        runs[run].append((begun, time.perf_counter()))
-        return images, targets
+        return asked
 
-    def batch(run: Any, number: Any) -> tuple[Any, Any]:
-        made = tf.numpy_function(make, [run, number], [tf.float32, tf.float32])
-        return tf.ensure_shape(made[0], images.shape), tf.ensure_shape(made[1], targets.shape)
+    def batch(_: Any) -> tuple[Any, Any]:
+        asked = tf.timestamp()
+        with tf.control_dependencies([tf.numpy_function(sleep, [asked], tf.float64)]):
+            times = tf.stack([asked, tf.timestamp()])
+        since = tf.cast(times - _BEGUN, tf.float32)  # those of JAX have no more bits
+        return since[None], tf.zeros([1, 1])
 
-    def batches(_: Any) -> Any:
-        run = tf.numpy_function(begin, [], tf.int64)
-        return tf.data.Dataset.range(steps).map(lambda number: batch(run, number))
-
-    data = tf.data.Dataset.range(1).flat_map(batches)
-    data = data.apply(tf.data.experimental.assert_cardinality(steps))  # type: ignore
+    data = tf.data.Dataset.range(steps).map(batch)
     return data.prefetch(2) if ahead else data
 
 
-def _imitated(seconds: float, worked: list[tuple[float, float]]) -> Any:
-    """A compiled model of a few weights, whose step sleeps and notes from when to when."""
+def _imitated(seconds: float, noted: list[_Step], watch: futures.Executor) -> Any:
+    """A compiled model of a few weights, whose step sleeps and is noted once its loss is there."""
     import keras
 
-    def sleep(_: Any) -> np.float32:
-        begun = time.perf_counter()
+    jax = keras.backend.backend() == "jax"
+    made: queue.SimpleQueue[tuple[float, float]] = queue.SimpleQueue()
+
+    def sleep(times: Any) -> np.float32:
+        asked, ready = np.asarray(times)[0].tolist()
+        made.put((asked, ready))
         time.sleep(seconds)
-        worked.append((begun, time.perf_counter()))
         return np.float32(0)
+
+    def note(logs: Any) -> None:
+        float(logs["loss"])
+        noted.append(_Step(*made.get(), time.time() - _BEGUN))
 
     class Sleep(keras.layers.Layer):
         def call(self, x: Any) -> Any:
-            if keras.backend.backend() == "tensorflow":
+            if not jax:
                 import tensorflow as tf
 
-                slept = tf.numpy_function(sleep, [x[0, 0]], tf.float32)
-                return x + tf.ensure_shape(slept, [])
-            import jax
+                return x + tf.ensure_shape(tf.numpy_function(sleep, [x], tf.float32), [])
+            from jax import ShapeDtypeStruct, lax, pure_callback
 
-            wanted = jax.ShapeDtypeStruct((), np.float32)
-            return x + jax.pure_callback(sleep, wanted, jax.lax.stop_gradient(x[0, 0]))
+            wanted = ShapeDtypeStruct((), np.float32)
+            return x + pure_callback(sleep, wanted, lax.stop_gradient(x))
+
+    class Imitated(keras.Sequential):
+        def make_train_function(self, force: bool = False) -> None:
+            super().make_train_function(force)
+            step = self.train_function
+
+            def clocked(*given: Any) -> Any:
+                result = step(*given)
+                if jax:  # it is still at work
+                    watch.submit(note, result[0])
+                else:
+                    note(result)
+                return result
+
+            self.train_function = clocked
 
     # Weights come after the sleep, so that it takes no part in the gradient.
-    model = keras.Sequential([keras.Input((_COLUMNS,)), Sleep(), keras.layers.Dense(1)])
-    model.compile("sgd", "mse", jit_compile=keras.backend.backend() == "jax")
+    model = Imitated([keras.Input((2,)), Sleep(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=jax)
     return model
 
 
@@ -191,8 +208,8 @@ def time_itself(calls: int = CALLS) -> float:
     """
     import tensorflow as tf
 
-    model = _imitated(0.0, [])
-    batch = tf.zeros([4, _COLUMNS]), tf.zeros([4, 1])
+    model = _imitated(0.0, [], futures.ThreadPoolExecutor(1))
+    batch = tf.zeros([1, 2]), tf.zeros([1, 1])
     data = tf.data.Dataset.from_tensors(batch).repeat(calls + 1)
 
     def loop(batches: Any, balance: ssd.Balance | None) -> float:
