@@ -20,6 +20,7 @@ import numpy as np
 import ssd
 from benchmarks import batch_pack, board, envelope, gpu_page, outputs
 from benchmarks.options import positive
+from ssd.processors import processors
 
 _LIMIT_MINUTES = 8.0
 # Of benchmarks.ladder.RUNGS: the first trainer, ssd.dataset, with sampling on the device, with
@@ -235,7 +236,7 @@ def describe_machine() -> dict[str, Any]:
         "name": device.device_kind,
         "driver": _driver(),
         "processor": board.describe()["name"],
-        "cores": os.cpu_count(),
+        "cores": processors(),
         "backend": "jax",
     }
 

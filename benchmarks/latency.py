@@ -21,6 +21,7 @@ import numpy as np
 import ssd
 from benchmarks import board, envelope, latency_comparison, model_table, outputs, sustained
 from benchmarks.options import positive
+from ssd.processors import processors
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory
@@ -743,7 +744,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.latency",
         description="Say how fast a model is on this machine, stage by stage.",
     )
-    cores = os.cpu_count() or 1
+    cores = processors()
     parser.add_argument(
         "model", type=pathlib.Path, nargs="?", help=".tflite file that ssd.export wrote"
     )

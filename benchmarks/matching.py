@@ -25,6 +25,7 @@ import numpy as np
 
 import anchors
 from benchmarks import envelope, outputs
+from ssd.processors import processors
 
 # (rows, columns, anchors per cell) of each level. The last are the 24,564 of SSD512.
 GRIDS = {
@@ -620,9 +621,9 @@ def main(words: Sequence[str] | None = None) -> None:
         return
     say = functools.partial(print, file=sys.stderr, flush=True)
     rows, speed = _measure(options, say)
-    print(f"{os.cpu_count()} cores; a big copy moves {speed / 1e9:.1f} GB/s")
+    print(f"{processors()} cores; a big copy moves {speed / 1e9:.1f} GB/s")
     print(table(rows))
-    result = {"bandwidth": speed, "cores": os.cpu_count(), "rows": rows}
+    result = {"bandwidth": speed, "cores": processors(), "rows": rows}
     if options.plot:
         say("measuring time over boxes and anchors")
         result["linear"] = _ask("linear", options.backends[0], options)

@@ -34,7 +34,7 @@ from benchmarks.options import positive
 ARMS = ("even", "many", "balanced")
 SIDE, CROP = 96, 64  # pixels of the photos, and of the crops in them
 INPUT = 64  # pixels of the model's input
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 5e-3
 FACE = pathlib.Path(ssd.__file__).parent / "models" / "face.keras"
 
 
@@ -56,7 +56,7 @@ class Sizes(NamedTuple):
     few: int = 60
     many: int = 1200
     kept: int = 150
-    steps: int = 1500
+    steps: int = 2000
     batch_size: int = 32
 
 

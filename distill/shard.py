@@ -16,6 +16,7 @@ from distill.votes.agreement import merge
 from ssd.data import records
 from ssd.data.jpeg import is_decodable
 from ssd.photos import reading
+from ssd.processors import processors
 
 SMALLER = 0.75  # scale of the other look: between two levels of the teacher's own pyramid
 BATCH_PHOTOS = 32
@@ -215,7 +216,7 @@ def _read_ahead(
 ) -> Iterator[tuple[str, reading.Photo | str]]:
     """(name, what `read` says of it) in order, read by threads before it is asked for."""
     waiting = iter(names)
-    with futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with futures.ThreadPoolExecutor(processors()) as pool:
 
         def begin(number: int) -> list[tuple]:
             return [(name, pool.submit(read, name)) for name in itertools.islice(waiting, number)]

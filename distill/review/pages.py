@@ -27,6 +27,7 @@ from ssd.data import manifest, records
 from ssd.data.marked import Entry, unmarked
 from ssd.data.marked import read as read_marked
 from ssd.lock import lock
+from ssd.processors import processors
 
 PAGE = pathlib.Path(__file__).parent / "page_parts"
 STYLE = PAGE.parents[1] / "page_parts" / "page.css"  # which the page of an audit has, too
@@ -64,7 +65,7 @@ def write_page(out: str | os.PathLike) -> pathlib.Path:
     shards = records.shards(out)
     folder = out / "review"
     index = Index(about, read_marked(out))
-    with lock(folder), futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with lock(folder), futures.ThreadPoolExecutor(processors()) as pool:
         for path in atomic.stale(folder):
             path.unlink()  # of a run that was killed; the lock says that none is writing
         for shard in tqdm(shards, "review page", unit=" shards", leave=False, disable=None):

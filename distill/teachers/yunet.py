@@ -10,7 +10,6 @@ doi:10.1007/s11633-023-1423-y.
 """
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ import onnxruntime
 
 from distill.teachers.faces import Faces, fit_size, to_faces
 from ssd.photos.resizing import resize
+from ssd.processors import processors
 
 STRIDES = (8, 16, 32)
 SIDE = 640  # of the input, where the file leaves it open
@@ -43,7 +43,7 @@ def open_yunet(path: str) -> Callable:
         ValueError: nowhere.onnx: wanted an ONNX file with YuNet's outputs, it cannot be opened
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
+    options.intra_op_num_threads = processors()
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -15,9 +15,9 @@ from ssd.arguments import (
     number,
     whole_number,
 )
-from ssd.detect.processors import processors
 from ssd.lines import printable
 from ssd.outputs import NEW_FILE
+from ssd.processors import processors
 from ssd.sinks.folders import check_folder
 from ssd.sinks.journal import check_lines, check_new
 from ssd.sinks.picture_names import check_pictures

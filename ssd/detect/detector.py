@@ -19,10 +19,10 @@ from ssd.detect.limits import check_count, check_share
 from ssd.detect.litert import LiteRTModel
 from ssd.detect.onnx import ONNXModel
 from ssd.detect.open_model import Model
-from ssd.detect.processors import processors
 from ssd.detect.rescaling import Rescaled
 from ssd.detect.suppression import nms, vote
 from ssd.photos.letterbox import check_photo, letterbox, letterbox_scale
+from ssd.processors import processors
 from ssd.shipped import NAMES, SHIPPED
 
 _CANDIDATES = 4  # before suppression, for each box that is asked for
