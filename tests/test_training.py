@@ -150,6 +150,20 @@ def test_a_folder_with_another_run_is_left_alone(disc_labels, tiny, trained, tmp
     assert (tmp_path / "full" / "thesis.txt").read_text() == "kept"
 
 
+def test_a_run_goes_on_where_what_it_is_made_of_lies_elsewhere(disc_labels, tiny, tmp_path):
+    start, options = tmp_path / "start.keras", {"batch_size": 16, "seed": 3, "epochs": 1}
+    ssd.SSD(tiny).save(start)
+    moved = shutil.copytree(disc_labels, tmp_path / "moved")
+    ssd.train(disc_labels, tmp_path / "run", tiny, start=start, validation=moved, **options)
+    saved = (tmp_path / "run" / "model.keras").read_bytes()
+    start.rename(tmp_path / "renamed.keras")
+    options["start"] = tmp_path / "renamed.keras"
+    ssd.train(moved, tmp_path / "run", tiny, validation=disc_labels, **options)
+    assert (tmp_path / "run" / "model.keras").read_bytes() == saved
+    with pytest.raises(ValueError, match="its labels have changed since it began"):
+        ssd.train([moved, moved], tmp_path / "run", tiny, validation=moved, **options)
+
+
 def test_contents_are_noted_and_numbers_are_pythons(disc_labels, tiny, tmp_path, monkeypatch):
     asked, start = [], tmp_path / "start.keras"
 

@@ -11,6 +11,13 @@ from typing import Any
 from ssd import atomic, lock
 from ssd.training import history
 
+# What a run is made of may lie elsewhere when it goes on: its digest says that it is the same.
+_PLACES = {
+    "labels": "content",
+    "validation": "validation_content",
+    "crops": "crops_content",
+    "start": "start_content",
+}
 # Digests in `run.json`, and of what.
 _CONTENTS = {
     "content": "labels have",
@@ -136,7 +143,9 @@ def _check_same(run, about):
         raise ValueError(f"{run.note}: wanted what the run was asked for, got no JSON object")
     if before.get("old_content") and about.get("old_content"):
         before, about = _without_old(before), _without_old(about)
+    moved = [place for place, content in _PLACES.items() if before.get(content) and about[content]]
     noted = [field for field in about if field in before or field not in _NOTED_LATER]
+    noted = [field for field in noted if field not in moved]
     changed = [field for field in noted if before.get(field) != about[field]]
     if changed:
         field = changed[0]
