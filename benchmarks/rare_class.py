@@ -131,7 +131,7 @@ def _claim(path: pathlib.Path, crops: pathlib.Path, start: pathlib.Path, sizes: 
     """See that runs in a folder are of one kind."""
     files = sorted(each for each in crops.glob("*/*") if each.is_file())
     asked = {**sizes._asdict(), "crops": _digest(crops, files)}
-    asked["start"] = _digest(start.parent, [start])
+    asked |= {"start": _digest(start.parent, [start]), "learning_rate": LEARNING_RATE}
     before = json.loads(path.read_text()) if path.exists() else asked
     for name, value in asked.items():
         if before.get(name) != value:
