@@ -105,8 +105,8 @@ def test_a_new_class_that_counts_as_its_parent_finds_what_the_parent_found(face,
     coco = {"images": images, "annotations": [box], "categories": categories}
     (tmp_path / "truth.json").write_text(json.dumps(coco))
 
-    def run(model, class_map=None):
-        options = {"class_map": class_map, "score_floor": 0, "max_detections": 10_000}
+    def run(model, class_map=None, floor=0.0):
+        options = {"class_map": class_map, "score_floor": floor, "max_detections": 10_000}
         return ssd.run_detector(ssd.Detector(model), tmp_path, tmp_path / "truth.json", **options)
 
     one, both = run(face), run(grown(face, ("face", "smile")), {"smile": "face"})
@@ -116,6 +116,16 @@ def test_a_new_class_that_counts_as_its_parent_finds_what_the_parent_found(face,
         np.testing.assert_allclose(after.found.boxes, before.found.boxes, atol=1e-2)
         np.testing.assert_allclose(2 * after.found.scores, before.found.scores, atol=1e-5)
         assert (after.found.class_ids == 1).all()
+    # A floor is of what a box is found to be in all.
+    middle = float(np.median(one.results[0].found.scores))
+    few = run(face, floor=middle).results[0].found
+    halves = run(grown(face, ("face", "smile")), {"smile": "face"}, middle).results[0].found
+    assert 10 < len(few) == len(halves) < len(one.results[0].found)
+    config = dataclasses.replace(face.config, classes=("face", "smile"), kinds={"smile": "face"})
+    kind = ssd.SSD(config)
+    take_over(kind, face)
+    same = run(kind, {"smile": "face"}, middle).results[0].found
+    np.testing.assert_allclose(same.scores, few.scores, atol=1e-5)
 
 
 def test_a_block_that_is_added_changes_nothing_before_the_first_step(face, photos):

@@ -316,7 +316,8 @@ def _detect(
 ) -> Detections:
     """What a detector finds, without the time that hopeless boxes cost where it can spare that.
 
-    Classes that count as one are suppressed as one. A box of several classes is one of each.
+    Classes that count as one are suppressed as one, and share the score that a box is to have. A
+    box of several classes is one of each.
     """
     if not isinstance(detector, Detector):
         found = count_as(detector(photo, score_threshold=score_floor), counted)
@@ -325,7 +326,10 @@ def _detect(
         found = detector(photo, score_threshold=score_floor, max_detections=max_detections)
         return found.by_class()
     offsets, logits = detector.forward(detector.prepare(photo))
-    candidates = detector.decode(offsets, logits, photo.shape, score_threshold=score_floor)
+    names, kinds = detector.config.classes, detector.config.kinds
+    apart = [counted[place] for place, name in enumerate(names, 1) if name not in kinds]
+    floor = score_floor / np.bincount(apart).max()
+    candidates = detector.decode(offsets, logits, photo.shape, score_threshold=floor)
     candidates = count_as(candidates, counted).best(_CANDIDATES * max_detections)
     return detector.suppress(candidates).by_class()
 
