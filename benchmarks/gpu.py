@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import batch_pack, board, envelope, gpu_page, outputs
+from benchmarks import batch_pack, board, cores, envelope, gpu_page, outputs
 from benchmarks.options import positive
-from ssd.processors import processors
 
 _LIMIT_MINUTES = 8.0
 # Of benchmarks.ladder.RUNGS: the first trainer, ssd.dataset, with sampling on the device, with
@@ -236,7 +235,7 @@ def describe_machine() -> dict[str, Any]:
         "name": device.device_kind,
         "driver": _driver(),
         "processor": board.describe()["name"],
-        "cores": processors(),
+        "cores": len(cores.available()),
         "backend": "jax",
     }
 

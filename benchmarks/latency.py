@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 
 import ssd
-from benchmarks import board, envelope, latency_comparison, model_table, outputs, sustained
+from benchmarks import board, cores, envelope, latency_comparison, model_table, outputs, sustained
 from benchmarks.options import positive
-from ssd.processors import processors
 
 STAGES = ("resize", "forward", "decode", "nms")
 _PHOTOS = 32  # more of a folder than this would only cost memory
@@ -744,7 +743,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.latency",
         description="Say how fast a model is on this machine, stage by stage.",
     )
-    cores = processors()
+    most = len(cores.available())
     parser.add_argument(
         "model", type=pathlib.Path, nargs="?", help=".tflite file that ssd.export wrote"
     )
@@ -771,7 +770,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--threads",
         type=_thread_counts,
-        default=[count for count in (1, 2, 4) if count <= cores],
+        default=[count for count in (1, 2, 4) if count <= most],
         help="thread counts to try (1,2,4, as far as there are cores)",
     )
     count = positive(int, "positive integer")

@@ -24,8 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import anchors
-from benchmarks import envelope, outputs
-from ssd.processors import processors
+from benchmarks import cores, envelope, outputs
 
 # (rows, columns, anchors per cell) of each level. The last are the 24,564 of SSD512.
 GRIDS = {
@@ -621,9 +620,9 @@ def main(words: Sequence[str] | None = None) -> None:
         return
     say = functools.partial(print, file=sys.stderr, flush=True)
     rows, speed = _measure(options, say)
-    print(f"{processors()} cores; a big copy moves {speed / 1e9:.1f} GB/s")
+    print(f"{len(cores.available())} cores; a big copy moves {speed / 1e9:.1f} GB/s")
     print(table(rows))
-    result = {"bandwidth": speed, "cores": processors(), "rows": rows}
+    result = {"bandwidth": speed, "cores": len(cores.available()), "rows": rows}
     if options.plot:
         say("measuring time over boxes and anchors")
         result["linear"] = _ask("linear", options.backends[0], options)
