@@ -328,10 +328,11 @@ def _detect(
     offsets, logits = detector.forward(detector.prepare(photo))
     names, kinds = detector.config.classes, detector.config.kinds
     apart = [counted[place] for place, name in enumerate(names, 1) if name not in kinds]
-    floor = score_floor / np.bincount(apart).max()
-    candidates = detector.decode(offsets, logits, photo.shape, score_threshold=floor)
-    candidates = count_as(candidates, counted).best(_CANDIDATES * max_detections)
-    return detector.suppress(candidates).by_class()
+    floors = score_floor / np.bincount(apart, minlength=len(counted)).clip(1)
+    found = detector.decode(offsets, logits, photo.shape, score_threshold=floors.min())
+    found = count_as(found, counted)
+    found = found.pick(found.scores >= floors[found.class_ids]).best(_CANDIDATES * max_detections)
+    return detector.suppress(found).by_class()
 
 
 def _best(found: Detections, class_ids: Sequence[int], most: int) -> Detections:
